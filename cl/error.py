@@ -1,0 +1,64 @@
+"""The exceptions of the `cl` package.
+
+Every error names the value that was refused and the limit it broke.
+"""
+
+from __future__ import annotations
+
+
+class ControlRequestError(RuntimeError):
+    """Control of the device was asked for and refused; the text names the holder."""
+
+
+class ControlRequiredError(RuntimeError):
+    """A command that changes the device was given without control of it."""
+
+
+class DeviceDisconnectedError(RuntimeError):
+    """The device is gone: it was closed, it failed, or its data source ended."""
+
+
+class TransactionRejected(RuntimeError):
+    """A stimulation command or plan was refused whole; nothing was queued."""
+
+
+class ChannelQueueFull(TransactionRejected):
+    """A channel would hold more operations than it may have queued and not begun."""
+
+
+class SyncLimitExceeded(TransactionRejected):
+    """More syncs would be in flight than the device holds."""
+
+
+class RunTimestampOrderError(TransactionRejected):
+    """A plan was to run in the future, but before a plan that is already waiting."""
+
+
+class DeferredInterruptLimitExceeded(TransactionRejected):
+    """More interrupts would wait for a future time than the device holds."""
+
+
+class RecordingFailedError(RuntimeError):
+    """A recording ended early because of an error; what was written stays readable."""
+
+
+class WsApiError(RuntimeError):
+    """The visualisation server refused or failed a request."""
+
+
+class UnsafeOperationError(RuntimeError):
+    """A file asked for something that could execute code; it was not done."""
+
+
+class LaggedError(RuntimeError):
+    """A wall-clock subscriber fell behind the history.
+
+    `missed` is the number of events (or frames) that it can no longer have.
+    """
+
+    def __init__(self, message: str, missed: int) -> None:
+        super().__init__(message)
+        self.missed = missed
+
+    def __reduce__(self) -> tuple[type[LaggedError], tuple[str, int]]:
+        return type(self), (str(self), self.missed)
