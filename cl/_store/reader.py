@@ -1,0 +1,191 @@
+"""Opening recordings: the errors, and what the replay source needs of one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import h5py
+    import numpy as np
+    from numpy.typing import NDArray
+
+CHANNELS = 64
+SAMPLES_PER_SPIKE = 75
+DEFAULT_UV_PER_SAMPLE_UNIT = 0.195
+
+
+def open_file(path: str | os.PathLike[str]) -> h5py.File:
+    """Open an HDF5 file for reading.
+
+    Raises FileNotFoundError, IsADirectoryError or PermissionError as `open`
+    does, and ValueError for a file that is truncated or no HDF5 at all. Each
+    text names the file.
+    """
+    import h5py
+
+    name = Path(path)
+    with name.open("rb"):
+        pass  # the operating system's own errors are clearer than HDF5's
+    try:
+        return h5py.File(name, "r")
+    except (OSError, RuntimeError) as error:
+        raise ValueError(_refusal(name, str(error))) from error
+
+
+def _refusal(path: Path, reason: str) -> str:
+    if path.stat().st_size == 0:
+        return f"{path} is empty, not a recording"
+    if "signature not found" in reason:
+        return f"{path} is not an HDF5 file, so not a recording"
+    if "truncated file" in reason:
+        return f"{path} is truncated: its end is missing ({reason})"
+    return f"{path} cannot be read as a recording: {reason}"
+
+
+def dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
+    """Return the dataset `name` of the file, or None where it was not recorded.
+
+    Raises ValueError if it is something else, or cannot be reached.
+    """
+    import h5py
+
+    try:
+        if name not in file:
+            return None
+        found = file[name]
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ValueError(f"{file.filename}: /{name} cannot be read: {error}") from error
+    if not isinstance(found, h5py.Dataset):
+        raise ValueError(f"{file.filename}: /{name} should be a dataset, it is a {type(found).__name__}")
+    return found
+
+
+def check_samples(samples: h5py.Dataset) -> None:
+    """Raise ValueError unless the dataset is int16 (frames, 64)."""
+    where = f"{samples.file.filename}: {samples.name}"
+    if samples.dtype.kind != "i" or samples.dtype.itemsize != 2:
+        raise ValueError(f"{where} should be int16, it is {samples.dtype}")
+    if len(samples.shape) != 2 or samples.shape[1] != CHANNELS:
+        raise ValueError(f"{where} should have the shape (frames, {CHANNELS}), it has {samples.shape}")
+
+
+def check_events(table: h5py.Dataset) -> None:
+    """Raise ValueError unless the dataset is a table with integer `timestamp` and `channel` columns."""
+    where = f"{table.file.filename}: {table.name}"
+    if len(table.shape) != 1:
+        raise ValueError(f"{where} should be a table of one dimension, it has the shape {table.shape}")
+    for column in ("timestamp", "channel"):
+        if column not in (table.dtype.names or ()):
+            raise ValueError(f"{where} has no column {column!r}, it has {table.dtype}")
+        if table.dtype[column].kind not in "iu":
+            raise ValueError(f"{where}: {column!r} should be an integer, it is {table.dtype[column]}")
+
+
+def number(file: h5py.File, name: str, default: float | None = None) -> Any:
+    """Return a root attribute as a Python number.
+
+    Raises ValueError if it is no number, or missing without a default.
+    """
+    import numpy as np
+
+    if name not in file.attrs:
+        if default is not None:
+            return default
+        raise ValueError(f"{file.filename} is not a recording: it has no attribute {name!r}")
+    value = np.asarray(file.attrs[name])
+    if value.dtype.kind not in "iuf" or value.size != 1:
+        raise ValueError(f"{file.filename}: attribute {name!r} should be a number, it is {value!r}")
+    return value.item()
+
+
+@dataclass(slots=True, repr=False)
+class ReplayData:
+    """A recording as the replay source wants it; `close()` when done.
+
+    `samples` is the int16 dataset (frames, 64), read lazily, or None if it was
+    not recorded. The spikes' timestamps are frames since the recording's start,
+    ascending; `spike_samples` is float32 (spikes, 75) in µV, or None.
+    """
+
+    file: h5py.File
+    samples: h5py.Dataset | None
+    spike_timestamps: NDArray[np.int64]
+    spike_channels: NDArray[np.uint8]
+    spike_samples: NDArray[np.float32] | None
+    duration_frames: int
+    uV_per_sample_unit: float
+    start_timestamp: int
+    channel_count: int
+
+    def close(self) -> None:
+        """Close the file; `samples` can no longer be read."""
+        self.file.close()
+
+
+def open_replay(path: str | os.PathLike[str]) -> ReplayData:
+    """Open a recording for replay.
+
+    Raises FileNotFoundError for a missing file and ValueError for one that is
+    truncated, foreign, or not of 64 channels at 25 000 frames/s.
+    """
+    file = open_file(path)
+    try:
+        return _replay(file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _replay(file: h5py.File) -> ReplayData:
+    channels = number(file, "channel_count")
+    rate = number(file, "frames_per_second")
+    if channels != CHANNELS or rate != 25_000:
+        raise ValueError(
+            f"{file.filename} has {channels} channels at {rate} frames/s; replay takes 64 at 25000"
+        )
+    samples = dataset(file, "samples")
+    if samples is not None:
+        check_samples(samples)
+    timestamps, spike_channels, waveforms = _spikes(file)
+    return ReplayData(
+        file=file,
+        samples=samples,
+        spike_timestamps=timestamps,
+        spike_channels=spike_channels,
+        spike_samples=waveforms,
+        duration_frames=_duration(file, samples, timestamps),
+        uV_per_sample_unit=float(number(file, "uV_per_sample_unit", DEFAULT_UV_PER_SAMPLE_UNIT)),
+        start_timestamp=int(number(file, "start_timestamp", 0)),
+        channel_count=CHANNELS,
+    )
+
+
+def _duration(file: h5py.File, samples: h5py.Dataset | None, spikes: NDArray[np.int64]) -> int:
+    """Samples are what there is; without them the attribute, or the last spike where it was not closed."""
+    if samples is not None:
+        return int(samples.shape[0])
+    return max(int(number(file, "duration_frames", 0)), int(spikes[-1]) + 1 if len(spikes) else 0)
+
+
+def _spikes(
+    file: h5py.File,
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float32] | None]:
+    import numpy as np
+
+    table = dataset(file, "spikes")
+    if table is None:
+        return np.empty(0, np.int64), np.empty(0, np.uint8), None
+    check_events(table)
+    try:
+        rows = table[:]
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{file.filename}: /spikes cannot be read: {error}") from error
+    order = np.lexsort((rows["channel"], rows["timestamp"]))
+    rows = rows[order]
+    waveforms = None
+    if "samples" in (rows.dtype.names or ()) and rows.dtype["samples"].shape == (SAMPLES_PER_SPIKE,):
+        waveforms = np.ascontiguousarray(rows["samples"], np.float32)
+    return rows["timestamp"].astype(np.int64), rows["channel"].astype(np.uint8), waveforms
