@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from .blocks import RecentBlocks, copy_window
+from .blocks import BLOCK, FrameBlocks, RecentBlocks
 from .poisson import MAX_MEAN, CentredPoisson
 
 if TYPE_CHECKING:
@@ -25,12 +25,10 @@ SPIKING: Final = tuple(c for c in range(CHANNELS) if c not in GROUNDED and c != 
 UV_PER_SAMPLE_UNIT: Final = 0.195
 VISIBLE_GAIN: Final = 3
 
-_BLOCK: Final = 2_500
-"""Frames that are synthesised together: small enough for the processor's cache, large enough for numpy."""
-_RAW_WORDS: Final = _BLOCK * CHANNELS // 4
+_RAW_WORDS: Final = BLOCK * CHANNELS // 4
 _SPARSE_SPAN: Final = 25_000
 """Frames whose crossings are drawn together (a multiple of the block) ..."""
-_DENSE_SPAN: Final = _BLOCK
+_DENSE_SPAN: Final = BLOCK
 _DENSE: Final = 0.002
 """... unless crossings are more likely than this, when a second of them would be too many at once."""
 _STRIDE: Final = 1 << 32
@@ -96,7 +94,7 @@ class RandomSource:
 
         self._span = _DENSE_SPAN if self._tail.probability > _DENSE else _SPARSE_SPAN
         self._crossing_rate = _hits(self._tail.probability, self._span * len(SPIKING))
-        self._correction_rate = _hits(self._correction.probability, _BLOCK * CHANNELS)
+        self._correction_rate = _hits(self._correction.probability, BLOCK * CHANNELS)
         self._spiking = np.array(SPIKING)
 
         words, corrections, crossings = np.random.SeedSequence(self.seed).spawn(3)
@@ -104,7 +102,8 @@ class RandomSource:
         self._corrections = _Positioned(corrections)
         self._crossings = _Positioned(crossings)
         self._lock = threading.Lock()
-        self._blocks: RecentBlocks[NDArray[np.int16]] = RecentBlocks(8)
+        self._blocks = FrameBlocks(self._synthesise)
+        self._frames = self._blocks.window
         self._spans: RecentBlocks[Crossings] = RecentBlocks(4)
 
     def open(self) -> None:
@@ -137,37 +136,19 @@ class RandomSource:
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         """Return the frames of [start, stop): int16 (stop - start, 64), owned by the caller."""
-        first = start - self.start_timestamp
-        number, low = divmod(first, _BLOCK)
-        high = low + stop - start
-        if low < high <= _BLOCK:
-            block = self._blocks.get(number)
-            if block is None:
-                block = self._block_at(number)
-            return block[low:high].copy()
-        if high < low:
-            raise ValueError(f"frames from {start} to {stop}: the stop is before the start")
-        return copy_window(first, high - low, _BLOCK, self._block_at, self._synthesise)
-
-    def _block_at(self, number: int) -> NDArray[np.int16]:
-        block = self._blocks.get(number)
-        if block is None:
-            block = np.empty((_BLOCK, CHANNELS), np.int16)
-            self._synthesise(number, block)
-            self._blocks.put(number, block)
-        return block
+        return self._frames(start - self.start_timestamp, stop - self.start_timestamp)
 
     def _synthesise(self, number: int, out: NDArray[np.int16]) -> None:
         crossings, low, high = self._crossings_of_block(number)
         with self._lock:
             words = self._words.at(number * _RAW_WORDS).random_raw(_RAW_WORDS).view(np.uint16)
             cells, values = self._draw_correction(number)
-        words = words.reshape(_BLOCK, CHANNELS)
+        words = words.reshape(BLOCK, CHANNELS)
         # The indices cannot be out of range; any mode but "raise" writes to `out` directly.
         self._table.take(words, out=out, mode="wrap")
         flat = out.reshape(-1)
         flat[cells] = values
-        flat[crossings.cells[low:high] - (number * _BLOCK - crossings.first) * CHANNELS] = crossings.values[
+        flat[crossings.cells[low:high] - (number * BLOCK - crossings.first) * CHANNELS] = crossings.values[
             low:high
         ]
         out[:, REFERENCE] = self._reference_table.take(words[:, REFERENCE])
@@ -177,14 +158,14 @@ class RandomSource:
     def _draw_correction(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
         rng = self._corrections.at(number * _STRIDE).generator
         count = int(rng.poisson(self._correction_rate))
-        cells = rng.integers(0, _BLOCK * CHANNELS, count)
+        cells = rng.integers(0, BLOCK * CHANNELS, count)
         return cells, self._correction.draw(rng.random(count))
 
     def _crossings_of_block(self, number: int) -> tuple[Crossings, int, int]:
-        first = number * _BLOCK
+        first = number * BLOCK
         span = first // self._span
         crossings = self._spans.get(span) or self._span_at(span)
-        edges = (first - crossings.first) * CHANNELS, (first - crossings.first + _BLOCK) * CHANNELS
+        edges = (first - crossings.first) * CHANNELS, (first - crossings.first + BLOCK) * CHANNELS
         low, high = np.searchsorted(crossings.cells, edges).tolist()
         return crossings, low, high
 
