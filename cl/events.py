@@ -72,14 +72,16 @@ class Spike:
         assert self._mean is not None
         return self._mean
 
+    def attach(self, samples: NDArray[np.float32], channel_mean_sample: float) -> None:
+        """Give the spike its waveform, for whoever detected it."""
+        self._samples = samples
+        self._mean = channel_mean_sample
+
     def _load(self) -> None:
         if self._waveforms is None:
             raise RuntimeError(f"{self!r} was restored without its samples")
         samples, mean = self._waveforms.waveform(self.timestamp, self.channel)
-        if self._samples is None:
-            self._samples = samples
-        if self._mean is None:
-            self._mean = mean
+        self.attach(samples, mean)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Spike):

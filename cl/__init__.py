@@ -1,0 +1,114 @@
+"""An asyncio-native, event-driven framework for the Cortical Labs CL1, with a simulator.
+
+`cl.open()` and `cl.aopen()` open the device; everything else is reached from there. Names are
+loaded when they are first used, so that `import cl` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .error import (
+    ChannelQueueFull,
+    ControlRequestError,
+    ControlRequiredError,
+    DeferredInterruptLimitExceeded,
+    DeviceDisconnectedError,
+    LaggedError,
+    RecordingFailedError,
+    RunTimestampOrderError,
+    SyncLimitExceeded,
+    TransactionRejected,
+    UnsafeOperationError,
+    WsApiError,
+)
+
+if TYPE_CHECKING:
+    from . import error, hw, sim, testing, util, visualisation
+    from ._session import aopen, get_system_attributes, is_simulator, open
+    from .data_stream import DataStream
+    from .events import DetectionResult, Spike, Stim
+    from .loop import AsyncLoop, Loop, LoopTick
+    from .neurons import Neurons
+    from .recording import Recording
+    from .stim import BurstDesign, ChannelSet, StimDesign, StimPlan
+    from .util import RecordingView
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "AsyncLoop": "loop",
+    "BurstDesign": "stim",
+    "ChannelSet": "stim",
+    "DataStream": "data_stream",
+    "DetectionResult": "events",
+    "Loop": "loop",
+    "LoopTick": "loop",
+    "Neurons": "neurons",
+    "Recording": "recording",
+    "RecordingView": "util",
+    "Spike": "events",
+    "Stim": "events",
+    "StimDesign": "stim",
+    "StimPlan": "stim",
+    "aopen": "_session",
+    "get_system_attributes": "_session",
+    "is_simulator": "_session",
+    "open": "_session",
+}
+_SUBMODULES = {"error", "hw", "sim", "testing", "util", "visualisation"}
+
+__all__ = [
+    "AsyncLoop",
+    "BurstDesign",
+    "ChannelQueueFull",
+    "ChannelSet",
+    "ControlRequestError",
+    "ControlRequiredError",
+    "DataStream",
+    "DeferredInterruptLimitExceeded",
+    "DetectionResult",
+    "DeviceDisconnectedError",
+    "LaggedError",
+    "Loop",
+    "LoopTick",
+    "Neurons",
+    "Recording",
+    "RecordingFailedError",
+    "RecordingView",
+    "RunTimestampOrderError",
+    "Spike",
+    "Stim",
+    "StimDesign",
+    "StimPlan",
+    "SyncLimitExceeded",
+    "TransactionRejected",
+    "UnsafeOperationError",
+    "WsApiError",
+    "aopen",
+    "error",
+    "get_system_attributes",
+    "hw",
+    "is_simulator",
+    "open",
+    "sim",
+    "testing",
+    "util",
+    "visualisation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_SUBMODULES})

@@ -1,0 +1,16 @@
+"""The numbers of the device."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CHANNEL_COUNT: Final = 64
+FRAMES_PER_SECOND: Final = 25_000
+FRAME_NS: Final = 40_000
+"""One frame in nanoseconds."""
+STEPS_PER_FRAME: Final = 2
+"""The stimulator runs at 50 kHz: a step is half a frame."""
+HISTORY_FRAMES: Final = 131_072
+"""Frames that stay readable: 5.24 s, the contract's 5 s and some slack."""
+NEVER: Final = 1 << 62
+"""A timestamp that no experiment reaches."""

@@ -1,0 +1,281 @@
+"""The engine: one device, its history, and the rules of time. What happens at frame n is decided here.
+
+Sans-I/O: it reads no clock by itself, starts no thread and never waits. The ways of waiting for it
+are in `cl._wait`. Every method whose docstring says "locked" wants the caller to hold `lock`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..error import DeviceDisconnectedError
+from ..events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
+from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER
+from .device import Bus, Device
+from .schedule import Party, Scheduler
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .clock import WallClock
+    from .sequencer import Operation
+
+_TRIM_EVERY = FRAMES_PER_SECOND
+
+
+class Tap(Protocol):
+    """A consumer that must miss nothing: it is called before device time goes beyond its limit."""
+
+    limit: int
+    """Never move beyond this frame without having called `take`."""
+
+    def take(self, position: int) -> None:
+        """Consume what there is before `position`, and set a later limit. Never raises. Locked."""
+        ...
+
+
+class Engine:
+    """A device in time.
+
+    `position` is the frontier: frames before it have been given to the consumers, commands take
+    effect at it at the earliest. With `clock` None time is virtual, and `scheduler` serves it out.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        clock: WallClock | None,
+        ended: Callable[[object], bool] = lambda owner: False,
+    ) -> None:
+        self.device = device
+        self.clock = clock
+        self.lock = threading.Lock()
+        self.bus = Bus()
+        self.start = device.info.start_timestamp
+        self.position = self.start
+        self.free_until = self.start
+        self.failure: BaseException | None = None
+        self.closed = False
+        self.taps: list[Tap] = []
+        self.scheduler = Scheduler(self, ended)
+        self.asked = self.start
+        """Frames that are being made or have been; commands take effect behind them."""
+        self.demand: Callable[[int], None] | None = None
+        """How to ask a pushing device for frames up to a timestamp, where it wants to be asked."""
+        self._arrivals: list[tuple[int, Callable[[], None]]] = []
+        self.history_frames = HISTORY_FRAMES
+        self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
+        self.watch: Callable[[], None] = _nothing
+        """Called when a participant of virtual time begins to wait for others."""
+        self.dropped: deque[Party] = deque()
+        """Participants whose iterators were let go while the lock was taken."""
+        self.listeners: list[Callable[[], None]] = []
+        """Called, locked, when the device ends."""
+
+    # -- state ----------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise if the device is gone."""
+        if self.failure is not None:
+            raise DeviceDisconnectedError(f"the device failed: {self.failure}") from self.failure
+        if self.closed:
+            raise DeviceDisconnectedError("the device was closed")
+
+    def fail(self, error: BaseException) -> None:
+        """End the device with `error`, and wake everybody who waits. Locked."""
+        if self.failure is None and not self.closed:
+            self.failure = error
+            self._release()
+
+    def end(self) -> None:
+        """Note that the device was closed, and wake everybody who waits. Locked."""
+        self.closed = True
+        self._release()
+
+    def _release(self) -> None:
+        self.scheduler.solo = None
+        self.scheduler.release_all()
+        arrivals, self._arrivals = self._arrivals, []
+        for _, wake in arrivals:
+            wake()
+        for listener in self.listeners:
+            listener()
+
+    def reap(self) -> None:
+        """Forget the participants that were dropped. Locked."""
+        while self.dropped:
+            self.scheduler.unregister(self.dropped.popleft())
+
+    def now(self) -> int:
+        """Return the present device time."""
+        clock = self.clock
+        if clock is None:
+            return self.position
+        return max(clock.now(), self.position)
+
+    @property
+    def oldest(self) -> int:
+        """The oldest timestamp that can still be read."""
+        return max(self.start, self.position - self.history_frames)
+
+    # -- moving time ----------------------------------------------------------------------
+
+    def advance(self, to: int) -> None:
+        """Give everything before `to` to the history; only for devices that produce on demand. Locked."""
+        if to > self.free_until:
+            self._produce(to)
+        elif to > self.position:
+            self.position = self.asked = to
+
+    def _produce(self, to: int) -> None:
+        device = self.device
+        try:
+            while self.position < to:
+                stop = self._next_stop(to)
+                self.asked = stop
+                device.produce(self.position, stop)
+                self._arrive(stop)
+        except BaseException as error:
+            self.fail(error)
+            raise
+        finally:
+            self.refresh()
+
+    def _next_stop(self, to: int) -> int:
+        for tap in self.taps:
+            if tap.limit < to:
+                to = tap.limit
+        return to
+
+    def _arrive(self, stop: int) -> None:
+        self.position = stop
+        for tap in tuple(self.taps):
+            if tap.limit <= stop:
+                tap.take(stop)
+        if stop >= self._next_trim:
+            self.bus.trim(stop - self.history_frames)
+            self._next_trim = stop + _TRIM_EVERY
+
+    def refresh(self) -> None:
+        """Compute anew up to where time may pass without a look at the device. Locked."""
+        free = self.device.quiet_until()
+        for tap in self.taps:
+            free = min(free, tap.limit)
+        self.free_until = min(free, self._next_trim)
+
+    def post(self, position: int) -> None:
+        """Take note that a pushing device has logged everything before `position`. Locked."""
+        if position <= self.position:
+            return
+        self.asked = max(self.asked, position)
+        self._arrive(position)
+        self.scheduler.moved()
+        self.scheduler.dispatch()
+        if self._arrivals:
+            self._wake_arrived(position)
+
+    def _wake_arrived(self, position: int) -> None:
+        due = [wake for frame, wake in self._arrivals if frame <= position]
+        self._arrivals = [entry for entry in self._arrivals if entry[0] > position]
+        for wake in due:
+            wake()
+
+    def on_arrival(self, frame: int, wake: Callable[[], None]) -> None:
+        """Call `wake` once the position has come to `frame`, or the device is gone. Locked."""
+        self._arrivals.append((frame, wake))
+
+    def forget_arrival(self, wake: Callable[[], None]) -> None:
+        """Take back an `on_arrival`. Locked."""
+        self._arrivals = [entry for entry in self._arrivals if entry[1] is not wake]
+
+    def keep(self, frames: int) -> None:
+        """Keep events for at least `frames` and the usual history, for loops whose ticks are long. Locked."""
+        self.history_frames = max(self.history_frames, frames + HISTORY_FRAMES)
+
+    def move(self, to: int) -> bool:
+        """Move virtual time to `to`, for the scheduler; False if it arrives later, by `post`. Locked."""
+        if not self.device.info.pushes:
+            self.advance(to)
+            return True
+        self.asked = max(self.asked, to)
+        assert self.demand is not None
+        self.demand(to)
+        return False
+
+    def catch_up(self) -> None:
+        """Bring a wall-clock device that produces on demand to the present. Locked."""
+        if self.clock is not None and not self.device.info.pushes:
+            self.advance(self.clock.now())
+
+    # -- reading --------------------------------------------------------------------------
+
+    def window(self, start: int, stop: int) -> DetectionResult:
+        """Return what was detected and delivered in [start, stop), all of it before the position."""
+        bus = self.bus
+        return DetectionResult(start, stop, bus.spikes.window(start, stop), bus.stims.window(start, stop))
+
+    def check_readable(self, start: int) -> None:
+        """Raise if the history no longer (or never) held `start`."""
+        oldest = self.oldest
+        if start < oldest:
+            raise ValueError(f"timestamp {start} is no longer readable: the oldest is {oldest}")
+
+    def frames(self, start: int, stop: int) -> NDArray[np.int16]:
+        """Return the frames of [start, stop), int16 (n, 64), owned by the caller."""
+        self.check_readable(start)
+        return self.device.frames(start, stop)
+
+    def cut_waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float]:
+        """Cut a spike's 75 samples out of the frames, mean-centred, in µV."""
+        own = self.device.waveform(timestamp, channel)
+        if own is not None:
+            return own
+        import numpy as np
+
+        low = max(timestamp - SAMPLES_BEFORE, self.start)
+        frames = self.device.frames(low, timestamp + SAMPLES_FROM)[:, channel]
+        # Before the first frame there was nothing; the first sample stands for it.
+        missing = low - (timestamp - SAMPLES_BEFORE)
+        raw = np.concatenate((np.repeat(frames[:1], missing), frames)).astype(np.float64)
+        mean = float(raw.mean())
+        return ((raw - mean) * self.device.info.uV_per_sample_unit).astype(np.float32), mean
+
+    def next_event(self, start: int, spikes: bool, stims: bool) -> int:
+        """Return a timestamp at or after `start` before which no event of the kinds comes."""
+        found = NEVER
+        if spikes:
+            found = self.device.next_spike(start)
+        if stims:
+            found = min(found, self.device.next_stim(start))
+        return found
+
+    # -- commands -------------------------------------------------------------------------
+
+    def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
+        """Queue stimulation as of `frame`, or where frames beyond it were given, as of the next."""
+        with self.lock:
+            if self.failure is not None or self.closed:
+                self.check()
+            device = self.device
+            asked = self.asked
+            device.submit(operations, frame if frame > asked else asked, at)
+            quiet = device.quiet_until()
+            if quiet < self.free_until:
+                self.free_until = quiet
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the engine's state, for a person or a page."""
+        return {
+            "device": self.device.info.name,
+            "position": self.position,
+            "oldest": self.oldest,
+            "accelerated": self.clock is None,
+        }
+
+
+def _nothing() -> None:
+    """Stand for a hook that nobody has set."""

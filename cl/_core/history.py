@@ -1,0 +1,124 @@
+"""The bounded history: event logs with absolute indices, and a ring of frames."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .constants import CHANNEL_COUNT, HISTORY_FRAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+_RING_FRAMES = HISTORY_FRAMES + 8_192
+"""What is asked of a source ahead of time must not push out what is still to be readable."""
+
+
+class EventLog(Generic[T]):
+    """Events in timestamp order, each under an absolute index that never changes.
+
+    `times` and `items` are parallel; `first` is the absolute index of their first entry. Old
+    entries are dropped by `trim`; a cursor is an absolute index, so it survives that.
+    """
+
+    __slots__ = ("first", "items", "times")
+
+    def __init__(self) -> None:
+        self.first = 0
+        self.times: list[int] = []
+        self.items: list[T] = []
+
+    @property
+    def end(self) -> int:
+        """The absolute index that the next event gets."""
+        return self.first + len(self.times)
+
+    def append(self, timestamp: int, item: T) -> None:
+        """Add one event, not earlier than the last one."""
+        self.times.append(timestamp)
+        self.items.append(item)
+
+    def insert(self, timestamp: int, item: T) -> None:
+        """Add one event behind those of its own timestamp, wherever it belongs."""
+        times = self.times
+        if not times or times[-1] <= timestamp:
+            self.append(timestamp, item)
+            return
+        at = bisect_left(times, timestamp + 1)
+        times.insert(at, timestamp)
+        self.items.insert(at, item)
+
+    def extend(self, timestamps: Iterable[int], items: Iterable[T]) -> None:
+        """Add events in order."""
+        self.times.extend(timestamps)
+        self.items.extend(items)
+
+    def trim(self, before: int) -> None:
+        """Drop what is older than `before`, once that is worth the move."""
+        times = self.times
+        if not times or times[0] >= before:
+            return
+        gone = bisect_left(times, before)
+        if gone < 256 and gone * 2 < len(times):
+            return
+        del times[:gone]
+        del self.items[:gone]
+        self.first += gone
+
+    def index(self, timestamp: int) -> int:
+        """Return the absolute index of the first event at or after `timestamp`."""
+        return self.first + bisect_left(self.times, timestamp)
+
+    def window(self, start: int, stop: int) -> list[T]:
+        """Return the events of [start, stop)."""
+        times = self.times
+        low = bisect_left(times, start)
+        return self.items[low : bisect_left(times, stop, low)]
+
+
+class FrameRing:
+    """The last frames of a streamed source, by timestamp."""
+
+    __slots__ = ("_data", "end", "start")
+
+    def __init__(self, start: int, channel_count: int = CHANNEL_COUNT) -> None:
+        import numpy as np
+
+        self._data = np.zeros((_RING_FRAMES, channel_count), np.int16)
+        self.start = start
+        """The oldest timestamp ever written."""
+        self.end = start
+        """The timestamp after the newest frame."""
+
+    @property
+    def oldest(self) -> int:
+        """The oldest timestamp that is still held."""
+        return max(self.start, self.end - _RING_FRAMES)
+
+    def append(self, frames: NDArray[np.int16]) -> None:
+        """Add the frames that follow, int16 (n, channels)."""
+        skipped = max(0, len(frames) - _RING_FRAMES)
+        self.end += skipped
+        rest = frames[skipped:]
+        while len(rest):
+            at = self.end % _RING_FRAMES
+            part = rest[: _RING_FRAMES - at]
+            self._data[at : at + len(part)] = part
+            self.end += len(part)
+            rest = rest[len(part) :]
+
+    def read(self, start: int, stop: int) -> NDArray[np.int16]:
+        """Return a copy of the frames of [start, stop), which must be held."""
+        import numpy as np
+
+        if start < self.oldest or stop > self.end:
+            raise ValueError(f"frames {start} to {stop} are not held: {self.oldest} to {self.end} are")
+        low, high = start % _RING_FRAMES, stop % _RING_FRAMES
+        if stop - start >= _RING_FRAMES or (high <= low and stop > start):
+            return np.concatenate((self._data[low:], self._data[:high]))
+        return self._data[low:high].copy()

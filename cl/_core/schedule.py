@@ -1,0 +1,249 @@
+"""Virtual time: who waits for what, who holds it, and who is served next.
+
+The rules (docs/virtual-time.md says them at length):
+
+| event                       | effect                                                                   |
+|-----------------------------|--------------------------------------------------------------------------|
+| a participant waits         | its owner's hold ends; so does the hold of a body that its owner works for |
+| nobody holds                | time moves to the earliest deadline; ties: registered earlier in device   |
+|                             | time, then kind, then shorter period, then order of registration          |
+| a participant is served     | its owner (task or thread) holds time; nobody else is served               |
+| it waits again, is closed,  | the hold ends                                                             |
+| its task or thread ends     |                                                                           |
+| a newcomer waits            | holds left by single reads, sleeps and waits end: those that hold them may |
+|                             | be waiting for the newcomer                                               |
+
+No I/O and no clock in here: the caller holds the engine's lock, moves time, and does the waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from .constants import NEVER
+
+LOOP: Final = 0
+STREAM: Final = 1
+SLEEP: Final = 2
+READ: Final = 3
+
+
+class Mover(Protocol):
+    """What moves time for the scheduler: the engine."""
+
+    position: int
+
+    def move(self, to: int) -> bool:
+        """Move device time towards `to`; return False where it arrives later, by itself."""
+        ...
+
+
+class Hold:
+    """Time held by an owner, from the moment it is served."""
+
+    __slots__ = ("active", "name", "owner", "transient")
+
+    def __init__(self, owner: object, name: str, transient: bool) -> None:
+        self.owner = owner
+        self.name = name
+        self.transient = transient
+        self.active = True
+
+
+class Party:
+    """A participant in virtual time.
+
+    `deadline` is the timestamp it waits for, or None; `served` says that the wait is over.
+    `probe`, for one that waits for events, returns the next timestamp at which it may have one,
+    and a timestamp at or before the position when it has.
+    """
+
+    __slots__ = ("deadline", "key", "lent", "name", "owner", "probe", "served", "transient", "wake")
+
+    def __init__(self, name: str, kind: int, period: int = 0, probe: Callable[[], int] | None = None) -> None:
+        self.name = name
+        self.transient = kind >= SLEEP
+        self.key: tuple[int, int, int, int] = (0, kind, period, 0)
+        self.probe = probe
+        self.deadline: int | None = None
+        self.served = False
+        self.owner: object = None
+        self.lent: Hold | None = None
+        self.wake: Callable[[], None] | None = None
+
+
+class Scheduler:
+    """Serves the participants of virtual time one at a time, in deadline order."""
+
+    def __init__(self, mover: Mover, ended: Callable[[object], bool]) -> None:
+        self._mover = mover
+        self._ended = ended
+        self._registered = 0
+        self._open: list[Party] = []
+        self._waiting: list[Party] = []
+        self._holds: dict[object, Hold] = {}
+        self._moving = False
+        self.solo: Party | None = None
+        """The only participant, which holds: time moves as it says."""
+
+    def register(self, party: Party) -> None:
+        """Make `party` a participant from now on."""
+        self.solo = None
+        self._registered += 1
+        _, kind, period, _ = party.key
+        party.key = (self._mover.position, kind, period, self._registered)
+        self._open.append(party)
+
+    def unregister(self, party: Party) -> None:
+        """Forget `party`; the time that its owner holds for it alone is free."""
+        if party not in self._open:
+            return
+        self.solo = None
+        self._open.remove(party)
+        self.withdraw(party)
+        hold = self._holds.get(party.owner)
+        if hold is not None and not party.transient and not self._has_durable(party.owner):
+            hold.active = False
+
+    def withdraw(self, party: Party) -> None:
+        """End a wait that is not to be served any more."""
+        if party.deadline is not None:
+            self._waiting.remove(party)
+            party.deadline = None
+        if party.lent is not None:
+            party.lent.active = self._holds.get(party.lent.owner) is party.lent
+            party.lent = None
+
+    def begin(self, party: Party, deadline: int, owner: object, inherited: Hold | None) -> None:
+        """Let `party` wait for `deadline` on behalf of `owner`.
+
+        `inherited` is the hold of the body that the owner was started from, if there is one: while
+        somebody works for a body and waits, the body waits.
+        """
+        self.solo = None
+        hold = self._holds.get(owner)
+        if hold is None:
+            self._welcome(owner, party.name)
+        else:
+            hold.active = False
+        if inherited is not None and inherited.active and inherited.owner is not owner:
+            inherited.active = False
+            party.lent = inherited
+        party.owner = owner
+        party.served = False
+        party.deadline = deadline
+        self._waiting.append(party)
+
+    def dispatch(self, slice_frames: int = NEVER) -> bool:
+        """Serve whoever is next, moving time there; return False when there is more to move.
+
+        At most `slice_frames` are moved in one call, for callers that must not work for long.
+        """
+        mover = self._mover
+        while self._waiting and not self._moving and not self.holding():
+            party, deadline = self._next()
+            if deadline >= NEVER:
+                return True
+            ahead = deadline - mover.position
+            if ahead > 0:
+                self._moving = not mover.move(mover.position + min(ahead, slice_frames))
+                if ahead > slice_frames:
+                    return False
+                continue
+            self._serve(party)
+        return True
+
+    def take(self, hold: Hold) -> None:
+        """Hold time explicitly. `hold.owner` must be its own."""
+        self.solo = None
+        self._holds[hold.owner] = hold
+
+    def give_back(self, hold: Hold) -> None:
+        """End an explicit hold."""
+        self._holds.pop(hold.owner, None)
+
+    def moved(self) -> None:
+        """Take note that time has arrived where it was moved to."""
+        self._moving = False
+
+    def holding(self) -> bool:
+        """Return whether anybody holds time; owners that have ended do not."""
+        for owner, hold in tuple(self._holds.items()):
+            if not hold.active:
+                continue
+            if not self._ended(owner):
+                return True
+            hold.active = False
+            del self._holds[owner]
+        return False
+
+    def holders(self) -> list[str]:
+        """Return the names of those that hold time."""
+        return [hold.name for hold in self._holds.values() if hold.active]
+
+    def hold_of(self, party: Party) -> Hold | None:
+        """Return the hold that `party` was served with."""
+        return self._holds.get(party.owner)
+
+    def waiting(self) -> list[Party]:
+        """Return those that wait."""
+        return list(self._waiting)
+
+    def nudge(self) -> None:
+        """Wake somebody who waits, unserved, to go on moving time where a caller of `dispatch` stopped."""
+        for party in self._waiting:
+            if party.wake is not None:
+                _wake(party)
+                return
+
+    def release_all(self) -> None:
+        """Wake everybody, unserved: the device is gone."""
+        for party in tuple(self._waiting):
+            self.withdraw(party)
+            _wake(party)
+
+    def _next(self) -> tuple[Party, int]:
+        best, best_deadline = None, NEVER
+        for party in self._waiting:
+            deadline = party.deadline if party.probe is None else party.probe()
+            assert deadline is not None
+            if (
+                best is None
+                or deadline < best_deadline
+                or (deadline == best_deadline and party.key < best.key)
+            ):
+                best, best_deadline = party, deadline
+        assert best is not None
+        return best, best_deadline
+
+    def _serve(self, party: Party) -> None:
+        self.withdraw(party)
+        transient = party.transient and not self._has_durable(party.owner)
+        self._holds[party.owner] = Hold(party.owner, party.name, transient)
+        party.served = True
+        if len(self._open) == 1 and not transient and self._only_holder(party.owner):
+            self.solo = party
+        _wake(party)
+
+    def _only_holder(self, owner: object) -> bool:
+        return all(other is owner or not hold.active for other, hold in self._holds.items())
+
+    def _has_durable(self, owner: object) -> bool:
+        return any(party.owner is owner and not party.transient for party in self._open)
+
+    def _welcome(self, owner: object, name: str) -> None:
+        for other, hold in tuple(self._holds.items()):
+            if hold.transient or self._ended(other):
+                hold.active = False
+            if self._ended(other):
+                del self._holds[other]
+        newcomer = Hold(owner, name, transient=True)
+        newcomer.active = False
+        self._holds[owner] = newcomer
+
+
+def _wake(party: Party) -> None:
+    wake, party.wake = party.wake, None
+    if wake is not None:
+        wake()

@@ -1,0 +1,160 @@
+"""What the environment says: the `CL_*` variables and the `.env` file, read and checked at every open."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One open's settings; the field comments name the variables."""
+
+    accelerated: bool = False  # CL_SDK_ACCELERATED_TIME
+    random_seed: int | None = None  # CL_SDK_RANDOM_SEED
+    sample_mean: float = 170.0  # CL_SDK_SAMPLE_MEAN
+    spike_percentile: float = 99.995  # CL_SDK_SPIKE_PERCENTILE
+    spike_visibility: bool = False  # CL_SDK_SPIKE_VISIBILITY
+    replay_path: str | None = None  # CL_SDK_REPLAY_PATH
+    replay_start_offset: int | None = None  # CL_SDK_REPLAY_START_OFFSET
+    visualisation: bool = True  # CL_SDK_VISUALISATION
+    visualisation_host: str = "127.0.0.1"  # CL_SDK_VISUALISATION_HOST
+    data_source: str | None = None  # CL_SDK_DATA_SOURCE
+    data_source_config: Any = None  # CL_SDK_DATA_SOURCE_CONFIG
+    data_source_metadata: dict[str, Any] | None = None  # CL_SDK_DATA_SOURCE_METADATA
+    detect_spikes: bool = False  # CL_SDK_DETECT_SPIKES
+    jitter_detection: bool = False  # CL_SDK_JITTER_DETECTION
+    channel_queue_limit: int = 4096  # CL_SDK_CHANNEL_QUEUE_LIMIT
+    sync_limit: int = 1024  # CL_SDK_SYNC_LIMIT
+    deferred_interrupt_limit: int = 1024  # CL_SDK_DEFERRED_INTERRUPT_LIMIT
+    device: str | None = None  # CL_DEVICE
+
+
+def load_settings(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
+    """Read the settings from the environment and from `.env` in the working directory.
+
+    The environment wins over the file. A bad value raises `ValueError` that names the
+    variable, what it held and what it takes.
+    """
+    found = dict(_dotenv(directory if directory is not None else Path.cwd()))
+    found.update(os.environ if environ is None else environ)
+    _take_old_names(found)
+    read = _Reader(found)
+    return Settings(
+        accelerated=read("CL_SDK_ACCELERATED_TIME", _flag, False),
+        random_seed=read("CL_SDK_RANDOM_SEED", _natural, None),
+        sample_mean=read("CL_SDK_SAMPLE_MEAN", _number(0.0, 10_000.0), 170.0),
+        spike_percentile=read("CL_SDK_SPIKE_PERCENTILE", _number(0.0, 100.0), 99.995),
+        spike_visibility=read("CL_SDK_SPIKE_VISIBILITY", _flag, False),
+        replay_path=read("CL_SDK_REPLAY_PATH", _text, None),
+        replay_start_offset=read("CL_SDK_REPLAY_START_OFFSET", _natural, None),
+        visualisation=read("CL_SDK_VISUALISATION", _flag, True),
+        visualisation_host=read("CL_SDK_VISUALISATION_HOST", _text, "127.0.0.1"),
+        data_source=read("CL_SDK_DATA_SOURCE", _text, None),
+        data_source_config=read("CL_SDK_DATA_SOURCE_CONFIG", _json, None),
+        data_source_metadata=read("CL_SDK_DATA_SOURCE_METADATA", _json_object, None),
+        detect_spikes=read("CL_SDK_DETECT_SPIKES", _flag, False),
+        jitter_detection=read("CL_SDK_JITTER_DETECTION", _flag, False),
+        channel_queue_limit=read("CL_SDK_CHANNEL_QUEUE_LIMIT", _positive, 4096),
+        sync_limit=read("CL_SDK_SYNC_LIMIT", _positive, 1024),
+        deferred_interrupt_limit=read("CL_SDK_DEFERRED_INTERRUPT_LIMIT", _positive, 1024),
+        device=read("CL_DEVICE", _text, None),
+    )
+
+
+class _Reader:
+    """Takes one variable after the other out of a mapping, with errors that name them."""
+
+    def __init__(self, found: Mapping[str, str]) -> None:
+        self._found = found
+
+    def __call__(self, name: str, parse: Callable[[str], T], default: Any) -> Any:
+        text = self._found.get(name, "").strip()
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise ValueError(f"{name}={text!r}: it takes {error}") from None
+
+
+def _flag(text: str) -> bool:
+    lowered = text.lower()
+    if lowered in _TRUE:
+        return True
+    if lowered in _FALSE:
+        return False
+    raise ValueError("1 or 0")
+
+
+def _natural(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("a whole number of at least 0")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise ValueError("a whole number of at least 1")
+    return int(text)
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise ValueError(f"a number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"JSON ({error})") from None
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = _json(text)
+    if not isinstance(value, dict):
+        raise ValueError("a JSON object")
+    return value
+
+
+def _dotenv(directory: Path) -> dict[str, str]:
+    path = directory / ".env"
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values  # only where there is such a file: it is not free to import
+
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def _take_old_names(found: dict[str, str]) -> None:
+    for old, new in (
+        ("CL_SDK_WEBSOCKET", "CL_SDK_VISUALISATION"),
+        ("CL_SDK_WEBSOCKET_HOST", "CL_SDK_VISUALISATION_HOST"),
+    ):
+        if old not in found:
+            continue
+        warnings.warn(f"{old} is deprecated, use {new}", DeprecationWarning, stacklevel=4)
+        found.setdefault(new, found[old])

@@ -1,0 +1,173 @@
+"""The one open device of this process: opening, sharing and closing it."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from ._core.clock import WallClock
+from ._core.device import Device
+from ._core.engine import Engine
+from ._core.settings import Settings, load_settings
+from ._wait.keeper import Keeper
+from ._wait.owner import has_ended
+from ._waveforms import EngineWaveforms
+from .neurons import Neurons
+
+
+class Session:
+    """A device that is open: made by the outermost open, ended when that is left."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        device = _build(settings)
+        clock = None if settings.accelerated else WallClock(device.info.start_timestamp)
+        self.engine = Engine(device, clock, has_ended)
+        self.engine.bus.waveforms = EngineWaveforms(self.engine)
+        device.open(self.engine.bus)
+        if clock is not None:
+            # Time begins when the device is ready, not when it began to get ready.
+            clock.restart()
+        self.engine.refresh()
+        self._keeper = Keeper(self.engine)
+        self.engine.watch = self._keeper.start
+        self._closing = threading.Lock()
+        self.closed = False
+        self.neurons = Neurons(self.engine, device.info.attributes)
+        self.neurons._on_close = self.close
+        if clock is not None:
+            self._keeper.start()
+
+    def close(self) -> None:
+        """Stop stimulation, finalise what is being recorded, close the device. Again: nothing."""
+        with self._closing:
+            if self.closed:
+                return
+            self.closed = True
+        try:
+            self._end()
+        finally:
+            with self.engine.lock:
+                self.engine.end()
+            self._keeper.stop()
+            self.engine.device.close()
+
+    def _end(self) -> None:
+        if self.engine.failure is None:
+            self.neurons._interrupt_all()
+
+
+def _build(settings: Settings) -> Device:
+    if settings.device is not None:
+        raise NotImplementedError(f"CL_DEVICE={settings.device!r}: there is no hardware driver yet")
+    from .sim.build import build
+
+    return build(settings)
+
+
+class _Slot:
+    """Where the open session of the process is kept."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.session: Session | None = None
+
+
+_slot = _Slot()
+
+
+def is_open() -> bool:
+    """Return whether a device is open in this process."""
+    return _slot.session is not None
+
+
+def _acquire() -> tuple[Session, bool]:
+    with _slot.lock:
+        session = _slot.session
+        if session is not None and not session.closed:
+            return session, False
+        session = _slot.session = Session(load_settings())
+        return session, True
+
+
+def _release(session: Session) -> None:
+    try:
+        session.close()
+    finally:
+        with _slot.lock:
+            if _slot.session is session:
+                _slot.session = None
+
+
+@contextmanager
+def open(take_control: bool = True, wait_until_recordable: bool = True) -> Iterator[Neurons]:
+    """Open the device: a context manager that yields a started `Neurons`.
+
+    The device is the simulator, or what the variable CL_DEVICE names. Leaving the block finalises
+    recordings, ends stimulation, and leaves no thread, process, socket or memory behind. Opening again
+    while it is open gives the same device; only leaving the outermost block closes it. With
+    `take_control=True` Python's garbage collector is disabled meanwhile.
+    """
+    session, outermost = _acquire()
+    restore = _take(session, take_control)
+    try:
+        yield session.neurons
+    finally:
+        restore()
+        if outermost:
+            _release(session)
+
+
+@asynccontextmanager
+async def aopen(take_control: bool = True, wait_until_recordable: bool = True) -> AsyncIterator[Neurons]:
+    """Open the device in an async program: `async with cl.aopen() as neurons`. See `open`."""
+    from anyio import CancelScope, to_thread
+
+    session, outermost = await to_thread.run_sync(_acquire)
+    restore = _take(session, take_control)
+    try:
+        yield session.neurons
+    finally:
+        restore()
+        if outermost:
+            with CancelScope(shield=True):
+                await to_thread.run_sync(_release, session)
+
+
+def _take(session: Session, take_control: bool) -> Callable[[], None]:
+    """Take control if asked; return what puts things back as they were."""
+    neurons = session.neurons
+    had_control, collected = neurons.has_control(), gc.isenabled()
+    if take_control:
+        neurons.take_control()
+        gc.disable()
+
+    def restore() -> None:
+        if take_control and collected:
+            gc.enable()
+        neurons._control = had_control
+
+    return restore
+
+
+def get_system_attributes() -> dict[str, Any]:
+    """Return the system's `project_id chip_id cell_batch_id plugin system_id hostname`."""
+    session = _slot.session
+    if session is not None:
+        return dict(session.engine.device.info.attributes)
+    if load_settings().device is not None:
+        raise NotImplementedError("there is no hardware driver yet")
+    from .sim.build import system_attributes
+
+    return system_attributes()
+
+
+def is_simulator() -> bool:
+    """Return whether programs run on the simulator: unless CL_DEVICE names a device."""
+    session = _slot.session
+    if session is not None:
+        return session.engine.device.info.is_simulator
+    return load_settings().device is None

@@ -1,0 +1,160 @@
+"""Waiting in a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .._core.clock import host_ns
+from .._core.schedule import Party
+from .backend import Backend, current_backend
+from .owner import current_owner, serving
+from .sync import close, go_on
+
+if TYPE_CHECKING:
+    from .._core.engine import Engine
+
+SLICE: Final = 10_000
+"""Frames that are moved before other tasks get to run: a millisecond or two of work."""
+_LONGEST_SLEEP_S: Final = 0.1
+_TIMER_SLACK_S: Final = 0.0015
+"""Event loops wake a millisecond late at worst (their timers have its resolution); the rest is napped."""
+_NAP_NS: Final = 200_000
+_YIELD_NS: Final = 500_000
+"""A task that is served again and again lets others run this often."""
+_YIELD_WAITS: Final = 16
+_ARRIVALS: Final = 3
+"""Rounds of the event loop that a newcomer waits, so that tasks started with it register before time moves."""
+
+
+class Waiter:
+    """The waits of one participant on its event loop."""
+
+    __slots__ = ("_backend", "_fresh", "_served_in_a_row", "_yielded_ns", "engine", "party")
+
+    def __init__(self, engine: Engine, party: Party) -> None:
+        self.engine = engine
+        self.party = party
+        self._backend: Backend = current_backend()
+        self._fresh = True
+        self._served_in_a_row = 0
+        self._yielded_ns = host_ns()
+
+    def may_go_on(self) -> bool:
+        """Return whether the task may go on without letting others run first."""
+        self._served_in_a_row += 1
+        return self._served_in_a_row < _YIELD_WAITS and host_ns() - self._yielded_ns < _YIELD_NS
+
+    async def wait(self, deadline: int) -> None:
+        """Wait until device time has come to `deadline` and everything before it is given."""
+        engine = self.engine
+        if engine.clock is None:
+            await self._wait_virtual(deadline)
+        elif engine.device.info.pushes:
+            await self._wait_arrival(deadline)
+        else:
+            await self._wait_wall(deadline)
+
+    async def checkpoint(self) -> None:
+        """Let the other ready tasks run once."""
+        self._served_in_a_row = 0
+        await self._backend.checkpoint()
+        self._yielded_ns = host_ns()
+
+    async def _until(self, deadline: int) -> None:
+        clock = self.engine.clock
+        assert clock is not None
+        remaining = clock.seconds_until(deadline)
+        if remaining <= 0 and self.may_go_on():
+            return
+        while remaining > 2 * _TIMER_SLACK_S:
+            await self._backend.sleep(min(remaining - _TIMER_SLACK_S, _LONGEST_SLEEP_S))
+            self._yielded_ns = host_ns()
+            self.engine.check()
+            remaining = clock.seconds_until(deadline)
+        await self.checkpoint()
+        while not clock.nap(deadline, _NAP_NS):
+            await self.checkpoint()
+
+    async def _wait_wall(self, deadline: int) -> None:
+        await self._until(deadline)
+        with self.engine.lock:
+            self.engine.check()
+            self.engine.advance(deadline)
+
+    async def _wait_arrival(self, deadline: int) -> None:
+        engine = self.engine
+        if engine.demand is not None:
+            await self._until(deadline)
+        elif not self.may_go_on():
+            await self.checkpoint()
+        with engine.lock:
+            engine.check()
+            if engine.position >= deadline:
+                return
+            if engine.demand is not None:
+                engine.demand(deadline)
+            parker = self._backend.parker()
+            wake = parker.wake
+            engine.on_arrival(deadline, wake)
+        self._served_in_a_row = 0
+        try:
+            await parker.park()
+        except BaseException:
+            with engine.lock:
+                engine.forget_arrival(wake)
+            raise
+        self._yielded_ns = host_ns()
+        engine.check()
+
+    async def _wait_virtual(self, deadline: int) -> None:
+        engine, party = self.engine, self.party
+        scheduler = engine.scheduler
+        with engine.lock:
+            engine.check()
+            scheduler.begin(party, deadline, current_owner(), serving.get())
+        try:
+            for _ in range(_ARRIVALS if self._fresh else not self.may_go_on()):
+                await self.checkpoint()
+            self._fresh = False
+            while not party.served:
+                await self._turn()
+        except BaseException:
+            with engine.lock:
+                scheduler.withdraw(party)
+                go_on(engine)
+            raise
+        serving.set(scheduler.hold_of(party))
+
+    async def _turn(self) -> None:
+        """Move time if it is ours to move; then, unless served, let others run or wait to be woken."""
+        engine, party = self.engine, self.party
+        with engine.lock:
+            engine.check()
+            engine.reap()
+            arrived = engine.scheduler.dispatch(SLICE)
+            if party.served:
+                return
+            if arrived:
+                parker = self._backend.parker()
+                party.wake = parker.wake
+        if not arrived:
+            await self.checkpoint()
+            return
+        engine.watch()
+        await parker.park()
+        self._served_in_a_row = 0
+        self._yielded_ns = host_ns()
+
+
+async def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
+    """Wait until `deadline` as a participant for just this wait."""
+    party = Party(name, kind)
+    waiter = Waiter(engine, party)
+    with engine.lock:
+        engine.check()
+        if engine.clock is None:
+            engine.scheduler.register(party)
+    try:
+        await waiter.wait(deadline)
+    finally:
+        close(engine, party)

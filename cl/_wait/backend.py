@@ -1,0 +1,123 @@
+"""The bridge between the engine and an event loop: let others run, park a task, wake it from any thread."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+
+class Parker(Protocol):
+    """One wait of one task."""
+
+    def wake(self) -> None:
+        """Wake the task; from any thread, also before it parks."""
+        ...
+
+    def park(self) -> Awaitable[Any]:
+        """Return what to await until woken."""
+        ...
+
+
+class Backend(Protocol):
+    """An event loop that a task of ours runs on."""
+
+    def checkpoint(self) -> Awaitable[None]:
+        """Return what to await so that every other ready task runs once."""
+        ...
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Return what to await for a sleep of real time."""
+        ...
+
+    def parker(self) -> Parker:
+        """Return a fresh parking place."""
+        ...
+
+
+class _AsyncioParker:
+    __slots__ = ("_future", "_loop", "_thread")
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._future = loop.create_future()
+        self._thread = threading.get_ident()
+
+    def _set(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def wake(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._set()
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._set)
+        except RuntimeError:
+            pass  # the loop was closed: its task can no longer be woken, nor needs to be
+
+    def park(self) -> Awaitable[Any]:
+        future: Awaitable[Any] = self._future
+        return future
+
+
+class _AsyncioBackend:
+    def __init__(self) -> None:
+        import asyncio
+
+        self._sleep = asyncio.sleep
+        self._get_loop = asyncio.get_running_loop
+
+    def checkpoint(self) -> Awaitable[None]:
+        return self._sleep(0)
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        return self._sleep(seconds)
+
+    def parker(self) -> Parker:
+        return _AsyncioParker(self._get_loop())
+
+
+class _TrioParker:
+    __slots__ = ("_event", "_thread", "_token")
+
+    def __init__(self, trio: Any) -> None:
+        self._event = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+        self._thread = threading.get_ident()
+
+    def wake(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._event.set()
+            return
+        try:
+            self._token.run_sync_soon(self._event.set)
+        except RuntimeError:
+            pass  # trio.RunFinishedError: its task can no longer be woken, nor needs to be
+
+    def park(self) -> Awaitable[Any]:
+        waiting: Awaitable[Any] = self._event.wait()
+        return waiting
+
+
+class _TrioBackend:
+    def __init__(self) -> None:
+        import trio
+
+        self._trio: Any = trio
+        self.checkpoint: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        self.sleep: Callable[[float], Awaitable[None]] = trio.sleep
+
+    def parker(self) -> Parker:
+        return _TrioParker(self._trio)
+
+
+def current_backend() -> Backend:
+    """Return the bridge to the running event loop; `RuntimeError` where none runs."""
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        return _AsyncioBackend()
+    if "trio" in sys.modules:
+        return _TrioBackend()
+    raise RuntimeError("no event loop is running: asyncio (with or without uvloop) and trio are supported")

@@ -1,0 +1,114 @@
+"""The one background thread: it keeps a wall-clock device moving, and watches over virtual time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+
+from .._core.clock import host_seconds
+from .._core.constants import FRAMES_PER_SECOND
+from .sync import go_on
+
+if TYPE_CHECKING:
+    from .._core.engine import Engine
+
+_WALL_PERIOD_S: Final = 0.1
+_STALE_FRAMES: Final = FRAMES_PER_SECOND // 20
+"""A position this far behind is brought to the present: nobody is waiting for it just now."""
+_VIRTUAL_PERIOD_S: Final = 0.02
+_PATIENCE_S: Final = 5.0
+_SLICE: Final = FRAMES_PER_SECOND // 10
+
+_log = logging.getLogger("cl")
+
+
+class Keeper:
+    """Runs while a device is open: at once in wall-clock time, when somebody waits in virtual time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._stalled_since: float | None = None
+        self._state: tuple[int, tuple[str, ...]] | None = None
+        self._warned = False
+
+    def start(self) -> None:
+        """Start the thread unless it runs."""
+        if self._thread is not None:
+            return
+        with self._starting:
+            if self._thread is not None or self._stop.is_set():
+                return
+            run = self._keep_virtual if self._engine.clock is None else self._keep_wall
+            thread = threading.Thread(target=run, name="cl-keeper", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def stop(self) -> None:
+        """Stop the thread and wait for its end."""
+        with self._starting:
+            self._stop.set()
+            thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _keep_wall(self) -> None:
+        engine = self._engine
+        while not self._stop.wait(_WALL_PERIOD_S):
+            if engine.failure is not None or engine.closed:
+                return
+            try:
+                self._move_wall()
+            except Exception as error:
+                _log.debug("the device failed: %s", error)
+
+    def _move_wall(self) -> None:
+        engine = self._engine
+        assert engine.clock is not None
+        while engine.clock.now() - engine.position > _STALE_FRAMES and not self._stop.is_set():
+            with engine.lock:
+                if engine.failure is not None or engine.closed:
+                    return
+                to = min(engine.clock.now(), engine.position + _SLICE)
+                if not engine.device.info.pushes:
+                    engine.advance(to)
+                    continue
+                if engine.demand is not None:
+                    engine.demand(to)
+            return
+
+    def _keep_virtual(self) -> None:
+        engine = self._engine
+        while not self._stop.wait(_VIRTUAL_PERIOD_S):
+            if engine.failure is not None or engine.closed:
+                return
+            try:
+                with engine.lock:
+                    # Tasks and threads end without a word: somebody has to look.
+                    go_on(engine)
+                    stalled = bool(engine.scheduler.waiting()) and engine.scheduler.holding()
+                    holders = engine.scheduler.holders() if stalled else []
+            except Exception as error:
+                _log.debug("the device failed: %s", error)
+                return
+            self._watch_stall((engine.position, tuple(holders)) if stalled else None)
+
+    def _watch_stall(self, state: tuple[int, tuple[str, ...]] | None) -> None:
+        if state is None or state != self._state:
+            self._state = state
+            self._stalled_since = host_seconds()
+            self._warned = False
+            return
+        assert self._stalled_since is not None
+        if not self._warned and host_seconds() - self._stalled_since > _PATIENCE_S:
+            self._warned = True
+            _log.warning(
+                "accelerated time has stood still at timestamp %d for %g s: held by %s, "
+                "which has been served and has neither waited again nor been closed",
+                state[0],
+                _PATIENCE_S,
+                " and ".join(state[1]),
+            )

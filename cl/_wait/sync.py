@@ -1,0 +1,163 @@
+"""Waiting in a thread."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from typing import TYPE_CHECKING, Final
+
+from .._core.constants import FRAMES_PER_SECOND
+from .._core.schedule import Party
+from .owner import current_owner, current_task, serving
+
+if TYPE_CHECKING:
+    from .._core.engine import Engine
+
+SLICE: Final = FRAMES_PER_SECOND
+"""Frames that are moved before others get a chance at the engine."""
+_HANDFUL: Final = 10_000
+"""Frames that are moved by somebody who is not waiting for them."""
+_LONGEST_SLEEP_S: Final = 0.1
+"""A device that has gone is noticed by a sleeper within this time."""
+
+
+def wait(engine: Engine, party: Party, deadline: int) -> None:
+    """Block until device time has come to `deadline`, as `party`, and everything before it is given."""
+    if engine.clock is None:
+        _wait_virtual(engine, party, deadline)
+    elif engine.device.info.pushes:
+        _wait_arrival(engine, deadline)
+    else:
+        _wait_wall(engine, deadline)
+
+
+def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
+    """Block until `deadline` as a participant for just this wait."""
+    if engine.clock is not None:
+        wait(engine, _NOBODY, deadline)
+        return
+    party = Party(name, kind)
+    with engine.lock:
+        engine.scheduler.register(party)
+    try:
+        wait(engine, party, deadline)
+    finally:
+        close(engine, party)
+
+
+_NOBODY: Final = Party("nobody", 0)
+
+
+def close(engine: Engine, party: Party) -> None:
+    """End a participant; what waits behind it goes on."""
+    with engine.lock:
+        engine.scheduler.unregister(party)
+        go_on(engine)
+
+
+def drop(engine: Engine, party: Party) -> None:
+    """End a participant from wherever its iterator is let go, which may be inside of the engine's lock.
+
+    Where the lock is taken, whoever holds it or comes next clears up.
+    """
+    engine.dropped.append(party)
+    if engine.lock.acquire(blocking=False):
+        try:
+            go_on(engine)
+        finally:
+            engine.lock.release()
+
+
+def go_on(engine: Engine) -> None:
+    """Serve whoever is next now that somebody is out of the way. Locked."""
+    engine.reap()
+    if engine.failure is None and not engine.closed and not engine.scheduler.dispatch(_HANDFUL):
+        engine.scheduler.nudge()
+
+
+def _dispatch(engine: Engine) -> None:
+    if engine.failure is not None or engine.closed:
+        return
+    engine.reap()
+    while not engine.scheduler.dispatch(SLICE):
+        engine.lock.release()
+        engine.lock.acquire()
+
+
+def _wait_wall(engine: Engine, deadline: int) -> None:
+    clock = engine.clock
+    assert clock is not None
+    while clock.seconds_until(deadline) > 2 * _LONGEST_SLEEP_S:
+        clock.nap(deadline, int(_LONGEST_SLEEP_S * 1e9))
+        engine.check()
+    clock.wait(deadline)
+    with engine.lock:
+        engine.check()
+        engine.advance(deadline)
+
+
+def _wait_arrival(engine: Engine, deadline: int) -> None:
+    clock = engine.clock
+    if engine.demand is not None and clock is not None:
+        while clock.seconds_until(deadline) > 2 * _LONGEST_SLEEP_S:
+            clock.nap(deadline, int(_LONGEST_SLEEP_S * 1e9))
+            engine.check()
+        clock.wait(deadline)
+    with engine.lock:
+        engine.check()
+        if engine.position >= deadline:
+            return
+        if engine.demand is not None:
+            engine.demand(deadline)
+        gate = allocate_lock()
+        gate.acquire()
+        wake = gate.release
+        engine.on_arrival(deadline, wake)
+    try:
+        gate.acquire()
+    except BaseException:
+        with engine.lock:
+            engine.forget_arrival(wake)
+        raise
+    engine.check()
+
+
+def _wait_virtual(engine: Engine, party: Party, deadline: int) -> None:
+    scheduler = engine.scheduler
+    owner = current_owner()
+    with engine.lock:
+        engine.check()
+        scheduler.begin(party, deadline, owner, serving.get())
+    try:
+        while not party.served:
+            _turn(engine, party)
+    except BaseException:
+        with engine.lock:
+            scheduler.withdraw(party)
+            go_on(engine)
+        raise
+    serving.set(scheduler.hold_of(party))
+
+
+def _turn(engine: Engine, party: Party) -> None:
+    """Move time if it is ours to move; unless served by that, block until woken."""
+    with engine.lock:
+        engine.check()
+        _dispatch(engine)
+        if party.served:
+            return
+        _refuse_deadlock(engine, party)
+        gate = allocate_lock()
+        gate.acquire()
+        party.wake = gate.release
+    engine.watch()
+    gate.acquire()
+
+
+def _refuse_deadlock(engine: Engine, party: Party) -> None:
+    """Raise where this thread's event loop would be blocked for a task that it would have to run."""
+    if current_task() is None or engine.device.info.pushes:
+        return
+    raise RuntimeError(
+        f"{party.name} would block the event loop while other participants of accelerated time have to "
+        f"run first ({', '.join(engine.scheduler.holders()) or 'waiting'}): use the async form"
+    )

@@ -1,0 +1,38 @@
+"""How a spike's samples are loaded: with a look ahead where that changes nothing, else with a wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._core.schedule import READ
+from ._wait import sync
+from .events import SAMPLES_BEFORE, SAMPLES_FROM
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ._core.engine import Engine
+
+
+class EngineWaveforms:
+    """Loads spikes' samples from an engine's frames."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float]:
+        """Return the 75 samples in µV and the mean that was subtracted, waiting for them if need be."""
+        engine = self._engine
+        engine.check()
+        oldest = engine.oldest
+        if max(timestamp - SAMPLES_BEFORE, engine.start) < oldest:
+            raise RuntimeError(
+                f"the samples of Spike(timestamp={timestamp}, channel={channel}) are no longer in the "
+                f"history, whose oldest frame is {oldest}: they can be loaded for about 5 s"
+            )
+        end = timestamp + SAMPLES_FROM
+        peeks = engine.clock is None and engine.device.info.foresees
+        if end > engine.position and not peeks:
+            sync.wait_once(engine, "Spike.samples", READ, end)
+        return engine.cut_waveform(timestamp, channel)

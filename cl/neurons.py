@@ -1,0 +1,392 @@
+"""`Neurons`: an open device, for synchronous and asynchronous programs alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from ._core.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
+from ._core.schedule import READ, SLEEP, Hold
+from ._rates import seconds_to_frames, whole
+from ._wait import sync
+from ._wait.body import current_body
+from .error import ControlRequiredError
+from .events import DetectionResult
+from .loop import AsyncLoop, Loop
+from .stim import (
+    BurstDesign,
+    ChannelSet,
+    StimDesign,
+    StimPlan,
+    interrupt_operations,
+    interrupt_then_stim_operations,
+    stim_operations,
+    sync_operations,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ._core.engine import Engine
+    from ._core.sequencer import Operation
+
+_READ_BLOCK = FRAMES_PER_SECOND
+"""Long reads are put together from blocks of this size, so that none outlives the history."""
+_HEAVY_READ = 5_000
+"""Frames that take longer to make than a task may keep its event loop from the others."""
+
+
+class Neurons:
+    """A started device. Made by `cl.open()` and `cl.aopen()`; do not make one yourself.
+
+    Synchronous methods block their thread; those that begin with `a` are awaited and never block
+    the event loop. All of them may be called from any thread, at any time while the device is open;
+    after that they raise `DeviceDisconnectedError`.
+    """
+
+    def __init__(self, engine: Engine, attributes: dict[str, Any]) -> None:
+        self._engine = engine
+        self._attributes = attributes
+        self._control = False
+        self._started = True
+
+    # -- time -----------------------------------------------------------------------------
+
+    def timestamp(self) -> int:
+        """Return the present device time, a frame number.
+
+        In a loop body it is at least `tick.iteration_timestamp`, and greater than what any
+        earlier tick of that loop got.
+        """
+        engine = self._engine
+        engine.check()
+        now = engine.now()
+        body = current_body.get()
+        if body is not None and body.engine is engine:
+            now = body.given = max(now, body.floor)
+        return now
+
+    def get_channel_count(self) -> int:
+        """Return the number of channels, 64."""
+        return CHANNEL_COUNT
+
+    def get_frames_per_second(self) -> int:
+        """Return the sampling rate, 25 000 frames per second."""
+        return FRAMES_PER_SECOND
+
+    def get_frame_duration_us(self) -> float:
+        """Return the length of a frame in µs, 40.0."""
+        return FRAME_NS / 1000
+
+    # -- reading --------------------------------------------------------------------------
+
+    @overload
+    def read(
+        self, frame_count: int, from_timestamp: int | None = None, /, *, analysis: Literal[False] = False
+    ) -> NDArray[np.int16]: ...
+
+    @overload
+    def read(
+        self, frame_count: int, from_timestamp: int | None = None, /, *, analysis: Literal[True]
+    ) -> DetectionResult: ...
+
+    def read(
+        self, frame_count: int, from_timestamp: int | None = None, /, *, analysis: bool = False
+    ) -> NDArray[np.int16] | DetectionResult:
+        """Return the frames of a window, or what was detected in it, blocking until it exists.
+
+        The window is `frame_count` frames from `from_timestamp` (None: from now) on. Frames come as
+        int16 (frame_count, 64), owned by the caller; with `analysis=True` a `DetectionResult`.
+        A window older than the history (5 s at least) raises `ValueError` that names the oldest
+        readable timestamp. Reading consumes nothing.
+        """
+        start, stop = self._read_window(frame_count, from_timestamp)
+        parts = []
+        for low, high in _blocks(start, stop):
+            if self._engine.position < high:
+                sync.wait_once(self._engine, "read", READ, high)
+            parts.append(self._part(low, high, analysis))
+        return _joined(parts, start, stop, analysis)
+
+    @overload
+    async def aread(
+        self, frame_count: int, from_timestamp: int | None = None, /, *, analysis: Literal[False] = False
+    ) -> NDArray[np.int16]: ...
+
+    @overload
+    async def aread(
+        self, frame_count: int, from_timestamp: int | None = None, /, *, analysis: Literal[True]
+    ) -> DetectionResult: ...
+
+    async def aread(
+        self, frame_count: int, from_timestamp: int | None = None, /, *, analysis: bool = False
+    ) -> NDArray[np.int16] | DetectionResult:
+        """Return what `read` returns, without blocking the event loop."""
+        from ._wait import aio
+
+        start, stop = self._read_window(frame_count, from_timestamp)
+        parts = []
+        for low, high in _blocks(start, stop):
+            if self._engine.position < high:
+                await aio.wait_once(self._engine, "aread", READ, high)
+            if high - low <= _HEAVY_READ or analysis:
+                parts.append(self._part(low, high, analysis))
+                continue
+            from anyio import to_thread
+
+            parts.append(await to_thread.run_sync(self._part, low, high, analysis))
+        return _joined(parts, start, stop, analysis)
+
+    read_async = aread
+
+    def _read_window(self, frame_count: Any, from_timestamp: Any) -> tuple[int, int]:
+        count = whole("frame_count", frame_count, 0)
+        engine = self._engine
+        engine.check()
+        if from_timestamp is None:
+            start = engine.now()
+        else:
+            start = whole("from_timestamp", from_timestamp, 0)
+            self._catch_up(start)
+            engine.check_readable(start)
+        return start, start + count
+
+    def _catch_up(self, start: int) -> None:
+        """Let the history reach the present, so that it answers for what is readable now."""
+        engine = self._engine
+        if engine.clock is not None and start < engine.clock.now():
+            with engine.lock:
+                engine.check()
+                engine.catch_up()
+
+    def _part(self, start: int, stop: int, analysis: bool) -> Any:
+        engine = self._engine
+        engine.check()
+        return engine.window(start, stop) if analysis else engine.frames(start, stop)
+
+    # -- loops ----------------------------------------------------------------------------
+
+    def loop(
+        self,
+        ticks_per_second: float,
+        stop_after_seconds: float | None = None,
+        stop_after_ticks: int | None = None,
+        ignore_jitter: bool = False,
+        jitter_tolerance_frames: int = 0,
+    ) -> Loop:
+        """Return a closed loop: iterate over it, `ticks_per_second` times a second.
+
+        Each tick covers 25000 // ticks_per_second frames. At most one of `stop_after_seconds` and
+        `stop_after_ticks` ends it. Bad values raise `ValueError`, bad types `TypeError`.
+        """
+        self._engine.check()
+        return Loop(
+            self._engine,
+            ticks_per_second,
+            stop_after_seconds,
+            stop_after_ticks,
+            ignore_jitter,
+            jitter_tolerance_frames,
+        )
+
+    def aloop(
+        self,
+        ticks_per_second: float,
+        stop_after_seconds: float | None = None,
+        stop_after_ticks: int | None = None,
+        ignore_jitter: bool = False,
+        jitter_tolerance_frames: int = 0,
+    ) -> AsyncLoop:
+        """Return the asynchronous twin of `loop`, for `async for`."""
+        self._engine.check()
+        return AsyncLoop(
+            self._engine,
+            ticks_per_second,
+            stop_after_seconds,
+            stop_after_ticks,
+            ignore_jitter,
+            jitter_tolerance_frames,
+        )
+
+    # -- waiting --------------------------------------------------------------------------
+
+    async def asleep(self, seconds: float) -> None:
+        """Sleep for `seconds` of device time: virtual in accelerated time."""
+        frames = seconds_to_frames("seconds", seconds)
+        await self.asleep_until(self._engine.now() + frames)
+
+    async def asleep_until(self, timestamp: int) -> None:
+        """Sleep until device time has come to `timestamp`; at once if it has passed."""
+        from ._wait import aio
+
+        deadline = whole("timestamp", timestamp, 0)
+        await aio.wait_once(self._engine, "asleep", SLEEP, deadline)
+
+    @contextmanager
+    def hold(self, name: str = "hold") -> Iterator[None]:
+        """Hold accelerated time within a `with` block, for threads and real I/O that work for it.
+
+        Nobody who waits is served before the block has ended. In wall-clock time it does nothing.
+        """
+        engine = self._engine
+        hold = Hold(object(), name, transient=False)
+        with engine.lock:
+            engine.check()
+            if engine.clock is None:
+                engine.scheduler.take(hold)
+        try:
+            yield
+        finally:
+            with engine.lock:
+                engine.scheduler.give_back(hold)
+                sync.go_on(engine)
+
+    # -- stimulation ----------------------------------------------------------------------
+
+    def stim(
+        self,
+        channel_set: ChannelSet | int,
+        stim_design: StimDesign | float,
+        /,
+        burst_design: BurstDesign | None = None,
+        lead_time_us: int = 80,
+    ) -> None:
+        """Queue a pulse, or a burst of them, on each channel of the set, starting together.
+
+        A number x as `stim_design` means StimDesign(160, -x, 160, x). `lead_time_us` is the time
+        from now to the first pulse, at least 80 and a multiple of 20. In a loop body "now" is the
+        tick's `iteration_timestamp`. Raises `TypeError`, `ValueError`, or one of the
+        `TransactionRejected` errors, and then has queued nothing.
+        """
+        self._submit(stim_operations(channel_set, stim_design, burst_design, lead_time_us))
+
+    def interrupt(self, channel_set: ChannelSet | int, /) -> None:
+        """Drop what is queued on the channels, behind the pulse that has begun its notice."""
+        self._submit(interrupt_operations(channel_set))
+
+    def interrupt_then_stim(
+        self,
+        channel_set: ChannelSet | int,
+        stim_design: StimDesign | float,
+        /,
+        burst_design: BurstDesign | None = None,
+        lead_time_us: int = 80,
+    ) -> None:
+        """Interrupt the channels and queue a new stim on them, in one transaction."""
+        self._submit(interrupt_then_stim_operations(channel_set, stim_design, burst_design, lead_time_us))
+
+    def sync(self, channel_set: ChannelSet | int, /) -> None:
+        """Let each of the channels wait until all of them have come to this point of their queues."""
+        self._submit(sync_operations(channel_set))
+
+    def create_stim_plan(self) -> StimPlan:
+        """Return an empty plan of stimulation commands, to be run as one, again and again."""
+        self._require_control()
+        return StimPlan(self._submit)
+
+    def _submit(self, operations: tuple[Operation, ...], at_timestamp: int | None = None) -> None:
+        if not self._control or not self._started:
+            self._require_control()
+        engine = self._engine
+        body = current_body.get()
+        if body is not None and body.engine is engine:
+            # In a body: as of the tick, which is the position unless more has been given since.
+            engine.submit(operations, engine.position, at_timestamp)
+        else:
+            engine.submit(operations, engine.now(), at_timestamp)
+
+    # -- control and readiness ------------------------------------------------------------
+
+    def has_control(self) -> bool:
+        """Return whether commands that change the device may be given."""
+        return self._control
+
+    def take_control(self) -> None:
+        """Take control of the device; `ControlRequestError` where somebody else has it."""
+        self._engine.check()
+        self._control = True
+
+    def release_control(self) -> None:
+        """Give control up: stimulation ends with what has begun."""
+        if self._control:
+            self._interrupt_all()
+            self._control = False
+
+    def _require_control(self) -> None:
+        self._engine.check()
+        if not self._control:
+            raise ControlRequiredError(
+                "stimulation needs control of the device: open it with take_control=True or call take_control()"
+            )
+        if not self._started:
+            raise RuntimeError("the device is stopped: call start() first")
+
+    def start(self) -> None:
+        """Start the device after `stop`. `cl.open()` has started it already."""
+        self._engine.check()
+        self._started = True
+
+    def has_started(self) -> bool:
+        """Return whether the device is started."""
+        return self._started
+
+    def stop(self) -> None:
+        """Stop the device: recordings are finalised and stimulation ends; `start` starts it again."""
+        self._interrupt_all()
+        self._started = False
+
+    def restart(self, timeout_seconds: float = 15.0, wait_until_recordable: bool = True) -> None:
+        """Stop and start the device. Device time goes on."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Close the device, as leaving the block of `cl.open()` does."""
+        self._on_close()
+
+    def is_readable(self) -> bool:
+        """Return whether frames can be read."""
+        return self._started and not self._engine.closed and self._engine.failure is None
+
+    def wait_until_readable(self, timeout_seconds: float = 15.0) -> None:
+        """Wait until frames can be read; raises where they never will be."""
+        self._engine.check()
+
+    def is_recordable(self) -> bool:
+        """Return whether a recording can be started."""
+        return self.is_readable()
+
+    def wait_until_recordable(self, timeout_seconds: float = 15.0) -> None:
+        """Wait until a recording can be started; raises where it never will be."""
+        self._engine.check()
+
+    _on_close: Callable[[], None] = staticmethod(lambda: None)
+
+    def _interrupt_all(self) -> None:
+        engine = self._engine
+        with engine.lock:
+            engine.check()
+            frame = max(engine.asked, engine.now())
+            begun = engine.device.interrupt_all(frame)
+            engine.refresh()
+            if not engine.device.info.pushes and begun > frame:
+                engine.advance(begun)
+
+
+def _blocks(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    for low in range(start, stop, _READ_BLOCK):
+        yield low, min(low + _READ_BLOCK, stop)
+
+
+def _joined(parts: list[Any], start: int, stop: int, analysis: bool) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    if analysis:
+        spikes = [spike for part in parts for spike in part.spikes]
+        stims = [stim for part in parts for stim in part.stims]
+        return DetectionResult(start, stop, spikes, stims)
+    import numpy as np
+
+    return np.concatenate(parts) if parts else np.empty((0, CHANNEL_COUNT), np.int16)

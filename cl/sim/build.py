@@ -1,0 +1,88 @@
+"""Makes the simulated device that the settings describe."""
+
+from __future__ import annotations
+
+import logging
+import random
+import socket
+from typing import TYPE_CHECKING, Any
+
+from .._core.device import DeviceInfo
+from .._core.sequencer import Sequencer, StimLimits
+from .device import FixedDevice, StreamedDevice
+
+if TYPE_CHECKING:
+    from .._core.settings import Settings
+    from .._core.source import FixedSource
+
+_log = logging.getLogger("cl")
+
+
+def build(settings: Settings) -> FixedDevice | StreamedDevice:
+    """Return the device for these settings, not yet open."""
+    sequencer = Sequencer(
+        StimLimits(
+            channel_queue=settings.channel_queue_limit,
+            syncs=settings.sync_limit,
+            deferred_interrupts=settings.deferred_interrupt_limit,
+        )
+    )
+    if settings.replay_path is not None:
+        name, source = _replay(settings)
+    else:
+        name, source = _random(settings)
+    return FixedDevice(_info(settings, name, source, foresees=True), source, sequencer)
+
+
+def system_attributes() -> dict[str, Any]:
+    """Return what `get_system_attributes` says of the simulator."""
+    return {
+        "project_id": "simulator",
+        "chip_id": "simulator",
+        "cell_batch_id": "simulator",
+        "plugin": "simulator",
+        "system_id": "simulator",
+        "hostname": socket.gethostname(),
+    }
+
+
+def _info(settings: Settings, name: str, source: Any, foresees: bool, pushes: bool = False) -> DeviceInfo:
+    return DeviceInfo(
+        name=f"simulator ({name})",
+        start_timestamp=source.start_timestamp,
+        uV_per_sample_unit=source.uV_per_sample_unit,
+        is_simulator=True,
+        detects_jitter=settings.jitter_detection,
+        foresees=foresees,
+        pushes=pushes,
+        attributes=system_attributes(),
+    )
+
+
+def _seed(settings: Settings) -> int:
+    if settings.random_seed is not None:
+        return settings.random_seed
+    import secrets
+
+    seed = secrets.randbits(32)
+    _log.info("the simulator drew seed %d: set CL_SDK_RANDOM_SEED=%d to repeat this run", seed, seed)
+    return seed
+
+
+def _random(settings: Settings) -> tuple[str, FixedSource]:
+    from .random_source import RandomSource
+
+    seed = _seed(settings)
+    source = RandomSource(seed, settings.sample_mean, settings.spike_percentile, settings.spike_visibility)
+    return f"random, seed {seed}", source
+
+
+def _replay(settings: Settings) -> tuple[str, FixedSource]:
+    from pathlib import Path
+
+    from .replay_source import ReplaySource
+
+    assert settings.replay_path is not None
+    rng = random.Random(settings.random_seed)
+    source = ReplaySource(settings.replay_path, settings.replay_start_offset, rng)
+    return f"replay of {Path(settings.replay_path).name}", source

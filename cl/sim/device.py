@@ -1,0 +1,144 @@
+"""The simulated device: a data source, and the stimulator's sequencer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .._core.constants import HISTORY_FRAMES, NEVER
+from .._core.device import Bus, DeviceInfo
+from .._core.history import FrameRing
+from .._core.sequencer import Operation, Pulse, Sequencer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .._core.source import FixedSource, StreamedSource
+
+_AHEAD = 2_500
+"""Frames that a source whose data nothing changes is asked ahead of time."""
+
+
+class _SimulatedDevice:
+    """What both kinds of simulated device share: the stimulator."""
+
+    def __init__(self, info: DeviceInfo, sequencer: Sequencer) -> None:
+        self.info = info
+        self._sequencer = sequencer
+        self._bus = Bus()
+        self._known = info.start_timestamp
+        """Spikes before this are logged."""
+
+    def quiet_until(self) -> int:
+        return min(self._known, self._sequencer.next_step >> 1)
+
+    def next_spike(self, position: int) -> int:
+        spikes = self._bus.spikes
+        index = spikes.index(position) - spikes.first
+        return spikes.times[index] if index < len(spikes.times) else max(self._known, position)
+
+    def next_stim(self, position: int) -> int:
+        stims = self._bus.stims
+        index = stims.index(position) - stims.first
+        if index < len(stims.times):
+            return stims.times[index]
+        return max(self._sequencer.next_step >> 1, position)
+
+    def submit(self, operations: Sequence[Operation], frame: int, at: int | None) -> None:
+        self._sequencer.submit(operations, frame * 2, None if at is None else at * 2)
+
+    def interrupt_all(self, frame: int) -> int:
+        self._sequencer.interrupt_all(frame * 2)
+        # A pulse whose notice has begun starts within 80 µs: two frames.
+        return frame + 3 if self._sequencer.next_step < NEVER else frame
+
+    def _deliver(self, stop: int) -> list[Pulse]:
+        """Log the pulses before `stop` and return them in the order of their steps."""
+        sequencer = self._sequencer
+        if sequencer.next_step >= 2 * stop:
+            return []
+        pulses = sequencer.advance(2 * stop)
+        order = sorted((pulse.step >> 1, pulse.channel) for pulse in pulses)
+        self._bus.add_stims([frame for frame, _ in order], [channel for _, channel in order])
+        return pulses
+
+
+class FixedDevice(_SimulatedDevice):
+    """A simulated device over data that nothing a program does can change.
+
+    Spikes are logged ahead of time and frames are made only when somebody looks at them.
+    """
+
+    def __init__(self, info: DeviceInfo, source: FixedSource, sequencer: Sequencer) -> None:
+        super().__init__(info, sequencer)
+        self._source = source
+        self.frames = source.frames
+        self.waveform = source.waveform
+
+    def open(self, bus: Bus) -> None:
+        self._source.open()
+        self._bus = bus
+
+    def close(self) -> None:
+        self._source.close()
+
+    def produce(self, start: int, stop: int) -> None:
+        self._deliver(stop)
+        if stop > self._known:
+            known = max(stop, self._known + _AHEAD)
+            self._bus.add_spikes(*self._source.spikes(self._known, known))
+            self._known = known
+
+
+class StreamedDevice(_SimulatedDevice):
+    """A simulated device over data that is made window after window, perhaps in answer to stims."""
+
+    def __init__(self, info: DeviceInfo, source: StreamedSource, sequencer: Sequencer) -> None:
+        super().__init__(info, sequencer)
+        self._source = source
+        self._ahead = 0 if source.reactive or source.blocking else _AHEAD
+        self._ring: FrameRing | None = None
+
+    def open(self, bus: Bus) -> None:
+        self._source.open()
+        self._bus = bus
+        self._ring = FrameRing(self.info.start_timestamp)
+
+    def close(self) -> None:
+        self._source.close()
+
+    def produce(self, start: int, stop: int) -> None:
+        pulses = self._deliver(stop)
+        at = 0
+        while at < len(pulses):
+            # Frames from a pulse's own on follow it: the source knows of it before it makes them.
+            frame = pulses[at].step >> 1
+            end = at + 1
+            while end < len(pulses) and pulses[end].step >> 1 == frame:
+                end += 1
+            self._read(frame)
+            self._source.on_stims(pulses[at:end])
+            at = end
+        if stop > self._known:
+            self._read(stop + self._ahead)
+
+    def frames(self, start: int, stop: int) -> NDArray[np.int16]:
+        assert self._ring is not None
+        return self._ring.read(start, stop)
+
+    def waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float] | None:
+        # A spike that came with samples was logged with them.
+        return None
+
+    def _read(self, stop: int) -> None:
+        while self._known < stop:
+            block = min(stop, self._known + HISTORY_FRAMES // 2)
+            self._log(block)
+
+    def _log(self, stop: int) -> None:
+        frames, timestamps, channels, waveforms = self._source.read(self._known, stop)
+        assert self._ring is not None
+        self._ring.append(frames)
+        self._bus.add_spikes(timestamps, channels, waveforms)
+        self._known = stop
