@@ -17,7 +17,7 @@ def exact(name: str, value: Any) -> int | Fraction:
 
     Raises `TypeError` for what is not a real number, `ValueError` for NaN and infinities.
     """
-    if isinstance(value, bool) or isinstance(value, (str, bytes)):
+    if isinstance(value, (bool, str, bytes)):
         raise TypeError(f"{name} must be a number, not {value!r}")
     try:
         return operator.index(value)

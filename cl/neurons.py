@@ -318,7 +318,7 @@ class Neurons:
         self._engine.check()
         if not self._control:
             raise ControlRequiredError(
-                "stimulation needs control of the device: open it with take_control=True or call take_control()"
+                "stimulation needs control of the device: open it with take_control=True, or take_control()"
             )
         if not self._started:
             raise RuntimeError("the device is stopped: call start() first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..events import Spike, Stim, Waveforms
+from cl.events import Spike, Stim, Waveforms
 from .history import EventLog
 
 if TYPE_CHECKING:

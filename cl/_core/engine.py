@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..error import DeviceDisconnectedError
-from ..events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
+from cl.error import DeviceDisconnectedError
+from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
 from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER
 from .device import Bus, Device
 from .schedule import Party, Scheduler

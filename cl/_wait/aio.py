@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .._core.clock import host_ns
-from .._core.schedule import Party
+from cl._core.clock import host_ns
+from cl._core.schedule import Party
 from .backend import Backend, current_backend
 from .owner import current_owner, serving
 from .sync import close, go_on
 
 if TYPE_CHECKING:
-    from .._core.engine import Engine
+    from cl._core.engine import Engine
 
 SLICE: Final = 10_000
 """Frames that are moved before other tasks get to run: a millisecond or two of work."""
@@ -23,7 +23,7 @@ _YIELD_NS: Final = 500_000
 """A task that is served again and again lets others run this often."""
 _YIELD_WAITS: Final = 16
 _ARRIVALS: Final = 3
-"""Rounds of the event loop that a newcomer waits, so that tasks started with it register before time moves."""
+"""Rounds of the event loop that a newcomer waits, so that tasks started with it register first."""
 
 
 class Waiter:

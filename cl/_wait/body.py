@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .._core.engine import Engine
+    from cl._core.engine import Engine
 
 
 class Body(Protocol):

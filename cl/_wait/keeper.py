@@ -6,12 +6,12 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
-from .._core.clock import host_seconds
-from .._core.constants import FRAMES_PER_SECOND
+from cl._core.clock import host_seconds
+from cl._core.constants import FRAMES_PER_SECOND
 from .sync import go_on
 
 if TYPE_CHECKING:
-    from .._core.engine import Engine
+    from cl._core.engine import Engine
 
 _WALL_PERIOD_S: Final = 0.1
 _STALE_FRAMES: Final = FRAMES_PER_SECOND // 20

@@ -5,12 +5,12 @@ from __future__ import annotations
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Final
 
-from .._core.constants import FRAMES_PER_SECOND
-from .._core.schedule import Party
+from cl._core.constants import FRAMES_PER_SECOND
+from cl._core.schedule import Party
 from .owner import current_owner, current_task, serving
 
 if TYPE_CHECKING:
-    from .._core.engine import Engine
+    from cl._core.engine import Engine
 
 SLICE: Final = FRAMES_PER_SECOND
 """Frames that are moved before others get a chance at the engine."""

@@ -7,13 +7,13 @@ import random
 import socket
 from typing import TYPE_CHECKING, Any
 
-from .._core.device import DeviceInfo
-from .._core.sequencer import Sequencer, StimLimits
+from cl._core.device import DeviceInfo
+from cl._core.sequencer import Sequencer, StimLimits
 from .device import FixedDevice, StreamedDevice
 
 if TYPE_CHECKING:
-    from .._core.settings import Settings
-    from .._core.source import FixedSource
+    from cl._core.settings import Settings
+    from cl._core.source import FixedSource
 
 _log = logging.getLogger("cl")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .._core.constants import HISTORY_FRAMES, NEVER
-from .._core.device import Bus, DeviceInfo
-from .._core.history import FrameRing
-from .._core.sequencer import Operation, Pulse, Sequencer
+from cl._core.constants import HISTORY_FRAMES, NEVER
+from cl._core.device import Bus, DeviceInfo
+from cl._core.history import FrameRing
+from cl._core.sequencer import Operation, Pulse, Sequencer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .._core.source import FixedSource, StreamedSource
+    from cl._core.source import FixedSource, StreamedSource
 
 _AHEAD = 2_500
 """Frames that a source whose data nothing changes is asked ahead of time."""

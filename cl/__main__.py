@@ -1,0 +1,32 @@
+"""The command line: `python -m cl COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = ("info", "recover", "stream", "view")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0, 1 for an error that is told, 2 for bad usage."""
+    parser = argparse.ArgumentParser(prog="python -m cl", description="Tools for the CL1 and its simulator.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"cl._cli.{name}")
+        sub = commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY)
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What every test gets: a clean environment, every event loop, and a look at what it left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cl._session
+
+_LOOPS = [
+    pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
+    pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
+    pytest.param(("trio", {}), id="trio"),
+]
+
+
+@pytest.fixture(params=_LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Run an async test on asyncio, on asyncio with uvloop, and on trio."""
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in tuple(os.environ):
+        if name == "CL_DEVICE" or name.startswith("CL_SDK_"):
+            monkeypatch.delenv(name)
+    # Pages are for people: the tests of the visualiser turn it on.
+    monkeypatch.setenv("CL_SDK_VISUALISATION", "0")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    threads, files = set(threading.enumerate()), _open_files()
+    yield
+    assert not cl._session.is_open(), "the test left the device open"
+    left = [t for t in threading.enumerate() if t not in threads and _ours(t)]
+    assert not left, f"the test left threads: {left}"
+    if _open_files() > files:
+        gc.collect()
+    assert _open_files() <= files, f"the test left files open: {_open_files()} after {files}"
+    assert gc.isenabled(), "the test left the garbage collector disabled"
+
+
+def _ours(thread: threading.Thread) -> bool:
+    # anyio keeps idle worker threads until its event loop ends, and matplotlib, h5py none.
+    return thread.is_alive() and not thread.name.startswith("AnyIO worker")
+
+
+def _open_files() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return 0
+
+
+@pytest.fixture
+def accelerated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open the simulator in accelerated time, with seed 7."""
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "1")
+    monkeypatch.setenv("CL_SDK_RANDOM_SEED", "7")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of reference data that lies beside the checkout."""
+    folder = os.environ.get("CL_SHARED_DATA")
+    return Path(folder) if folder else Path(__file__).resolve().parents[2] / "shared" / "data"
