@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cl.events import Spike, Stim, Waveforms
+
 from .history import EventLog
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cl.error import DeviceDisconnectedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
+
 from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER
 from .device import Bus, Device
 from .schedule import Party, Scheduler

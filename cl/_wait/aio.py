@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from cl._core.clock import host_ns
 from cl._core.schedule import Party
+
 from .backend import Backend, current_backend
 from .owner import current_owner, serving
 from .sync import close, go_on

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cl._core.clock import host_seconds
 from cl._core.constants import FRAMES_PER_SECOND
+
 from .sync import go_on
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cl._core.constants import FRAMES_PER_SECOND
 from cl._core.schedule import Party
+
 from .owner import current_owner, current_task, serving
 
 if TYPE_CHECKING:

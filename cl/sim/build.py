@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cl._core.device import DeviceInfo
 from cl._core.sequencer import Sequencer, StimLimits
+
 from .device import FixedDevice, StreamedDevice
 
 if TYPE_CHECKING:
