@@ -136,7 +136,7 @@ class Engine:
         device = self.device
         try:
             while self.position < to:
-                stop = self._next_stop(to)
+                stop = self.next_stop(to)
                 self.asked = stop
                 device.produce(self.position, stop)
                 self._arrive(stop)
@@ -146,7 +146,8 @@ class Engine:
         finally:
             self.refresh()
 
-    def _next_stop(self, to: int) -> int:
+    def next_stop(self, to: int) -> int:
+        """Return `to`, or where a tap has to be served before that. Locked."""
         for tap in self.taps:
             if tap.limit < to:
                 to = tap.limit

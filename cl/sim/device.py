@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cl._core.constants import HISTORY_FRAMES, NEVER
 from cl._core.device import Bus, DeviceInfo
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 _AHEAD = 2_500
 """Frames that a source whose data nothing changes is asked ahead of time."""
+
+
+Batch: TypeAlias = tuple[
+    int, tuple["NDArray[np.int16]", list[int], list[int], list[tuple["NDArray[np.float32]", float] | None]]
+]
+"""What a source answered, and the timestamp that it reaches to."""
 
 
 class _SimulatedDevice:
@@ -53,7 +59,7 @@ class _SimulatedDevice:
         # A pulse whose notice has begun starts within 80 µs: two frames.
         return frame + 3 if self._sequencer.next_step < NEVER else frame
 
-    def _deliver(self, stop: int) -> list[Pulse]:
+    def deliver(self, stop: int) -> list[Pulse]:
         """Log the pulses before `stop` and return them in the order of their steps."""
         sequencer = self._sequencer
         if sequencer.next_step >= 2 * stop:
@@ -84,7 +90,7 @@ class FixedDevice(_SimulatedDevice):
         self._source.close()
 
     def produce(self, start: int, stop: int) -> None:
-        self._deliver(stop)
+        self.deliver(stop)
         if stop > self._known:
             known = max(stop, self._known + _AHEAD)
             self._bus.add_spikes(*self._source.spikes(self._known, known))
@@ -98,6 +104,7 @@ class StreamedDevice(_SimulatedDevice):
         super().__init__(info, sequencer)
         self._source = source
         self._ahead = 0 if source.reactive or source.blocking else _AHEAD
+        self._asked = info.start_timestamp
         self._ring: FrameRing | None = None
 
     def open(self, bus: Bus) -> None:
@@ -109,7 +116,12 @@ class StreamedDevice(_SimulatedDevice):
         self._source.close()
 
     def produce(self, start: int, stop: int) -> None:
-        pulses = self._deliver(stop)
+        pulses = self.deliver(stop)
+        self.log(self.gather(pulses, stop))
+
+    def gather(self, pulses: Sequence[Pulse], stop: int) -> list[Batch]:
+        """Ask the source for everything before `stop`, and tell it of the pulses on the way."""
+        batches: list[Batch] = []
         at = 0
         while at < len(pulses):
             # Frames from a pulse's own on follow it: the source knows of it before it makes them.
@@ -117,11 +129,26 @@ class StreamedDevice(_SimulatedDevice):
             end = at + 1
             while end < len(pulses) and pulses[end].step >> 1 == frame:
                 end += 1
-            self._read(frame)
+            self._ask(frame, batches)
             self._source.on_stims(pulses[at:end])
             at = end
-        if stop > self._known:
-            self._read(stop + self._ahead)
+        if stop > self._asked:
+            self._ask(stop + self._ahead, batches)
+        return batches
+
+    def log(self, batches: list[Batch]) -> None:
+        """Log what was gathered."""
+        assert self._ring is not None
+        for stop, (frames, timestamps, channels, waveforms) in batches:
+            self._ring.append(frames)
+            self._bus.add_spikes(timestamps, channels, waveforms)
+            self._known = stop
+
+    def _ask(self, stop: int, batches: list[Batch]) -> None:
+        while self._asked < stop:
+            block = min(stop, self._asked + HISTORY_FRAMES // 2)
+            batches.append((block, self._source.read(self._asked, block)))
+            self._asked = block
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         assert self._ring is not None
@@ -130,15 +157,3 @@ class StreamedDevice(_SimulatedDevice):
     def waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float] | None:
         # A spike that came with samples was logged with them.
         return None
-
-    def _read(self, stop: int) -> None:
-        while self._known < stop:
-            block = min(stop, self._known + HISTORY_FRAMES // 2)
-            self._log(block)
-
-    def _log(self, stop: int) -> None:
-        frames, timestamps, channels, waveforms = self._source.read(self._known, stop)
-        assert self._ring is not None
-        self._ring.append(frames)
-        self._bus.add_spikes(timestamps, channels, waveforms)
-        self._known = stop
