@@ -34,7 +34,7 @@ def real(value: object, what: str) -> float:
     try:
         return float(value)
     except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
+        return float("-inf") if repr(value).startswith("-") else float("inf")
 
 
 def kind(value: object) -> str:

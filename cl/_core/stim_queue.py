@@ -6,6 +6,7 @@ from collections import deque
 from typing import Final, TypeAlias
 
 from cl._stim_operations import StimOperation
+
 from .constants import NEVER
 
 GROUNDED: Final = frozenset({0, 7, 56, 63})
