@@ -1,0 +1,107 @@
+"""`python -m cl.hw.emulator --socket PATH`: be a device until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import secrets
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from cl._core.constants import FRAME_NS
+from cl._core.sequencer import Sequencer, StimLimits
+
+from .device import MODERATION_LIMIT, Emulator, Setup
+from .faults import KINDS, parse_faults
+from .sources import make_source, stamper
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_log = logging.getLogger("cl.hw.emulator")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the emulator; return the process's exit status. SIGTERM and Ctrl-C end it in good order."""
+    options = _parser().parse_args(arguments)
+    try:
+        emulator = _build(options)
+    except (ValueError, OSError) as error:
+        print(f"cl.hw.emulator: {error}", file=sys.stderr)
+        return 2
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: emulator.end())
+        print(f"ready unix:{options.socket}", flush=True)
+        emulator.run()
+    finally:
+        emulator.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    faults = "; ".join(KINDS.values())
+    parser = argparse.ArgumentParser(prog="python -m cl.hw.emulator", description="Emulate a CL1.")
+    add = parser.add_argument
+    add("--socket", required=True, metavar="PATH", help="where to listen; CL_DEVICE=unix:PATH")
+    add("--source", default="random", help="random, counter, culture, replay:PATH or module:attribute")
+    add("--seed", type=int, help="of the source; drawn and logged if not given")
+    add("--moderation-us", type=int, default=1000, help="time between two data interrupts, in µs")
+    add("--stamp", type=int, metavar="CHANNEL", help="write frame numbers into four channels from this one")
+    add("--stopped", action="store_true", help="make frames only once a controller has said so")
+    add("--channel-queue-limit", type=int, default=StimLimits().channel_queue)
+    add("--sync-limit", type=int, default=StimLimits().syncs)
+    add("--deferred-interrupt-limit", type=int, default=StimLimits().deferred_interrupts)
+    add("--faults", default="", help=f"a comma-separated list of KIND[=VALUE[:COUNT]][@FRAME]: {faults}")
+    add("--stdin", action="store_true", help="take faults from the input, one a line; end when it closes")
+    return parser
+
+
+def _build(options: argparse.Namespace) -> Emulator:
+    seed = options.seed
+    if seed is None:
+        seed = secrets.randbits(32)
+        _log.info("the emulator drew seed %d: give --seed %d to repeat this run", seed, seed)
+    moderation = options.moderation_us * 1000 // FRAME_NS
+    if not 1 <= moderation <= MODERATION_LIMIT:
+        raise ValueError(
+            f"moderation is {options.moderation_us} µs, it takes 40 to {MODERATION_LIMIT * FRAME_NS // 1000}"
+        )
+    if options.stamp is not None and not 0 <= options.stamp <= 60:
+        raise ValueError(f"the stamped channel is {options.stamp}, it takes 0 to 60")
+    limits = StimLimits(options.channel_queue_limit, options.sync_limit, options.deferred_interrupt_limit)
+    setup = Setup(
+        options.socket,
+        moderation,
+        options.stopped,
+        options.stdin,
+        parse_faults(options.faults),
+        _attributes(options.source),
+        seed,
+    )
+    source = make_source(options.source, seed)
+    source.open()
+    stamp = None if options.stamp is None else stamper(options.stamp)
+    try:
+        return Emulator(setup, source, Sequencer(limits), stamp)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _attributes(source: str) -> dict[str, str]:
+    """Return what the device answers when asked who it is."""
+    return {
+        "project_id": "emulator",
+        "chip_id": "emulator",
+        "cell_batch_id": source,
+        "plugin": "emulator",
+        "system_id": "cl1-emulator",
+        "hostname": socket.gethostname(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,302 @@
+"""The emulated device: time, data, stimulation and interrupts, in one loop of one thread."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import sys
+import traceback
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cl._core.clock import host_ns
+from cl.hw.commands import decode_operations
+from cl.hw.eventfd import drain_eventfd
+from cl.hw.layout import ClientRegister, Control, DeviceError, Register, Result, Status
+from cl.hw.transport import ProtocolError
+
+from .card import Card
+from .command_port import result_of
+from .device_clock import DeviceClock
+from .faults import Fault, parse_fault
+from .feed import Feed
+from .server import Server
+from .stimulator import Stimulator
+from .trouble import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cl._core.sequencer import Pulse, Sequencer
+    from cl._core.source import FixedSource, StreamedSource
+    from cl.hw.commands import Transaction
+
+    from .feed import Stamp
+
+_LONGEST_NAP: Final = 0.01
+"""Seconds between two signs of life, at the most."""
+_LONGEST_TURN: Final = 2_500
+"""Frames made in one go when the host held the device up, so that it stays responsive."""
+MODERATION_LIMIT: Final = 2_500
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the command line says."""
+
+    socket: str
+    moderation: int = 25
+    """Frames from one data interrupt to the next."""
+    stopped: bool = False
+    stdin: bool = False
+    """Take faults from the standard input, one a line, and end when it closes."""
+    faults: list[Fault] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+
+class Emulator:
+    """Plays a source in real time to whoever connects. Everything happens in `run`."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        source: FixedSource | StreamedSource,
+        sequencer: Sequencer,
+        stamp: Stamp | None = None,
+    ) -> None:
+        self._source = source
+        first = source.start_timestamp
+        self.card = Card(first, source.uV_per_sample_unit, setup.moderation)
+        self.clock = DeviceClock(first)
+        self.feed = Feed(source, self.card.frames, stamp)
+        self._stimulator = Stimulator(sequencer, first)
+        self.trouble = Trouble(self, setup.faults, random.Random(setup.seed))
+        self.server = Server(setup.socket, self.card, setup.attributes, self._interrupt_all)
+        self._stdin = _Lines(sys.stdin.fileno()) if setup.stdin else None
+        self._ended = False
+        self._control_done = 0
+        if self._stdin is not None:
+            self.server.epoll.register(self._stdin.fd, select.EPOLLIN)
+        if not setup.stopped:
+            self._start()
+
+    def end(self) -> None:
+        """Leave `run` after this turn."""
+        self._ended = True
+
+    def run(self) -> None:
+        """Be a device until `end`."""
+        while not self._ended:
+            self._sleep()
+            self._serve()
+            self.card.beat()
+            if self.card.running:
+                self._advance()
+            self.trouble.raise_late()
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.server.close()
+        self.card.close()
+        self._source.close()
+
+    # -- waiting --------------------------------------------------------------------------
+
+    def _sleep(self) -> None:
+        """Wait for the next block to be due, or for somebody who wants something."""
+        card = self.card
+        seconds = _LONGEST_NAP
+        if card.running:
+            seconds = min(seconds, self.clock.seconds_until(card.posted + card.moderation))
+        seconds = min(seconds, self.trouble.seconds_until_late())
+        if seconds > 0:
+            # select, since epoll's own timeout counts in milliseconds.
+            select.select([self.server.epoll], [], [], seconds)
+
+    def _serve(self) -> None:
+        server = self.server
+        for fd, _ in server.epoll.poll(0):
+            if fd == server.doorbell:
+                drain_eventfd(fd)
+                self._take_commands()
+            elif self._stdin is not None and fd == self._stdin.fd:
+                self._take_lines(self._stdin)
+            else:
+                server.serve(fd)
+
+    def _take_lines(self, lines: _Lines) -> None:
+        for line in lines.read():
+            try:
+                self.trouble.now(parse_fault(line))
+            except ValueError as error:
+                print(error, file=sys.stderr, flush=True)
+        if lines.closed:
+            self.end()
+
+    # -- frames ---------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Post whatever blocks are complete by now."""
+        card = self.card
+        self._take_moderation()
+        posted, block = card.posted, card.moderation
+        stop = posted + (self.clock.frame - posted) // block * block
+        if stop <= posted or self.trouble.stalled:
+            return
+        self._guard(lambda: self._post(min(stop, posted + max(block, _LONGEST_TURN))))
+        self.trouble.look(card.posted)
+
+    def _post(self, stop: int) -> None:
+        card = self.card
+        pulses = self._stimulator.deliver(stop)
+        spikes = self.feed.make(stop, pulses)
+        card.post(stop, spikes, _stims(pulses))
+        words = card.words
+        words[Register.RAISED_DATA] += 1
+        words[Register.DATA_RAISED_NS] = host_ns()
+        if self.trouble.lets_raise():
+            self.server.raise_data()
+        self.feed.lead(stop)
+
+    def lose(self, frames: int) -> None:
+        """Have the next frames never reach the ring: the counter goes on, there are zeros in their place."""
+        card = self.card
+        start, stop = card.posted, card.posted + frames
+        self.clock.jump(frames)
+        pulses = self._stimulator.deliver(stop)
+        self.feed.make(stop, pulses)
+        self.feed.blank(start, stop)
+        card.words[Register.FRAMES_DROPPED] += frames
+        card.set_error(DeviceError.OVERRUN, f"{frames} frames were lost before frame {stop}")
+        card.post(stop, ([], []), _stims(pulses))
+        self.server.raise_error()
+
+    def overrun(self, frames: int) -> None:
+        """Go on by a whole ring and `frames` more at once: those are gone before anybody could look."""
+        ahead = self.card.frames.capacity + frames
+        self.clock.jump(ahead)
+        self._post(self.card.posted + ahead)
+
+    def _guard(self, step: Callable[[], None]) -> None:
+        """Do a step; a source that fails makes the device fail, with the source's own traceback."""
+        try:
+            step()
+        except Exception:
+            self.fail(traceback.format_exc())
+
+    def fail(self, text: str) -> None:
+        """Stop for good."""
+        self.card.fail(text)
+        self.server.raise_error()
+
+    def _take_moderation(self) -> None:
+        controller = self.server.controller
+        if controller is not None and controller.page is not None:
+            wanted = controller.page.words[ClientRegister.MODERATION_REQUEST]
+            if wanted:
+                self.card.words[Register.MODERATION] = min(wanted, MODERATION_LIMIT)
+
+    # -- control --------------------------------------------------------------------------
+
+    def _take_commands(self) -> None:
+        server = self.server
+        if server.port is None or server.controller is None:
+            return
+        try:
+            self._take_control_request()
+            while server.port is not None and (transaction := server.port.take()) is not None:
+                self._execute(transaction)
+        except ProtocolError:
+            # A controller that writes nonsense loses control, and its connection.
+            if server.controller is not None:
+                server.drop(server.controller)
+
+    def _execute(self, transaction: Transaction) -> None:
+        server, header = self.server, transaction.header
+        assert server.port is not None
+        result, text, step = Result.OK, "", 0
+        refusal = self.trouble.refusal()
+        if refusal is not None:
+            result, text = refusal
+        elif self.card.words[Register.STATUS] == Status.FAILED:
+            result, text = Result.REJECTED, "the device has failed"
+        else:
+            try:
+                operations = decode_operations(transaction.slots)
+                step = self._stimulator.submit(operations, header.step, header.at_step, self.clock.step)
+            except (ValueError, TypeError, RuntimeError) as error:
+                result, text = result_of(error), str(error)
+        if self.trouble.lets_answer():
+            server.port.answer(header.sequence, result, step, text)
+            if self.trouble.lets_complete():
+                server.raise_completion()
+
+    def _take_control_request(self) -> None:
+        assert self.server.controller is not None and self.server.controller.page is not None
+        word = self.server.controller.page.words[ClientRegister.CONTROL_REQUEST]
+        if word == self._control_done:
+            return
+        self._control_done = word
+        words = self.card.words
+        words[Register.CONTROL_RESULT] = self._control(word & 0xFF)
+        words[Register.CONTROL_DONE] = word
+        self.server.raise_completion()
+
+    def _control(self, request: int) -> Result:
+        failed = self.card.words[Register.STATUS] == Status.FAILED
+        if request == Control.RESET:
+            self._reset()
+        elif failed:
+            return Result.REJECTED
+        elif request == Control.START:
+            self._start()
+        elif request == Control.STOP:
+            self._stop()
+        else:
+            return Result.UNSUPPORTED
+        return Result.OK
+
+    def _start(self) -> None:
+        self.clock.start()
+        self.card.words[Register.STATUS] = Status.RUNNING
+
+    def _stop(self) -> None:
+        self.clock.stop(self.card.posted)
+        self.card.words[Register.STATUS] = Status.STOPPED
+
+    def _reset(self) -> None:
+        """Stop, with nothing queued and no error; the frame numbers go on where they were."""
+        self._stop()
+        self._interrupt_all()
+        if self.server.port is not None:
+            self.server.port.drop()
+        self.card.set_error(DeviceError.NONE, "")
+
+    def _interrupt_all(self) -> None:
+        self._stimulator.interrupt_all(self.clock.step)
+
+
+class _Lines:
+    """The lines that come in on a descriptor, without ever waiting for one."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self.fd = fd
+        self.closed = False
+        self._rest = b""
+
+    def read(self) -> list[str]:
+        data = os.read(self.fd, 4096)
+        self.closed = not data
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [line.decode() for line in lines if line.strip()]
+
+
+def _stims(pulses: list[Pulse]) -> tuple[list[int], list[int]]:
+    """Return timestamps and channels, sorted: within a frame the later half step may be a lower channel."""
+    if not pulses:
+        return [], []
+    order = sorted((pulse.timestamp, pulse.channel) for pulse in pulses)
+    return [frame for frame, _ in order], [channel for _, channel in order]

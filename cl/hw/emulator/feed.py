@@ -1,0 +1,111 @@
+"""From a data source to the frame ring, window after window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeGuard, cast
+
+from cl._core.constants import CHANNEL_COUNT
+from cl.hw.layout import LEAD_FRAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cl._core.sequencer import Pulse
+    from cl._core.source import FixedSource, StreamedSource
+    from cl.hw.ring import FrameWriter
+
+    _Windows = tuple[NDArray[np.int16], list[int], list[int], Sequence[object]]
+    _Read = Callable[[int, int], _Windows]
+    Stamp = Callable[[int, NDArray[np.int16]], None]
+
+_CHUNK: Final = LEAD_FRAMES // 2
+"""Frames that are written at once where the source can be asked ahead of time."""
+
+
+class Feed:
+    """Writes a source's frames ahead of time where nothing can change them, else at the last moment.
+
+    `stamp(start, frames)` may change every window before it is written.
+    """
+
+    def __init__(
+        self, source: FixedSource | StreamedSource, ring: FrameWriter, stamp: Stamp | None = None
+    ) -> None:
+        self._ring = ring
+        self._stamp = stamp
+        self._exact = False
+        self._tell: Callable[[Sequence[Pulse]], None] | None = None
+        if _is_streamed(source):
+            self._read: _Read = source.read
+            self._exact = source.reactive or source.blocking
+            self._tell = source.on_stims
+        else:
+            self._read = _reader_of(cast("FixedSource", source))
+        self.written = source.start_timestamp
+        """Frames before this are in the ring."""
+        self._times: list[int] = []
+        self._channels: list[int] = []
+
+    def make(self, stop: int, pulses: Sequence[Pulse]) -> tuple[list[int], list[int]]:
+        """Have everything before `stop` in the ring; return its spikes not returned yet.
+
+        `pulses` are those delivered since the last call, in order; the source is told of a pulse
+        before it is asked for the frame that the pulse begins in.
+        """
+        at, tell = 0, self._tell
+        while tell is not None and at < len(pulses):
+            frame, end = pulses[at].timestamp, at + 1
+            while end < len(pulses) and pulses[end].timestamp == frame:
+                end += 1
+            self._write(frame)
+            tell(pulses[at:end])
+            at = end
+        self._write(stop)
+        return self._take(stop)
+
+    def lead(self, stop: int) -> None:
+        """Write up to a chunk more than what is needed for `stop`, unless stims could still change it."""
+        if not self._exact and self.written < stop + _CHUNK:
+            self._write(self.written + _CHUNK)
+
+    def blank(self, start: int, stop: int) -> None:
+        """Put zeros in the place of the frames of [start, stop)."""
+        import numpy as np
+
+        for low in range(start, stop, _CHUNK):
+            self._ring.write(low, np.zeros((min(stop - low, _CHUNK), CHANNEL_COUNT), np.int16))
+
+    def _write(self, stop: int) -> None:
+        while self.written < stop:
+            start, end = self.written, min(stop, self.written + _CHUNK)
+            frames, times, channels, _ = self._read(start, end)
+            if self._stamp is not None:
+                self._stamp(start, frames)
+            self._ring.write(start, frames)
+            self._times += times
+            self._channels += channels
+            self.written = end
+
+    def _take(self, stop: int) -> tuple[list[int], list[int]]:
+        times, count = self._times, 0
+        while count < len(times) and times[count] < stop:
+            count += 1
+        taken = times[:count], self._channels[:count]
+        del times[:count], self._channels[:count]
+        return taken
+
+
+def _is_streamed(source: FixedSource | StreamedSource) -> TypeGuard[StreamedSource]:
+    return hasattr(source, "read")
+
+
+def _reader_of(source: FixedSource) -> _Read:
+    """Return a fixed source's data in the shape of a streamed one's."""
+
+    def read(start: int, stop: int) -> _Windows:
+        return source.frames(start, stop), *source.spikes(start, stop), ()
+
+    return read

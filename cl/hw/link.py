@@ -1,0 +1,200 @@
+"""The driver's side of a device: one object for what the hardware backend needs of it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from cl._core.clock import host_ns
+from cl.error import ControlRequiredError, DeviceDisconnectedError
+
+from .commander import Commander
+from .fate import Fate
+from .layout import Capability, ClientRegister, Control, RegionKind, Register, Status
+from .reader import LinkClosed, Reader
+from .ring import EventReader, FrameReader
+from .session import TIMEOUT, Session
+from .waiter import FrameWaiter
+from .watchdog import LIMIT_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cl._core.sequencer import Operation
+
+    from .reader import Sink
+
+
+class Link:
+    """A connection to a device.
+
+    Frames are read straight from the device's ring, which is the history: nothing is copied until
+    somebody looks. Spikes and stims are taken in order, by one consumer. After the device has gone what
+    it posted stays readable until `close`.
+    """
+
+    def __init__(self, address: str, take_control: bool, timeout: float = TIMEOUT) -> None:
+        """Connect to the device at `address` ("unix:/path/to.sock") and start it if it is stopped.
+
+        A device that is stopped can only be started by its controller. `timeout` is in seconds, for
+        each message and command. Raises ValueError for an address that is none, DeviceDisconnectedError
+        where no device answers, ControlRequestError naming the process that has control.
+        """
+        self._held = ExitStack()
+        try:
+            self._connect(address, take_control, timeout)
+        except BaseException:
+            self._held.close()
+            raise
+
+    def _connect(self, address: str, take_control: bool, timeout: float) -> None:
+        session = Session(address, data_vectors=2, timeout=timeout)
+        self._held.callback(session.close)
+        self._session = session
+        self._reader: Reader | None = None
+        self._fate = Fate()
+        self._held.callback(self._fate.close)
+        self.facts = session.facts
+        self._registers = session.regions[RegionKind.REGISTERS].words
+        self._client = session.regions[RegionKind.CLIENT].words
+        self._commander: Commander | None = None
+        try:
+            self._attach()
+            if take_control:
+                session.acquire()
+                self._commander = Commander(session, self._fate, timeout)
+        except ValueError as error:
+            raise DeviceDisconnectedError(
+                f"the device at {address} does not keep to the protocol: {error}"
+            ) from error
+        if take_control and self.status == Status.STOPPED:
+            self.control(Control.START)
+
+    def _attach(self) -> None:
+        facts, regions = self.facts, self._session.regions
+        self._frames = FrameReader(regions[RegionKind.FRAMES], facts.channel_count, facts.first_frame)
+        self._held.callback(self._frames.close)
+        self._waiter = FrameWaiter(self._frames, self._fate, self._session.data_fds[1])
+        self._spikes = self._event_reader(RegionKind.SPIKES, Capability.SPIKES, "spikes")
+        self._stims = self._event_reader(RegionKind.STIMS, Capability.STIMULATION, "stims")
+
+    def _event_reader(self, kind: RegionKind, capability: Capability, what: str) -> EventReader | None:
+        if capability not in self.facts.capabilities:
+            return None
+        reader = EventReader(self._session.regions[kind], self.facts.channel_count, what)
+        self._held.callback(reader.close)
+        return reader
+
+    def start(self, sink: Sink, limit_ns: int = LIMIT_NS) -> int:
+        """Begin to follow the device; return the timestamp from which on `sink` is told of frames.
+
+        The event readers are put to that timestamp. A device that shows no sign of life for `limit_ns`
+        is gone.
+        """
+        assert self._reader is None, "a link is started once"
+        self._reader = Reader(self._session, self._fate, sink, limit_ns)
+        start = self._reader.posted
+        for events in (self._spikes, self._stims):
+            if events is not None:
+                events.seek(start)
+        self._reader.start()
+        return start
+
+    @property
+    def posted(self) -> int:
+        """The timestamp after the newest frame, as of now."""
+        return self._frames.posted
+
+    @property
+    def oldest(self) -> int:
+        """The oldest timestamp that can still be read, for the moment."""
+        return self._frames.oldest
+
+    @property
+    def status(self) -> int:
+        """What the device is doing: a `Status`."""
+        return self._registers[Register.STATUS]
+
+    @property
+    def owner(self) -> int:
+        """The process that has control, or 0."""
+        return self._registers[Register.OWNER]
+
+    @property
+    def moderation(self) -> int:
+        """Frames that go by from one data interrupt to the next."""
+        return self._registers[Register.MODERATION]
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames that the device lost before they reached the ring, since it was switched on."""
+        return self._registers[Register.FRAMES_DROPPED]
+
+    @property
+    def controls(self) -> bool:
+        """Whether this link has control."""
+        return self._commander is not None
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the link ended, or None while it lives."""
+        return self._fate.error
+
+    @property
+    def waiter(self) -> FrameWaiter:
+        """What blocks until a frame is posted."""
+        return self._waiter
+
+    def frames(self, start: int, stop: int) -> NDArray[np.int16]:
+        """Return a copy of the frames of [start, stop), see `FrameReader.read`."""
+        return self._frames.read(start, stop)
+
+    @property
+    def spikes(self) -> EventReader | None:
+        """The detected spikes, or None on a device that detects none."""
+        return self._spikes
+
+    @property
+    def stims(self) -> EventReader | None:
+        """The delivered stims, or None on a device that does not stimulate."""
+        return self._stims
+
+    def interrupt_age_ns(self) -> int:
+        """Return how long ago the device raised the last data interrupt, on this host's clock."""
+        return host_ns() - self._registers[Register.DATA_RAISED_NS]
+
+    def set_moderation(self, frames: int) -> None:
+        """Ask for a data interrupt every `frames` frames; the device takes its nearest, see `moderation`."""
+        self._required()
+        if frames < 1:
+            raise ValueError(f"moderation is {frames} frames, it must be at least 1")
+        self._client[ClientRegister.MODERATION_REQUEST] = frames
+
+    def submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:
+        """Submit a transaction, see `Commander.submit`. Raises ControlRequiredError without control."""
+        return self._required().submit(operations, step, at_step)
+
+    def control(self, request: Control) -> None:
+        """Start, stop or reset the device. Raises ControlRequiredError without control."""
+        self._required().control(request)
+
+    def _required(self) -> Commander:
+        if self._commander is None:
+            raise ControlRequiredError("this needs control of the device: open it with take_control=True")
+        return self._commander
+
+    def close(self) -> None:
+        """Give control back and let go of everything; the reader thread has ended when this returns.
+
+        Not to be called from a sink. May be called again.
+        """
+        lives = self._fate.end(LinkClosed("the link was closed"))
+        if self._reader is not None:
+            self._reader.join()
+        if lives:
+            self._session.release()
+        self._commander = None
+        self._held.close()
