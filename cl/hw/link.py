@@ -194,6 +194,7 @@ class Link:
         lives = self._fate.end(LinkClosed("the link was closed"))
         if self._reader is not None:
             self._reader.join()
+            self._reader = None  # It refers to the sink, and the sink most likely to this.
         if lives:
             self._session.release()
         self._commander = None

@@ -116,7 +116,7 @@ class FrameReader:
         return np.concatenate((data[low:], data[: high - capacity]))
 
     def _check(self, start: int, stop: int) -> None:
-        oldest = self._words[_RESERVED] - self.capacity
+        oldest = max(self._words[_RESERVED], stop) - self.capacity
         if start < oldest:
             missed = min(stop, oldest) - start
             raise LaggedError(
@@ -177,7 +177,18 @@ class FrameWriter:
 class EventReader:
     """The spikes or stims of a device, taken in order from a starting point on. For one thread at a time."""
 
-    __slots__ = ("_channels", "_cursor", "_limit", "_lost", "_rows", "_times", "_words", "capacity", "what")
+    __slots__ = (
+        "_channels",
+        "_cursor",
+        "_floor",
+        "_limit",
+        "_lost",
+        "_rows",
+        "_times",
+        "_words",
+        "capacity",
+        "what",
+    )
 
     def __init__(self, region: Region, channel_count: int, what: str) -> None:
         """Look into a mapped ring of `what` ("spikes"), on channels below `channel_count`."""
@@ -190,6 +201,7 @@ class EventReader:
         self._limit = channel_count
         self._cursor = self._words[_PRODUCED]
         self._lost = 0
+        self._floor = 0
         self._times: list[int] = []
         self._channels: list[int] = []
 
@@ -197,7 +209,7 @@ class EventReader:
         """Go to the first event at or after `timestamp` that the ring still holds."""
         import numpy as np
 
-        self._times, self._channels, self._lost = [], [], 0
+        self._times, self._channels, self._lost, self._floor = [], [], 0, timestamp
         self._cursor = max(0, self._words[_RESERVED] - self.capacity)
         first, rows = self._fetch()
         at = int(np.searchsorted(rows[:, 0], timestamp))
@@ -207,11 +219,13 @@ class EventReader:
         """Return the events before timestamp `stop` that have not been taken yet.
 
         Costs next to nothing when there are none. Raises DeviceDisconnectedError where the device posted
-        what cannot be: unsorted timestamps, or channels that it does not have.
+        what cannot be: timestamps out of order or before a `stop` of earlier, or channels that it does
+        not have.
         """
         if self._words[_PRODUCED] != self._cursor:
             self._pull()
-        elif not self._times:
+        self._floor = stop
+        if not self._times and not self._lost:
             return _NO_EVENTS
         count = bisect_left(self._times, stop)
         if not count and not self._lost:
@@ -229,9 +243,11 @@ class EventReader:
         if not len(rows):
             return
         times, channels = rows[:, 0], rows[:, 1]
-        floor = self._times[-1] if self._times else 0
+        floor = max(self._floor, self._times[-1]) if self._times else self._floor
         if int(times[0]) < floor or (times[1:] < times[:-1]).any():
-            raise DeviceDisconnectedError(f"the device posted {self.what} out of order: {times.tolist()[:8]}")
+            raise DeviceDisconnectedError(
+                f"the device posted {self.what} late or out of order: {times.tolist()[:8]} after {floor}"
+            )
         if int(channels.min()) < 0 or int(channels.max()) >= self._limit:
             bad = next(c for c in channels.tolist() if not 0 <= c < self._limit)
             raise DeviceDisconnectedError(

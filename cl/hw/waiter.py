@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from cl._core.clock import host_ns
+from cl._core.constants import NEVER
 
 from .eventfd import drain_eventfd
 from .reader import POLL_MS
@@ -20,8 +21,8 @@ class FrameWaiter:
     """Blocks until a frame has been posted, on a data interrupt of its own.
 
     Going through the reader thread would cost two thread switches; here the interrupt wakes the
-    waiter itself. It has one eventfd, so one thread waits at a time; further ones look every few
-    milliseconds, or are told by whoever else they trust.
+    waiter itself. It has one eventfd, so one thread waits like that at a time; further ones look once a
+    millisecond.
     """
 
     def __init__(self, frames: FrameReader, fate: Fate, data_fd: int) -> None:
@@ -47,16 +48,33 @@ class FrameWaiter:
 
         Raises DeviceDisconnectedError where the link has ended and the frame is not there.
         """
-        frames = self._frames
-        posted = frames.posted
+        posted = self._frames.posted
         if posted >= frame:
             return posted
-        deadline = None if timeout is None else host_ns() + int(timeout * 1e9)
-        with self._lock:
-            while True:
-                drain_eventfd(self._fd)
-                posted = frames.posted
-                if posted >= frame or (deadline is not None and host_ns() >= deadline):
-                    return posted
-                self._fate.check()
-                self._poller.poll(POLL_MS)
+        deadline = NEVER if timeout is None else host_ns() + int(timeout * 1e9)
+        if not self._lock.acquire(blocking=False):
+            return self._look(frame, deadline)
+        try:
+            return self._block(frame, deadline)
+        finally:
+            self._lock.release()
+
+    def _block(self, frame: int, deadline: int) -> int:
+        """Wait on the interrupt; now and then look without one, since it may have got lost."""
+        while True:
+            drain_eventfd(self._fd)
+            posted = self._frames.posted
+            left = 1 if deadline == NEVER else (deadline - host_ns()) / 1e6
+            if posted >= frame or left <= 0:
+                return posted
+            self._fate.check()
+            self._poller.poll(POLL_MS if deadline == NEVER else min(POLL_MS, left))
+
+    def _look(self, frame: int, deadline: int) -> int:
+        """Wait while somebody else has the interrupt: look once a millisecond."""
+        poller = select.poll()
+        poller.register(self._fate.fd, select.POLLIN)
+        while (posted := self._frames.posted) < frame and host_ns() < deadline:
+            self._fate.check()
+            poller.poll(1)
+        return posted

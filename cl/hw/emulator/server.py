@@ -130,6 +130,9 @@ class Server:
             sock, _ = self._listener.accept()
             if len(self.clients) >= CLIENT_LIMIT:
                 self._evict_silent()
+            if len(self.clients) >= 2 * CLIENT_LIMIT:
+                sock.close()
+                return
             client = Client(sock)
             self.clients[sock.fileno()] = client
             self.epoll.register(sock, select.EPOLLIN)
