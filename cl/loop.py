@@ -301,6 +301,7 @@ class Loop(_LoopBase):
                 if engine.position > due and run.late(engine.position):
                     self._recover(run)
                     continue
+                self._recovery = None
                 with lock:
                     # Alone, with nothing to happen until then: time just moves. The common case.
                     alone = scheduler.solo is party and engine.position <= due <= engine.free_until
@@ -331,6 +332,7 @@ class Loop(_LoopBase):
                 if now > due and run.late(now):
                     self._recover(run)
                     continue
+                self._recovery = None
                 if pushes or due - now > FRAMES_PER_SECOND // 10:
                     sync.wait(engine, party, due)
                 else:
@@ -436,6 +438,7 @@ class AsyncTicks:
         if now > due and run.late(now):
             await self._recover(run)
             return None
+        self._loop._recovery = None
         if clock is not None:
             await waiter.wait(due)
             run.count_wall(clock.due_ns(due))

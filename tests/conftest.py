@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 import cl._session
 
@@ -36,6 +37,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _warm_uvloop() -> None:
+    # libuv opens a pipe for signals with the first loop of a process, and keeps it.
+    uvloop.new_event_loop().close()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     threads, files = set(threading.enumerate()), _open_files()
@@ -50,8 +57,8 @@ def _nothing_left_behind() -> Iterator[None]:
 
 
 def _ours(thread: threading.Thread) -> bool:
-    # anyio keeps idle worker threads until its event loop ends, and matplotlib, h5py none.
-    return thread.is_alive() and not thread.name.startswith("AnyIO worker")
+    # anyio and trio keep idle worker threads for a while, to use them again.
+    return thread.is_alive() and not thread.name.startswith(("AnyIO worker", "Trio thread"))
 
 
 def _open_files() -> int:
