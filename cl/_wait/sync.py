@@ -69,9 +69,13 @@ def drop(engine: Engine, party: Party) -> None:
 
 
 def go_on(engine: Engine) -> None:
-    """Serve whoever is next now that somebody is out of the way. Locked."""
+    """Let whoever is next be served now that somebody is out of the way. Locked."""
     engine.reap()
-    if engine.failure is None and not engine.closed and not engine.scheduler.dispatch(_HANDFUL):
+    if engine.failure is not None or engine.closed:
+        return
+    # A task does not move time for others on its way out: among them may be some that were cancelled
+    # with it and do not know yet. They are woken, and find out.
+    if current_task() is not None or not engine.scheduler.dispatch(_HANDFUL):
         engine.scheduler.nudge()
 
 
