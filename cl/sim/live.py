@@ -1,0 +1,64 @@
+"""Live sources: data that come by themselves, from a thread, a task, a process or a network."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, NoReturn
+
+from .data_source import SimulatorDataSource, SimulatorDataSourceMetadata, flag, positive, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from .live_sink import LiveDataSink
+
+
+class LiveSimulatorDataSource(SimulatorDataSource):
+    """A source that pushes its data into a sink.
+
+    `start` is where it begins; the data may come from any number of threads. The other methods are called
+    in one thread of the device's. `max_buffer_frames` is how far the source can be ahead of the
+    device, `read_timeout_seconds` how long the device waits for its data and its methods (None: for ever).
+    `supports_accelerated` holds whatever the metadata say: a source that supports accelerated time emits
+    its frames as fast as the sink takes them.
+    """
+
+    # A subclass that does not call `__init__` has the defaults.
+    max_buffer_frames: int = 25_000
+    read_timeout_seconds: float | None = 30.0
+    supports_accelerated: bool = False
+
+    def __init__(
+        self,
+        *,
+        max_buffer_frames: int = 25_000,
+        read_timeout_seconds: float | None = 30.0,
+        supports_accelerated: bool = False,
+    ) -> None:
+        """Set the limits. Wrong types raise TypeError, wrong values ValueError."""
+        self.max_buffer_frames = whole("max_buffer_frames", max_buffer_frames, 1)
+        self.read_timeout_seconds = (
+            None if read_timeout_seconds is None else positive("read_timeout_seconds", read_timeout_seconds)
+        )
+        self.supports_accelerated = flag("supports_accelerated", supports_accelerated)
+
+    @property
+    def metadata(self) -> SimulatorDataSourceMetadata:
+        """Return what the simulator has to know of this source; by default an endless source from 0 on."""
+        return SimulatorDataSourceMetadata(seekable=False)
+
+    @abstractmethod
+    def start(self, sink: LiveDataSink) -> Awaitable[None] | None:
+        """Begin to emit data into the sink.
+
+        A plain function is called in a thread of its own: it may start threads and return, or emit
+        until the sink is closed. An async function runs on an event loop (asyncio) of its own until
+        the device closes, when it is cancelled; returning earlier ends the source.
+        """
+
+    def stop(self) -> None:
+        """Stop emitting; called once. Meanwhile emissions return at once, afterwards they raise."""
+
+    def read(self, from_timestamp: int, frame_count: int) -> NoReturn:
+        """Raise TypeError: a live source is not asked."""
+        raise TypeError("a live source is not read, it emits into its sink")
