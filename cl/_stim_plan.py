@@ -32,11 +32,13 @@ class StimPlan:
     Made by `neurons.create_stim_plan()`. A command is validated when it is added;
     one that is refused leaves the plan as it was. The first run that is accepted
     freezes the plan: adding to it then is a `RuntimeError`.
+
+    `submit` and `preview` are what the device offers it: plans know nothing of devices.
     """
 
     __slots__ = ("_frozen", "_interrupted", "_operations", "_preview", "_submit")
 
-    def __init__(self, submit: Submit, preview: Preview | None = None) -> None:
+    def __init__(self, submit: Submit, preview: Preview) -> None:
         self._submit = submit
         self._preview = preview
         self._operations: tuple[Operation, ...] = ()
@@ -99,8 +101,6 @@ class StimPlan:
 
         Times count from the run. `print(plan.preview())` shows it as a table.
         """
-        if self._preview is None:
-            raise RuntimeError("this plan belongs to no device that could preview it")
         return self._preview(self._all())
 
     def _all(self) -> tuple[Operation, ...]:

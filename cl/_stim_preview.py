@@ -16,19 +16,21 @@ class TrainPreview(NamedTuple):
     """
 
     first_step: int
-    count: int
+    pulse_count: int
     interval_steps: int
     design: StimDesign
 
     @property
     def pulse_steps(self) -> range:
         """The steps in which the pulses start."""
-        return range(self.first_step, self.first_step + self.count * self.interval_steps, self.interval_steps)
+        return range(
+            self.first_step, self.first_step + self.pulse_count * self.interval_steps, self.interval_steps
+        )
 
     @property
     def last_step(self) -> int:
         """The step in which the last pulse starts."""
-        return self.first_step + (self.count - 1) * self.interval_steps
+        return self.first_step + (self.pulse_count - 1) * self.interval_steps
 
     @property
     def end_step(self) -> int:
@@ -44,7 +46,9 @@ class TrainPreview(NamedTuple):
     def charge_nC(self) -> float:
         """The charge moved by all pulses, either way: the sum of |duration × current|."""
         return (
-            float(self.count * sum(duration * abs(decimal(current)) for duration, current in self.phases))
+            float(
+                self.pulse_count * sum(duration * abs(decimal(current)) for duration, current in self.phases)
+            )
             / 1000
         )
 
@@ -52,7 +56,8 @@ class TrainPreview(NamedTuple):
     def net_charge_nC(self) -> float:
         """The charge left behind by all pulses: the sum of duration × current, 0 where it is balanced."""
         return (
-            float(self.count * sum(duration * decimal(current) for duration, current in self.phases)) / 1000
+            float(self.pulse_count * sum(duration * decimal(current) for duration, current in self.phases))
+            / 1000
         )
 
 
@@ -65,7 +70,7 @@ class ChannelPreview(NamedTuple):
     @property
     def pulse_count(self) -> int:
         """The number of pulses."""
-        return sum(train.count for train in self.trains)
+        return sum(train.pulse_count for train in self.trains)
 
     @property
     def pulse_steps(self) -> list[int]:
@@ -115,7 +120,7 @@ class ChannelPreview(NamedTuple):
     @property
     def peak_rate_hz(self) -> float:
         """The rate of the two pulses that are closest to each other; 0 where there is only one."""
-        gaps = [train.interval_steps for train in self.trains if train.count > 1]
+        gaps = [train.interval_steps for train in self.trains if train.pulse_count > 1]
         gaps += [
             after.first_step - before.last_step
             for before, after in zip(self.trains, self.trains[1:], strict=False)
@@ -214,8 +219,8 @@ def _channel_row(channel: ChannelPreview) -> tuple[str, ...]:
 
 
 def _train_row(channel: int, train: TrainPreview) -> tuple[str, ...]:
-    every = str(train.interval_steps * STEP_US) if train.count > 1 else "-"
-    numbers = (channel, train.count, train.first_step, train.first_step // 2, every)
+    every = str(train.interval_steps * STEP_US) if train.pulse_count > 1 else "-"
+    numbers = (channel, train.pulse_count, train.first_step, train.first_step // 2, every)
     return (*map(str, numbers), repr(train.design))
 
 
