@@ -284,7 +284,9 @@ class Neurons:
     def create_stim_plan(self) -> StimPlan:
         """Return an empty plan of stimulation commands, to be run as one, again and again."""
         self._require_control()
-        return StimPlan(self._submit)
+        from ._core.preview import preview
+
+        return StimPlan(self._submit, preview)
 
     def _submit(self, operations: tuple[Operation, ...], at_timestamp: int | None = None) -> None:
         if not self._control or not self._started:
