@@ -4,8 +4,8 @@ Every channel is treated alone, in three steps, all in integer arithmetic, so th
 the same to the bit however the frames are cut into windows:
 
 1. Mean removal: from every sample the mean of the last 64 samples (2.56 ms, this one included) is
-   subtracted. It is the plainest causal high-pass, -3 dB at about 170 Hz; offsets, mains hum and
-   local field potentials go, spikes stay. For 2.56 ms after a spike the mean is off by some percent
+   subtracted. It is the plainest causal high-pass, -3 dB at about 100 Hz; offsets and slow
+   potentials go (mains hum to 0.4), spikes stay. For 2.56 ms after a spike the mean is off by some percent
    of its height, which is less than the noise of any recording; but frames without any noise hide
    what follows a spike so closely.
 2. Threshold: a sample counts when its magnitude exceeds `threshold` times the noise, estimated

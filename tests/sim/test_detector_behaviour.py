@@ -51,7 +51,7 @@ def test_noise_alone_gives_hardly_any_spikes() -> None:
 def test_the_threshold_is_in_multiples_of_the_noise() -> None:
     frames = noise(30_000, seed=5)
     low = Detector(threshold=3.0).feed(frames)
-    # Upward crossings of |x| > 3 sigma of white noise: P(|x| > 3) a sample, of which hardly any is a neighbour.
+    # In white noise nearly every sample beyond the threshold is a crossing of its own: P(|x| > 3 sigma).
     expected = 0.0027 * 64 * (30_000 - BLOCK_FRAMES)
     assert expected * 0.8 < len(low) < expected * 1.2
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,7 +58,7 @@ def recording(seed: int, scale: float) -> NDArray[np.int16]:
 def in_pieces(frames: NDArray[np.int16], cuts: list[int], threshold: float) -> list[tuple[int, int]]:
     detector = Detector(frames.shape[1], threshold)
     edges = [0, *sorted(cuts), len(frames)]
-    return [spike for a, b in zip(edges[:-1], edges[1:], strict=True) for spike in detector.feed(frames[a:b])]
+    return [spike for a, b in pairwise(edges) for spike in detector.feed(frames[a:b])]
 
 
 @pytest.mark.parametrize(("seed", "scale"), [(1, 25.0), (2, 3.0), (3, 20_000.0)])
