@@ -146,9 +146,12 @@ class Commander:
         self._fate.check()
         if host_ns() > deadline:
             self._fail(f"the device did not answer {what} within {self._timeout_ns / 1e9:g} s")
+        regions = self._session.regions
         for fd, _ in self._poller.poll(POLL_MS):
             if fd == self._session.completion_fd:
                 drain_eventfd(fd)
+                raised = regions[RegionKind.REGISTERS].words[Register.RAISED_COMPLETION]
+                regions[RegionKind.CLIENT].words[ClientRegister.ACK_COMPLETION] = raised
 
     def _fail(self, reason: str) -> None:
         self._fate.end(DeviceDisconnectedError(reason))

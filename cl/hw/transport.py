@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from array import array
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -114,7 +115,7 @@ def receive_packet(sock: socket.socket) -> Packet | None:
 
     Raises ProtocolError for anything that is no message, OSError (TimeoutError) as the socket does.
     """
-    data, fds, flags, _ = socket.recv_fds(sock, MESSAGE_LIMIT, FD_LIMIT, socket.MSG_CMSG_CLOEXEC)
+    data, fds, flags = _receive(sock)
     if not data:
         close_fds(fds)
         return None
@@ -123,6 +124,22 @@ def receive_packet(sock: socket.socket) -> Packet | None:
     except ProtocolError:
         close_fds(fds)
         raise
+
+
+def _receive(sock: socket.socket) -> tuple[bytes, list[int], int]:
+    """Return a packet's bytes, its descriptors, and the flags it came with.
+
+    Not `socket.recv_fds`: that one drops the flags it is given, and children would inherit the descriptors.
+    """
+    size = array("i").itemsize
+    data, ancillary, flags, _ = sock.recvmsg(
+        MESSAGE_LIMIT, socket.CMSG_LEN(FD_LIMIT * size), socket.MSG_CMSG_CLOEXEC
+    )
+    fds = array("i")
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(payload[: len(payload) // size * size])
+    return data, fds.tolist(), flags
 
 
 def parse_packet(data: bytes, fds: list[int], truncated: bool = False) -> Packet:

@@ -1,0 +1,102 @@
+"""What the tests of the hardware share: a sink that remembers, and rings without a device."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from cl.hw.emulator import EmulatorProcess
+from cl.hw.layout import EVENT_BYTES, ring_bytes
+from cl.hw.link import Link
+from cl.hw.memory import Region, create_region
+from cl.hw.ring import EventReader, EventWriter, FrameReader, FrameWriter
+
+PATIENCE = 10.0
+"""Seconds after which a test gives up; nothing is expected to take them."""
+
+
+class Collector:
+    """A sink that remembers what it was told; `until` waits for it to have been told something."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.posted: list[int] = []
+        self.lost: list[int] = []
+        self.errors: list[Exception] = []
+
+    def on_data(self, posted: int) -> None:
+        with self.changed:
+            self.posted.append(posted)
+            self.changed.notify_all()
+
+    def on_lost(self, frames: int) -> None:
+        with self.changed:
+            self.lost.append(frames)
+            self.changed.notify_all()
+
+    def on_error(self, error: Exception) -> None:
+        with self.changed:
+            self.errors.append(error)
+            self.changed.notify_all()
+
+    def until(self, holds: Callable[[Collector], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: holds(self), PATIENCE), vars(self)
+
+
+@contextmanager
+def linked(address: str, take_control: bool = True) -> Iterator[tuple[Link, Collector]]:
+    """A link that is followed by a collector."""
+    link = Link(address, take_control)
+    try:
+        sink = Collector()
+        link.start(sink)
+        yield link, sink
+    finally:
+        link.close()
+
+
+@contextmanager
+def device(*arguments: str) -> Iterator[tuple[EmulatorProcess, Link, Collector]]:
+    """A counting emulator, and a controller's link to it."""
+    with EmulatorProcess("--source", "counter", *arguments) as emulator, linked(emulator.address) as pair:
+        yield emulator, *pair
+
+
+@contextmanager
+def new_region(size: int, client_writes: bool = True) -> Iterator[tuple[int, Region]]:
+    """A memfd and its mapping."""
+    fd, region = create_region("test", size, client_writes)
+    try:
+        yield fd, region
+    finally:
+        region.close()
+        os.close(fd)
+
+
+@contextmanager
+def frame_ring(capacity: int, channels: int, first: int = 0) -> Iterator[tuple[FrameWriter, FrameReader]]:
+    """Both sides of a small frame ring."""
+    with new_region(ring_bytes(2 * channels, capacity)) as (_, region):
+        writer = FrameWriter(region, channels, capacity, first)
+        reader = FrameReader(region, channels, first)
+        try:
+            yield writer, reader
+        finally:
+            writer.close()
+            reader.close()
+
+
+@contextmanager
+def event_ring(capacity: int, channels: int = 64) -> Iterator[tuple[EventWriter, EventReader, Region]]:
+    """Both sides of a small event ring."""
+    with new_region(ring_bytes(EVENT_BYTES, capacity)) as (_, region):
+        writer = EventWriter(region, capacity)
+        reader = EventReader(region, channels, "spikes")
+        try:
+            yield writer, reader, region
+        finally:
+            writer.close()
+            reader.close()
