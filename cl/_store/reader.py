@@ -52,14 +52,25 @@ def dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
     """
     import h5py
 
+    return member(file, name, h5py.Dataset)
+
+
+def member(file: h5py.File, name: str, kind: type[Any]) -> Any:
+    """Return what the file's root has under a name, or None where it has nothing.
+
+    Raises ValueError if it is of another kind, cannot be reached, or lies in another file.
+    """
+    import h5py
+
+    where = f"{file.filename}: /{name}"
     try:
-        if name not in file:
-            return None
-        found = file[name]
-    except (OSError, RuntimeError, KeyError) as error:
-        raise ValueError(f"{file.filename}: /{name} cannot be read: {error}") from error
-    if not isinstance(found, h5py.Dataset):
-        raise ValueError(f"{file.filename}: /{name} should be a dataset, it is a {type(found).__name__}")
+        if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
+            raise ValueError(f"{where} is a link to another file")
+        found = file.get(name)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{where} cannot be reached: {error}") from error
+    if found is not None and not isinstance(found, kind):
+        raise ValueError(f"{where} should be a {kind.__name__}, it is a {type(found).__name__}")
     return found
 
 

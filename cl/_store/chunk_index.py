@@ -1,0 +1,127 @@
+"""The B-tree (version 1) that tells where the chunks of a growing dataset are.
+
+Chunks are only ever added at the end and none is missing. So every node but the last of its
+level is full, a node's bounds are known when it is made, and what a link changes is an entry
+beyond those in use, a count of entries, or the address of the root. A lookup sees the old tree
+or the new one.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from . import hdf5
+
+if TYPE_CHECKING:
+    from .ordered_file import OrderedFile
+
+_FULL: Final = hdf5.CHILDREN_PER_CHUNK_NODE
+
+
+class _Level:
+    """The last node of a level: its address, first chunk and entries."""
+
+    __slots__ = ("address", "first", "used")
+
+    def __init__(self, address: int, first: int, used: int) -> None:
+        self.address = address
+        self.first = first
+        self.used = used
+
+
+class ChunkIndex:
+    """Where the chunks of one dataset are; `root_field` is where its header keeps the root's address."""
+
+    def __init__(
+        self, file: OrderedFile, root_field: int, rank: int, chunk_rows: int, chunk_size: int
+    ) -> None:
+        self.chunks = 0
+        self._file = file
+        self._root_field = root_field
+        self._chunk_rows = chunk_rows
+        self._chunk_size = chunk_size
+        self._levels: list[_Level] = []
+        # A key: the chunk's size, its filters, and where it begins in each dimension and the element.
+        self._entry = np.dtype(
+            [("child", "<u8"), ("size", "<u4"), ("mask", "<u4"), ("row", "<u8"), ("rest", "<u8", (rank,))]
+        )
+        self._key_size = self._entry.itemsize - 8
+        self._node_size = hdf5.NODE_HEADER + _FULL * self._entry.itemsize + self._key_size
+
+    def extend(self, addresses: list[int]) -> None:
+        """Add chunks at these addresses; the next commit makes them reachable."""
+        while addresses:
+            if not self._levels or self._levels[0].used == _FULL:
+                count = self._grow(addresses)
+            else:
+                count = self._append(0, addresses)
+            self.chunks += count
+            addresses = addresses[count:]
+
+    def _entries(self, level: int, first: int, children: list[int]) -> bytes:
+        """Return children and the keys that follow them; `first` is the first child's first chunk."""
+        entries = np.zeros(len(children), self._entry)
+        span = _FULL**level
+        entries["child"] = children
+        entries["size"] = self._chunk_size
+        entries["row"] = (first + span * np.arange(1, len(children) + 1)) * self._chunk_rows
+        return entries.tobytes()
+
+    def _key(self, chunk: int) -> bytes:
+        return struct.pack("<IIQ", self._chunk_size, 0, chunk * self._chunk_rows).ljust(self._key_size, b"\0")
+
+    def _append(self, level: int, children: list[int]) -> int:
+        """Add to the last node of a level what fits; return how many."""
+        node = self._levels[level]
+        children = children[: _FULL - node.used]
+        first = node.first + node.used * _FULL**level
+        place = node.address + hdf5.NODE_HEADER + self._key_size + node.used * self._entry.itemsize
+        node.used += len(children)
+        self._file.link(place, self._entries(level, first, children))
+        self._file.link(node.address + hdf5.ENTRIES_USED_FIELD, struct.pack("<H", node.used))
+        return len(children)
+
+    def _grow(self, addresses: list[int]) -> int:
+        """Make a new last leaf for the first of the addresses, and what has to be above it.
+
+        All new nodes are written before the tree is changed, in memory too: if
+        the disk is full the index stays as it was.
+        """
+        children = addresses[:_FULL]
+        top = 0
+        new: list[_Level] = []
+        while top < len(self._levels) and self._levels[top].used == _FULL:
+            new.append(self._new_node(top, children if top == 0 else [new[-1].address]))
+            top += 1
+        if top == len(self._levels):  # every level is full (or there is none): a level more
+            if top:
+                new.append(self._new_node(top, [self._levels[-1].address, new[-1].address], first=0))
+            else:
+                new.append(self._new_node(0, children))
+            self._replace(new)
+            self._file.link_address(self._root_field, new[-1].address)
+        else:
+            self._replace(new)
+            self._append(top, [new[-1].address])
+        return len(children)
+
+    def _new_node(self, level: int, children: list[int], first: int | None = None) -> _Level:
+        first = self.chunks if first is None else first
+        left = self._levels[level].address if level < len(self._levels) else hdf5.UNDEFINED
+        header = hdf5.node_header(1, level, len(children), left)
+        block = header + self._key(first) + self._entries(level, first, children)
+        address = self._file.allocate(self._node_size)
+        self._file.write(address, block.ljust(self._node_size, b"\0"))
+        return _Level(address, first, len(children))
+
+    def _replace(self, new: list[_Level]) -> None:
+        for level, node in enumerate(new):
+            if level < len(self._levels):
+                old = self._levels[level]
+                self._file.link_address(old.address + hdf5.RIGHT_SIBLING_FIELD, node.address)
+                self._levels[level] = node
+            else:
+                self._levels.append(node)

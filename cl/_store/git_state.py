@@ -1,0 +1,90 @@
+"""What git knows of the directory a recording was started from, read from its files.
+
+No program is started: git may be absent, slow, or configured to run others.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+UNKNOWN_STATUS = "unknown"
+"""Whether files were changed since the commit is not looked at: it would mean reading them all."""
+
+
+def git_state(directory: Path) -> dict[str, str]:
+    """Return `git_hash git_branch git_tags git_status` of the checkout that the directory is in.
+
+    All are empty where it is in none; `git_branch` also with a detached head,
+    `git_tags` without a tag on the commit (several are separated by commas).
+    `git_status` is "unknown" in a checkout.
+    """
+    try:
+        found = _git_directory(directory.absolute())
+        if found is not None:
+            return _state(found)
+    except (OSError, ValueError):
+        pass
+    return {"git_hash": "", "git_branch": "", "git_tags": "", "git_status": ""}
+
+
+def _git_directory(directory: Path) -> Path | None:
+    for parent in (directory, *directory.parents):
+        git = parent / ".git"
+        if git.is_dir():
+            return git
+        if git.is_file():  # a worktree or submodule: "gitdir: PATH"
+            return parent / git.read_text().removeprefix("gitdir:").strip()
+    return None
+
+
+def _state(git: Path) -> dict[str, str]:
+    common = git
+    if (git / "commondir").is_file():
+        common = git / (git / "commondir").read_text().strip()
+    packed = _packed_refs(common)
+    head = (git / "HEAD").read_text().strip()
+    branch, commit = "", head
+    if head.startswith("ref:"):
+        reference = head.removeprefix("ref:").strip()
+        branch = reference.removeprefix("refs/heads/")
+        commit = _resolve(git, reference) or _resolve(common, reference) or packed.get(reference, "")
+    return {
+        "git_hash": commit,
+        "git_branch": branch,
+        "git_tags": ", ".join(_tags(common, packed, commit)) if commit else "",
+        "git_status": UNKNOWN_STATUS,
+    }
+
+
+def _resolve(git: Path, reference: str) -> str:
+    path = git / reference
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def _packed_refs(common: Path) -> dict[str, str]:
+    """Return the packed references; an annotated tag's is the commit that it is on."""
+    path = common / "packed-refs"
+    references: dict[str, str] = {}
+    name = ""
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        if line.startswith("^"):
+            references[name] = line[1:].strip()
+        elif not line.startswith("#") and " " in line:
+            commit, name = line.split(" ", 1)
+            references[name] = commit
+    return references
+
+
+def _tags(common: Path, packed: dict[str, str], commit: str) -> list[str]:
+    """Return the tags on the commit. One that is annotated and not packed cannot be told without git."""
+    tags = {
+        name.removeprefix("refs/tags/")
+        for name, target in packed.items()
+        if target == commit and name.startswith("refs/tags/")
+    }
+    directory = common / "refs" / "tags"
+    if directory.is_dir():
+        for path in directory.rglob("*"):
+            if path.is_file() and path.read_text().strip() == commit:
+                tags.add(path.relative_to(directory).as_posix())
+    return sorted(tags)

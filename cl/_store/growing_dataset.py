@@ -1,0 +1,96 @@
+"""A dataset that grows by rows."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import hdf5
+from .chunk_index import ChunkIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from .ordered_file import OrderedFile
+
+
+class GrowingDataset:
+    """A chunked dataset in an ordered file, extendable along its first dimension.
+
+    `tail` is the shape of a row. Rows are written as they are appended and
+    become visible with the commit after `publish`.
+    """
+
+    def __init__(
+        self,
+        file: OrderedFile,
+        dtype: np.dtype[Any],
+        tail: tuple[int, ...],
+        chunk_rows: int,
+        attributes: Sequence[hdf5.Attribute],
+    ) -> None:
+        self.rows = 0
+        self._file = file
+        self._chunk_rows = chunk_rows
+        self._row_size = dtype.itemsize * math.prod(tail)
+        self._chunk_size = chunk_rows * self._row_size
+        header = hdf5.dataset_header(dtype, (0, *tail), chunk_rows, attributes)
+        self.header_address = file.allocate(len(header.block), header.index_field)
+        file.write(self.header_address, header.block)
+        self._rows_fields = [self.header_address + header.rows_field]
+        if "NROWS" in header.attribute_fields:
+            self._rows_fields.append(self.header_address + header.attribute_fields["NROWS"])
+        root_field = self.header_address + header.index_field
+        self._index = ChunkIndex(file, root_field, 1 + len(tail), chunk_rows, self._chunk_size)
+        self._chunk = 0  # the address of the last chunk
+        self._room = 0  # rows that it still takes
+        self._new_chunks: list[int] = []
+        self.published = 0
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Write rows, a contiguous array. After an OSError `self.rows` tells how many were written."""
+        view = rows.reshape(-1).view(np.uint8).data
+        position = self._fill(view, 0)
+        while position < len(view):
+            self._allocate(len(view) - position)
+            position = self._fill(view, position)
+
+    def _allocate(self, size: int) -> None:
+        """Get the chunks for `size` bytes side by side, so that one write fills them."""
+        count = -(-size // self._chunk_size)
+        first = self._file.allocate(count * self._chunk_size)
+        self._new_chunks += range(first, first + count * self._chunk_size, self._chunk_size)
+        self._chunk = first + (count - 1) * self._chunk_size
+        self._room = count * self._chunk_rows
+
+    def _fill(self, view: memoryview, position: int) -> int:
+        """Write what has room in the allocated chunks, from `position` on; return where it ended."""
+        piece = max(self._row_size, (1 << 20) // self._row_size * self._row_size)
+        while self._room and position < len(view):
+            part = view[position : position + min(piece, self._room * self._row_size)]
+            end = self._chunk + self._chunk_size
+            self._file.write(end - self._room * self._row_size, part)
+            count = len(part) // self._row_size
+            self._room -= count
+            self.rows += count
+            position += len(part)
+        return position
+
+    def publish(self) -> None:
+        """Have the next commit make all rows visible."""
+        if self.rows == self.published:
+            return
+        indexed = self._index.chunks
+        try:
+            self._index.extend(self._new_chunks[: -(-self.rows // self._chunk_rows) - indexed])
+        finally:
+            del self._new_chunks[: self._index.chunks - indexed]
+        count = struct.pack("<Q", self.rows)
+        for field in self._rows_fields:
+            self._file.link(field, count)
+        self.published = self.rows

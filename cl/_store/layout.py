@@ -1,0 +1,85 @@
+"""The layout of a recording: its row types, chunks and attributes, as PyTables writes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from . import hdf5
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+SAMPLES_PER_SPIKE: Final = 75
+SAMPLE: Final = np.dtype("<i2")
+SPIKE: Final = np.dtype([("timestamp", "<i8"), ("channel", "u1"), ("samples", "<f4", (SAMPLES_PER_SPIKE,))])
+STIM: Final = np.dtype([("timestamp", "<i8"), ("channel", "u1")])
+STREAM_INDEX: Final = np.dtype([("timestamp", "<i8"), ("start_index", "<u8"), ("end_index", "<u8")])
+STREAM_DATA: Final = np.dtype("u1")
+
+# Rows in a chunk: large enough to be found and read quickly, small enough that the
+# unused part of the last one does not count in a short recording.
+SAMPLE_CHUNK: Final = 512
+SPIKE_CHUNK: Final = 64
+STIM_CHUNK: Final = 512
+INDEX_CHUNK: Final = 256
+DATA_CHUNK: Final = 16_384
+
+RELATIVE: Final = "stim_and_spike_timestamps_relative_to_start"
+
+
+def group_attributes(*, is_root: bool = False) -> list[hdf5.Attribute]:
+    """Return what PyTables wants of a group."""
+    attributes = [hdf5.text("TITLE", ""), hdf5.text("CLASS", "GROUP"), hdf5.text("VERSION", "1.0")]
+    if is_root:
+        attributes.append(hdf5.text("PYTABLES_FORMAT_VERSION", "2.1"))
+    return attributes
+
+
+def array_attributes() -> list[hdf5.Attribute]:
+    """Return what PyTables wants of an EArray that grows along its first dimension."""
+    return [
+        hdf5.text("CLASS", "EARRAY", hdf5.ASCII),
+        hdf5.text("VERSION", "1.1", hdf5.ASCII),
+        hdf5.text("TITLE", "", hdf5.ASCII),
+        hdf5.number("EXTDIM", 0, "<i4"),
+    ]
+
+
+def table_attributes(row: np.dtype[Any]) -> list[hdf5.Attribute]:
+    """Return what PyTables wants of a Table."""
+    names = row.names or ()
+    return [
+        hdf5.text("CLASS", "TABLE"),
+        hdf5.text("VERSION", "2.7"),
+        hdf5.text("TITLE", ""),
+        *(hdf5.text(f"FIELD_{i}_NAME", name) for i, name in enumerate(names)),
+        *(hdf5.number(f"FIELD_{i}_FILL", 0, row[name].base.str) for i, name in enumerate(names)),
+        hdf5.number("NROWS", 0),
+    ]
+
+
+def identity(system: Mapping[str, str] | None) -> list[hdf5.Attribute]:
+    """Return the attributes that say which system recorded; unknown ones are empty."""
+    known = {"hostname": "", "project_id": "", "cell_batch_id": ""} | dict(system or {})
+    return [hdf5.text(name, value) for name, value in known.items()]
+
+
+def times(word: str, moment: datetime | None) -> list[hdf5.Attribute]:
+    """Return `<word>_localtime` and `<word>_utc`, ISO 8601 with the offset; empty for None."""
+    from datetime import UTC
+
+    local = moment.astimezone().isoformat() if moment else ""
+    utc = moment.astimezone(UTC).isoformat() if moment else ""
+    return [hdf5.text(f"{word}_localtime", local), hdf5.text(f"{word}_utc", utc)]
+
+
+def duration(start: int, frames: int, rate: int) -> list[hdf5.Attribute]:
+    """Return the attributes that grow with the recording."""
+    return [
+        hdf5.number("end_timestamp", start + frames),
+        hdf5.number("duration_frames", frames),
+        hdf5.number("duration_seconds", frames / rate, "<f8"),
+    ]

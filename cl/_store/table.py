@@ -1,0 +1,313 @@
+"""Tables and arrays of a recording, as users know them from PyTables."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from . import conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import h5py
+    from numpy.typing import ArrayLike, NDArray
+
+_ROWS_AT_ONCE: Final = 4096
+_GAP: Final = 4
+"""Chunks that are read for nothing rather than to read twice."""
+
+
+class Data:
+    """What tables and arrays have in common: rows of a dataset that is read when asked for."""
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._dataset = dataset
+        self._rows = int(dataset.shape[0])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of a row (of a number, in an array)."""
+        return self._open().dtype  # type: ignore[no-any-return]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and what a row consists of."""
+        return (self._rows, *self._open().shape[1:])
+
+    @property
+    def nrows(self) -> int:
+        """How many rows there are."""
+        return self._rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self.read(), dtype)
+
+    def _open(self) -> h5py.Dataset:
+        if not self._dataset:
+            raise ValueError("the recording is closed")
+        return self._dataset
+
+    def _block(self, start: int, stop: int) -> NDArray[Any]:
+        try:
+            return self._open()[start:stop]  # type: ignore[no-any-return]
+        except (OSError, RuntimeError) as error:
+            name = self._dataset.name
+            raise ValueError(f"rows {start} to {stop} of {name} cannot be read: {error}") from error
+
+    def read(
+        self, start: int | None = None, stop: int | None = None, step: int | None = None
+    ) -> NDArray[Any]:
+        """Return rows, all of them by default; bounds are those of a slice."""
+        return self._slice(slice(start, stop, step))
+
+    def _slice(self, rows: slice) -> NDArray[Any]:
+        wanted = range(self._rows)[rows]
+        if not wanted:
+            return self._block(0, 0)
+        first, last = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1])
+        step = abs(wanted.step)
+        block = self._block(first, last + 1)
+        block = block[::step] if wanted.step > 0 else block[::-1][::step]
+        return block if step == 1 and wanted.step > 0 else np.ascontiguousarray(block)
+
+    def read_coordinates(self, rows: ArrayLike) -> NDArray[Any]:
+        """Return the rows of these numbers, in their order; IndexError for one that there is not."""
+        wanted = np.asarray(rows)
+        if wanted.size == 0:
+            return self._block(0, 0)
+        if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
+            raise IndexError(f"rows are chosen by a list of their numbers, not by {rows!r}")
+        if wanted.min() < -self._rows or wanted.max() >= self._rows:
+            raise IndexError(f"row {wanted.min()} or {wanted.max()} of {self._rows}")
+        wanted = np.where(wanted < 0, wanted + self._rows, wanted).astype(np.int64)
+        order = np.argsort(wanted, kind="stable")
+        found = np.empty((len(wanted), *self.shape[1:]), self.dtype)
+        for part in self._runs(wanted[order]):
+            places = order[part]
+            first = int(wanted[places[0]])
+            found[places] = self._block(first, int(wanted[places[-1]]) + 1)[wanted[places] - first]
+        return found
+
+    def _runs(self, rows: NDArray[np.int64]) -> Iterator[slice]:
+        """Divide ascending row numbers where reading on would read much for nothing."""
+        gap = _GAP * (self._dataset.chunks or (_ROWS_AT_ONCE,))[0]
+        cuts = [*(np.flatnonzero(np.diff(rows) > gap) + 1).tolist(), len(rows)]
+        start = 0
+        for cut in cuts:
+            while start < cut:
+                stop = min(cut, int(np.searchsorted(rows, rows[start] + _ROWS_AT_ONCE)))
+                yield slice(start, stop)
+                start = stop
+
+    def _rows_of(self, key: Any) -> Any:
+        """Return the rows that an index (a number, slice, list of numbers, or mask) stands for."""
+        if isinstance(key, slice):
+            return self._slice(key)
+        if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+            if not -self._rows <= key < self._rows:
+                raise IndexError(f"row {key} of {self._rows}")
+            row = int(key) % self._rows
+            return self._block(row, row + 1)[0]
+        if key is Ellipsis:
+            return self.read()
+        chosen = np.asarray(key)
+        if chosen.dtype == np.bool_:
+            if chosen.shape != (self._rows,):
+                raise IndexError(f"a mask of shape {chosen.shape} for {self._rows} rows")
+            chosen = np.flatnonzero(chosen)
+        return self.read_coordinates(chosen)
+
+    def __iter__(self) -> Iterator[Any]:
+        for start in range(0, self._rows, _ROWS_AT_ONCE):
+            yield from self._block(start, min(start + _ROWS_AT_ONCE, self._rows))
+
+
+class Array(Data):
+    """The samples of a recording: rows are frames, columns channels; indexed like a numpy array."""
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, tuple):
+            return self._rows_of(key)
+        rows, *rest = key or (Ellipsis,)
+        if rows is Ellipsis and rest:
+            return self.read()[key]
+        if isinstance(rows, (int, np.integer)):
+            return self._rows_of(rows)[tuple(rest)]
+        return self._rows_of(rows)[(slice(None), *rest)]
+
+    def __repr__(self) -> str:
+        return f"Array(shape={self.shape}, dtype={self.dtype})"
+
+
+class Column:
+    """One column of a table: `table.cols.channel[:]`."""
+
+    def __init__(self, table: Table, name: str) -> None:
+        self._table = table
+        self.name = name
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._table.col(self.name)[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._table.col(self.name))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self._table.col(self.name), dtype)
+
+    def __repr__(self) -> str:
+        return f"Column({self.name!r}, {len(self)} rows)"
+
+
+class Columns:
+    """The columns of a table by attribute."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Column:
+        if name not in self._table.colnames:
+            raise AttributeError(f"there is no column {name!r}, there are {self._table.colnames}")
+        return Column(self._table, name)
+
+    def __dir__(self) -> list[str]:
+        return self._table.colnames
+
+
+class Table(Data):
+    """A table of a recording: rows with named columns.
+
+    A row is a numpy record, `row["channel"]`. Conditions are strings such as
+    `"((channel==8) | (channel==9)) & (timestamp < 1000)"`; besides columns they may name variables, from
+    `condvars` or, without it, of the calling function.
+    """
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        super().__init__(dataset)
+        self._cache: dict[str, NDArray[Any]] = {}
+
+    @property
+    def colnames(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.dtype.names or ())
+
+    @property
+    def cols(self) -> Columns:
+        """The columns by attribute."""
+        return Columns(self)
+
+    def col(self, name: str) -> NDArray[Any]:
+        """Return a whole column; KeyError if there is none of the name."""
+        return self._column(name).copy()
+
+    def _column(self, name: str) -> NDArray[Any]:
+        """Return a column; those of single numbers are kept, as conditions need them again and again."""
+        dataset = self._open()
+        if name not in self.colnames:
+            raise KeyError(f"there is no column {name!r}, there are {self.colnames}")
+        if name in self._cache:
+            return self._cache[name]
+        try:
+            values: NDArray[Any] = dataset.fields(name)[: self._rows]
+        except (OSError, RuntimeError) as error:
+            raise ValueError(f"column {name!r} of {dataset.name} cannot be read: {error}") from error
+        if values.ndim == 1:
+            self._cache[name] = values
+        return values
+
+    def read(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
+        field: str | None = None,
+    ) -> NDArray[Any]:
+        """Return rows, or one field of them, all by default; bounds are those of a slice."""
+        if field is not None:
+            return self.col(field)[start:stop:step]
+        return super().read(start, stop, step)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.col(key) if isinstance(key, str) else self._rows_of(key)
+
+    def iterrows(
+        self, start: int | None = None, stop: int | None = None, step: int | None = None
+    ) -> Iterator[Any]:
+        """Iterate over rows; bounds are those of a slice."""
+        return iter(self) if (start, stop, step) == (None, None, None) else iter(self.read(start, stop, step))
+
+    def where(
+        self,
+        condition: str,
+        condvars: Mapping[str, Any] | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
+    ) -> Iterator[Any]:
+        """Iterate over the rows that fulfil the condition."""
+        chosen = self._fulfilling(condition, condvars, slice(start, stop, step))
+        return self._each(chosen)
+
+    def read_where(
+        self,
+        condition: str,
+        condvars: Mapping[str, Any] | None = None,
+        field: str | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
+    ) -> NDArray[Any]:
+        """Return the rows that fulfil the condition, or one field of them."""
+        chosen = self._fulfilling(condition, condvars, slice(start, stop, step))
+        return self.read_coordinates(chosen) if field is None else self._column(field)[chosen]
+
+    def get_where_list(
+        self,
+        condition: str,
+        condvars: Mapping[str, Any] | None = None,
+        sort: bool = False,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
+    ) -> NDArray[np.int64]:
+        """Return the numbers of the rows that fulfil the condition, in any case ascending."""
+        return self._fulfilling(condition, condvars, slice(start, stop, step))
+
+    def _each(self, rows: NDArray[np.int64]) -> Iterator[Any]:
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            yield from self.read_coordinates(rows[start : start + _ROWS_AT_ONCE])
+
+    def _fulfilling(
+        self, condition: str, condvars: Mapping[str, Any] | None, rows: slice
+    ) -> NDArray[np.int64]:
+        """Return which rows fulfil the condition; called by what the user calls."""
+        names = conditions.names_in(condition)
+        if condvars is None:
+            caller = sys._getframe(2)
+            condvars = {n: v for n in names for v in _variable(caller, n)}
+        values = dict(condvars)
+        for name in names & set(self.colnames):
+            values[name] = conditions.column(self._column(name), name)
+        fulfilled = conditions.evaluate(condition, values, self._rows)
+        numbers = np.arange(self._rows)[rows]
+        return numbers[fulfilled[numbers]]
+
+    def __repr__(self) -> str:
+        return f"Table({self._rows} rows of {', '.join(self.colnames)})"
+
+
+def _variable(frame: Any, name: str) -> Sequence[Any]:
+    """Return the value of a variable of a frame in a list; an empty one if there is none."""
+    for space in (frame.f_locals, frame.f_globals):
+        if name in space:
+            return [space[name]]
+    return []

@@ -1,0 +1,166 @@
+"""Looking into a recording."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from . import reader
+from .attributes_view import AttributesView, read_attribute
+from .guard import check_for_pytables
+from .streams_view import DataStreamsView
+from .table import Array, Table
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    from matplotlib.axes import Axes
+
+_PARTS = ("samples", "spikes", "stims", "data_stream")
+
+
+class RecordingView:
+    """A recording, opened for reading; a context manager.
+
+    - `attributes`: a mapping, also by attribute name;
+    - `samples`: int16 (frames, 64) in sample units, indexed like an array;
+    - `spikes`, `stims`: tables with `timestamp`, `channel` (and `samples`, float32[75] in µV, for
+      spikes); timestamps are frames since the recording's start;
+    - `data_streams`: the streams by name;
+    - `file`: the PyTables file where PyTables is installed, else the h5py file;
+    - `complete`: False if the recording was never ended; `duration_frames`,
+      `duration_seconds` and the attributes of the end are then derived from what there is.
+
+    A part that was not recorded is None. Nothing but attributes is read before it is asked for.
+    Raises FileNotFoundError for a missing file, ValueError for one that is truncated or no
+    recording; the text says which and why. A pickled attribute that could execute code raises
+    UnsafeOperationError when it is looked at.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._tables: Any = None
+        self._h5: h5py.File | None = reader.open_file(path)
+        try:
+            self._load(self._h5)
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self, file: h5py.File) -> None:
+        if not any(
+            name in file.attrs for name in ("frames_per_second", "sampling_frequency", "channel_count")
+        ):
+            raise ValueError(f"{file.filename} is not a recording: it has no attribute 'frames_per_second'")
+        samples, spikes, stims = (reader.dataset(file, name) for name in _PARTS[:3])
+        streams = reader.member(file, "data_stream", h5py.Group)
+        if samples is not None:
+            reader.check_samples(samples)
+        for events in (spikes, stims):
+            if events is not None:
+                reader.check_events(events)
+        self.samples = None if samples is None else Array(samples)
+        self.spikes = None if spikes is None else Table(spikes)
+        self.stims = None if stims is None else Table(stims)
+        self.data_streams = None if streams is None else DataStreamsView(streams)
+        self.complete = bool(_text(file, "ended_utc")) and "duration_frames" in file.attrs
+        self.attributes = AttributesView(file, None if self.complete else self._derived(file))
+
+    def _derived(self, file: h5py.File) -> dict[str, Any]:
+        """Return the attributes of the end for a recording that was not ended."""
+        rate = reader.number(file, "frames_per_second", 25_000)
+        frames = self._recorded_frames(file)
+        derived = {
+            "duration_frames": frames,
+            "duration_seconds": frames / rate,
+            "end_timestamp": int(reader.number(file, "start_timestamp", 0)) + frames,
+        }
+        for zone in ("utc", "localtime"):
+            try:
+                ended = datetime.fromisoformat(_text(file, f"created_{zone}")) + timedelta(
+                    seconds=frames / rate
+                )
+                derived[f"ended_{zone}"] = ended.isoformat()
+            except (ValueError, OverflowError):
+                derived[f"ended_{zone}"] = ""
+        return derived
+
+    def _recorded_frames(self, file: h5py.File) -> int:
+        """With samples, there are as many frames as of those; else as many as anything tells of."""
+        if self.samples is not None:
+            return len(self.samples)
+        last = [int(reader.number(file, "duration_frames", 0))]
+        for events in (self.spikes, self.stims):
+            if events is not None and len(events):
+                last.append(int(events[-1]["timestamp"]) + 1)
+        return max(last)
+
+    @property
+    def file(self) -> Any:
+        """The PyTables file (`view.file.root.…`) where PyTables is installed, else the h5py file.
+
+        PyTables unpickles attributes, so every one in the file is looked at before: UnsafeOperationError.
+        """
+        if self._h5 is None:
+            raise ValueError("the recording is closed")
+        if self._tables is None:
+            try:
+                import tables
+            except ImportError:
+                return self._h5
+            check_for_pytables(self._h5)
+            self._tables = tables.open_file(self._h5.filename, "r")
+        return self._tables
+
+    def close(self) -> None:
+        """Close the file; nothing happens if it is closed."""
+        if self._tables is not None:
+            self._tables.close()
+            self._tables = None
+        if self._h5 is not None:
+            self._h5.close()
+            self._h5 = None
+
+    def __enter__(self) -> RecordingView:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._h5 is None:
+            return "RecordingView(closed)"
+        parts = [name for name in _PARTS if name in self._h5]
+        return f"RecordingView({self._h5.filename!r}: {', '.join(parts)})"
+
+    def plot_spike(self, row: int, ax: Axes | None = None, **line: Any) -> Axes:
+        """Plot the waveform of the spike in this row of `spikes`; needs the extra `cl-aio[plot]`.
+
+        `line` goes to matplotlib's `plot`. Returns the axes.
+        """
+        from .plots import plot_spike
+
+        if self.spikes is None:
+            raise ValueError("the recording has no spikes")
+        return plot_spike(self.spikes[row], ax=ax, **line)
+
+    def plot_spikes_and_stims(
+        self, start: int | None = None, stop: int | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Plot spikes and stims of the frames [start, stop) by time and channel; needs `cl-aio[plot]`.
+
+        Returns the axes.
+        """
+        from .plots import plot_spikes_and_stims
+
+        return plot_spikes_and_stims(self, start, stop, ax)
+
+
+def _text(file: h5py.File, name: str) -> str:
+    """Return a text of the root, empty where there is none."""
+    value = read_attribute(file, name) if name in file.attrs else ""
+    return value if isinstance(value, str) else ""
