@@ -1,0 +1,78 @@
+"""Every example runs, as a user would start it, in accelerated time and with warnings as errors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+ARGUMENTS: dict[str, list[str]] = {"closed_loop.py": ["--seconds", "3"]}
+"""What an example is started with, where its defaults would take too long."""
+SAYS: dict[str, list[str]] = {
+    "closed_loop.py": ["Recording to", "3 s", "Summary", "ticks             3000", "real-time factor", "p99"],
+    "closed_loop_async.py": ["3.0 s", "controller: 3000 ticks", "done:"],
+    "detect_spikes.py": ["Spike(timestamp="],
+    "isi_encoder.py": ["delivered 10 pulses in 250 ms"],
+    "jitter_detection.py": ["Done"],
+    "jitter_recovery.py": ["NORMAL TICK: tick.iteration=9"],
+    "react_to_spikes.py": ["Stim(timestamp="],
+    "stim.py": ["84 pulses", "Stim(timestamp=2, channel=20)"],
+    "stim_plan.py": ["160 pulses", "Stim(timestamp=2, channel=2)"],
+    "stim_values.py": [
+        "ChannelSet(8, 9, 10)",
+        "StimDesign(160, -1.0, 160, 1.0, 160, -1.0)",
+        "BurstDesign(10, 150)",
+    ],
+    "synchronised_groups.py": ["run 1: [2, 502, 1002, 1502]", "run 2: [2, 502, 1002, 1502]"],
+}
+"""What its output must hold."""
+
+
+def run(path: Path, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(path), *arguments]
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(EXAMPLES.parent),
+        "CL_SDK_ACCELERATED_TIME": "1",
+        "CL_SDK_RANDOM_SEED": "7",
+        **environment,
+    }
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environ, timeout=100)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
+def test_the_example_runs(path: Path, tmp_path: Path) -> None:
+    if path.name in ON_THEIR_OWN:
+        pytest.skip(f"tested by {ON_THEIR_OWN[path.name]}")
+    found = run(path, tmp_path, *ARGUMENTS.get(path.name, []))
+    assert found.returncode == 0, found.stderr
+    for text in SAYS[path.name]:
+        assert text in found.stdout
+
+
+ON_THEIR_OWN: dict[str, str] = {}
+"""Examples that another test file runs, since they need a partner."""
+
+
+def test_jitter_recovery_in_real_time(tmp_path: Path) -> None:
+    found = run(EXAMPLES / "jitter_recovery.py", tmp_path, CL_SDK_ACCELERATED_TIME="0")
+    assert found.returncode == 0, found.stderr
+    lines = [line.split(" at ")[0] for line in found.stdout.splitlines()]
+    assert lines[:3] == [
+        "NORMAL TICK: tick.iteration=0",
+        "NORMAL TICK: tick.iteration=1",
+        "RECOVERING FROM JITTER: tick.iteration=2",
+    ]
+    assert [int(line.split("=")[1]) for line in lines] == list(range(10))
+
+
+def test_jitter_detection_raises_when_asked_to(tmp_path: Path) -> None:
+    environment = {"CL_SDK_ACCELERATED_TIME": "0", "CL_SDK_JITTER_DETECTION": "1"}
+    found = run(EXAMPLES / "jitter_detection.py", tmp_path, **environment)
+    assert found.returncode == 1
+    assert "TimeoutError: Loop fell behind by" in found.stderr
