@@ -181,6 +181,9 @@ with cl.open():
 
 
 def startup() -> None:
+    # As installed: with compiled files, which the warm-up writes.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
     def fresh(code: str) -> float:
         began = time.perf_counter()
         subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)

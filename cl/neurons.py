@@ -382,9 +382,10 @@ def _blocks(start: int, stop: int) -> Iterator[tuple[int, int]]:
         yield low, min(low + _READ_BLOCK, stop)
 
 
-def _joined(parts: list[Any], start: int, stop: int, analysis: bool) -> Any:
+def _joined(parts: list[Any], start: int, stop: int, analysis: bool) -> NDArray[np.int16] | DetectionResult:
     if len(parts) == 1:
-        return parts[0]
+        part: NDArray[np.int16] | DetectionResult = parts[0]
+        return part
     if analysis:
         spikes = [spike for part in parts for spike in part.spikes]
         stims = [stim for part in parts for stim in part.stims]
