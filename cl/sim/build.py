@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import random
-import socket
+import os
 from typing import TYPE_CHECKING, Any
 
 from cl._core.device import DeviceInfo
@@ -43,8 +42,16 @@ def system_attributes() -> dict[str, Any]:
         "cell_batch_id": "simulator",
         "plugin": "simulator",
         "system_id": "simulator",
-        "hostname": socket.gethostname(),
+        "hostname": _hostname(),
     }
+
+
+def _hostname() -> str:
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket  # not free to import, and only needed elsewhere
+
+    return socket.gethostname()
 
 
 def _info(settings: Settings, name: str, source: Any, foresees: bool, pushes: bool = False) -> DeviceInfo:
@@ -63,9 +70,7 @@ def _info(settings: Settings, name: str, source: Any, foresees: bool, pushes: bo
 def _seed(settings: Settings) -> int:
     if settings.random_seed is not None:
         return settings.random_seed
-    import secrets
-
-    seed = secrets.randbits(32)
+    seed = int.from_bytes(os.urandom(4), "little")
     _log.info("the simulator drew seed %d: set CL_SDK_RANDOM_SEED=%d to repeat this run", seed, seed)
     return seed
 
@@ -79,6 +84,7 @@ def _random(settings: Settings) -> tuple[str, FixedSource]:
 
 
 def _replay(settings: Settings) -> tuple[str, FixedSource]:
+    import random
     from pathlib import Path
 
     from .replay_source import ReplaySource
