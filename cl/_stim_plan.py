@@ -9,7 +9,6 @@ from ._stim_channels import ChannelSet, channels_of
 from ._stim_designs import NOTICE_US, BurstDesign, StimDesign
 from ._stim_numbers import whole
 from ._stim_operations import (
-    InterruptOperation,
     Operation,
     interrupt_operations,
     interrupt_then_stim_operations,
@@ -36,13 +35,14 @@ class StimPlan:
     `submit` and `preview` are what the device offers it: plans know nothing of devices.
     """
 
-    __slots__ = ("_frozen", "_interrupted", "_operations", "_preview", "_submit")
+    __slots__ = ("_first", "_frozen", "_interrupted", "_operations", "_preview", "_submit")
 
     def __init__(self, submit: Submit, preview: Preview) -> None:
         self._submit = submit
         self._preview = preview
         self._operations: tuple[Operation, ...] = ()
         self._interrupted: ChannelSet | None = None
+        self._first: tuple[Operation, ...] = ()
         self._frozen = False
 
     @property
@@ -55,6 +55,7 @@ class StimPlan:
         interrupted = None if channel_set is None else ChannelSet(channels_of(channel_set))
         self._require_unfrozen()
         self._interrupted = interrupted
+        self._first = () if interrupted is None else interrupt_operations(interrupted)
 
     def stim(
         self,
@@ -93,7 +94,7 @@ class StimPlan:
         Raises a `TransactionRejected` where a limit is met, and then nothing is queued.
         """
         at = None if at_timestamp is None else whole(at_timestamp, "at_timestamp")
-        self._submit(self._all(), at)
+        self._submit(self._first + self._operations, at)
         self._frozen = True
 
     def preview(self) -> PlanPreview:
@@ -101,12 +102,7 @@ class StimPlan:
 
         Times count from the run. `print(plan.preview())` shows it as a table.
         """
-        return self._preview(self._all())
-
-    def _all(self) -> tuple[Operation, ...]:
-        if not self._interrupted:
-            return self._operations
-        return (InterruptOperation(self._interrupted._channels), *self._operations)
+        return self._preview(self._first + self._operations)
 
     def _add(self, operations: tuple[Operation, ...]) -> None:
         self._require_unfrozen()

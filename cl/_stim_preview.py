@@ -188,7 +188,8 @@ class PlanPreview:
             for channel in self.channels.values()
             for train in channel.trains
         ]
-        return "\n".join([head, "", *_table(_CHANNEL_HEAD, rows), "", *_table(_TRAIN_HEAD, trains)])
+        tables = (_table(_CHANNEL_HEAD, rows), _table(_TRAIN_HEAD, trains, text_at_end=True))
+        return "\n".join([head, "", *tables[0], "", *tables[1]])
 
 
 _CHANNEL_HEAD = (
@@ -224,8 +225,10 @@ def _train_row(channel: int, train: TrainPreview) -> tuple[str, ...]:
     return (*map(str, numbers), repr(train.design))
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]], text_at_end: bool = False) -> list[str]:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    if text_at_end:
+        widths[-1] = 0
     return [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)
     ]
