@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 CHANNELS = 64
 SAMPLES_PER_SPIKE = 75
 DEFAULT_UV_PER_SAMPLE_UNIT = 0.195
+RELATIVE = "stim_and_spike_timestamps_relative_to_start"
 
 
 def open_file(path: str | os.PathLike[str]) -> h5py.File:
@@ -27,8 +29,9 @@ def open_file(path: str | os.PathLike[str]) -> h5py.File:
     import h5py
 
     name = Path(path)
-    with name.open("rb"):
-        pass  # the operating system's own errors are clearer than HDF5's
+    with name.open("rb") as found:  # the operating system's own errors are clearer than HDF5's
+        if not stat.S_ISREG(os.fstat(found.fileno()).st_mode):
+            raise ValueError(f"{name} is no ordinary file, so not a recording")
     try:
         return h5py.File(name, "r")
     except (OSError, RuntimeError) as error:
@@ -100,16 +103,16 @@ def number(file: h5py.File, name: str, default: float | None = None) -> Any:
 
     Raises ValueError if it is no number, or missing without a default.
     """
-    import numpy as np
+    from .attributes_view import read_attribute
 
     if name not in file.attrs:
         if default is not None:
             return default
         raise ValueError(f"{file.filename} is not a recording: it has no attribute {name!r}")
-    value = np.asarray(file.attrs[name])
-    if value.dtype.kind not in "iuf" or value.size != 1:
-        raise ValueError(f"{file.filename}: attribute {name!r} should be a number, it is {value!r}")
-    return value.item()
+    value = read_attribute(file, name)
+    if type(value) not in (int, float):
+        raise ValueError(f"{file.filename}: the attribute {name!r} should be a number, it is {value!r}")
+    return value
 
 
 @dataclass(slots=True, repr=False)
@@ -194,9 +197,19 @@ def _spikes(
         rows = table[:]
     except (OSError, RuntimeError) as error:
         raise ValueError(f"{file.filename}: /spikes cannot be read: {error}") from error
+    if not _relative(file):
+        rows["timestamp"] -= int(number(file, "start_timestamp", 0))
     order = np.lexsort((rows["channel"], rows["timestamp"]))
     rows = rows[order]
     waveforms = None
     if "samples" in (rows.dtype.names or ()) and rows.dtype["samples"].shape == (SAMPLES_PER_SPIKE,):
         waveforms = np.ascontiguousarray(rows["samples"], np.float32)
     return rows["timestamp"].astype(np.int64), rows["channel"].astype(np.uint8), waveforms
+
+
+def _relative(file: h5py.File) -> bool:
+    """Whether timestamps count from the recording's start: always, unless the file says that they do not."""
+    from .attributes_view import read_attribute
+
+    declared = read_attribute(file, "file_format") if "file_format" in file.attrs else {}
+    return not isinstance(declared, dict) or declared.get(RELATIVE) is not False

@@ -119,9 +119,9 @@ class DataStreamView(Mapping[int, Any]):
         return next(self._values(first, first + 1))
 
     def __contains__(self, timestamp: object) -> bool:
-        return isinstance(timestamp, (int, np.integer)) and bool(
-            self.keys_for_range(timestamp, timestamp + 1)
-        )
+        if not isinstance(timestamp, (int, np.integer)):
+            return False
+        return bool(self.keys_for_range(int(timestamp), int(timestamp) + 1))
 
     def keys_for_range(self, start: int | None = None, stop: int | None = None) -> list[int]:
         """Return the timestamps in [start, stop)."""

@@ -1,0 +1,22 @@
+"""Between seconds and frames of the device (25 000 a second)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from cl._core.constants import FRAMES_PER_SECOND
+from cl._rates import exact
+
+
+def seconds_to_frames(seconds: float) -> int:
+    """Return the number of whole frames nearest to so many seconds, halves up.
+
+    The seconds are taken as the decimal they print as. May be negative. Raises
+    TypeError for what is no number, ValueError for NaN and infinities.
+    """
+    return int((exact("seconds", seconds) * FRAMES_PER_SECOND + Fraction(1, 2)) // 1)
+
+
+def frames_to_seconds(frames: float) -> float:
+    """Return the seconds that so many frames take, rounded correctly. Raises as `seconds_to_frames` does."""
+    return float(Fraction(exact("frames", frames)) / FRAMES_PER_SECOND)
