@@ -6,16 +6,23 @@ import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ._core.clock import WallClock
 from ._core.device import Device
 from ._core.engine import Engine
 from ._core.settings import Settings, load_settings
+from ._wait.feeder import Feeder
 from ._wait.keeper import Keeper
 from ._wait.owner import has_ended
 from ._waveforms import EngineWaveforms
 from .neurons import Neurons
+
+if TYPE_CHECKING:
+    from .sim.device import StreamedDevice
+
+_LAST_ANSWER_S = 35.0
+"""How long closing waits for a source that has been asked; its own timeout ends it before that."""
 
 
 class Session:
@@ -27,6 +34,7 @@ class Session:
         clock = None if settings.accelerated else WallClock(device.info.start_timestamp)
         self.engine = Engine(device, clock, has_ended)
         self.engine.bus.waveforms = EngineWaveforms(self.engine)
+        self._feeder: Feeder | None = None
         device.open(self.engine.bus)
         if clock is not None:
             # Time begins when the device is ready, not when it began to get ready.
@@ -40,6 +48,9 @@ class Session:
         self.neurons._on_close = self.close
         if clock is not None:
             self._keeper.start()
+        if device.info.pushes and device.info.is_simulator:
+            self._feeder = Feeder(self.engine, cast("StreamedDevice", device))
+            self._feeder.start()
 
     def close(self) -> None:
         """Stop stimulation, finalise what is being recorded, close the device. Again: nothing."""
@@ -53,6 +64,8 @@ class Session:
             with self.engine.lock:
                 self.engine.end()
             self._keeper.stop()
+            if self._feeder is not None:
+                self._feeder.stop(_LAST_ANSWER_S)
             self.engine.device.close()
 
     def _end(self) -> None:

@@ -10,6 +10,8 @@ FRAME_NS: Final = 40_000
 """One frame in nanoseconds."""
 STEPS_PER_FRAME: Final = 2
 """The stimulator runs at 50 kHz: a step is half a frame."""
+NOTICE_FRAMES: Final = 3
+"""Within so many frames of a command on an idle channel its first pulse begins: 80 µs of notice."""
 HISTORY_FRAMES: Final = 131_072
 """Frames that stay readable: 5.24 s, the contract's 5 s and some slack."""
 NEVER: Final = 1 << 62

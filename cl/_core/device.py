@@ -89,6 +89,11 @@ class Device(Protocol):
 
     info: DeviceInfo
 
+    @property
+    def end_timestamp(self) -> int:
+        """Where the data ends, as far as that is known; NEVER for most."""
+        ...
+
     def open(self, bus: Bus) -> None:
         """Get ready to log to `bus`; an error leaves nothing behind."""
         ...

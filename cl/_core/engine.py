@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cl.error import DeviceDisconnectedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
 
-from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER
+from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER, NOTICE_FRAMES
 from .device import Bus, Device
 from .schedule import Party, Scheduler
 
@@ -67,6 +67,8 @@ class Engine:
         """Frames that are being made or have been; commands take effect behind them."""
         self.demand: Callable[[int], None] | None = None
         """How to ask a pushing device for frames up to a timestamp, where it wants to be asked."""
+        self.urgent = False
+        """Whether a source wants to be told of pulses before anybody asks for the frames around them."""
         self._arrivals: list[tuple[int, Callable[[], None]]] = []
         self.history_frames = HISTORY_FRAMES
         self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
@@ -147,7 +149,12 @@ class Engine:
             self.refresh()
 
     def next_stop(self, to: int) -> int:
-        """Return `to`, or where a tap has to be served before that. Locked."""
+        """Return `to`, or where a tap has to be served or the data ends before that. Locked."""
+        end = self.device.end_timestamp
+        if to > end:
+            if self.position >= end:
+                raise DeviceDisconnectedError(f"{self.device.info.name} has ended at frame {end}")
+            to = end
         for tap in self.taps:
             if tap.limit < to:
                 to = tap.limit
@@ -169,12 +176,23 @@ class Engine:
             free = min(free, tap.limit)
         self.free_until = min(free, self._next_trim)
 
+    def pass_quietly(self, to: int) -> bool:
+        """Let time pass to `to` if everything before it is logged already; return whether it is. Locked.
+
+        Not for a device whose position is its own doing.
+        """
+        if self.demand is None or to > self.free_until:
+            return False
+        self.advance(to)
+        return True
+
     def post(self, position: int) -> None:
         """Take note that a pushing device has logged everything before `position`. Locked."""
         if position <= self.position:
             return
         self.asked = max(self.asked, position)
         self._arrive(position)
+        self.refresh()
         self.scheduler.moved()
         self.scheduler.dispatch()
         if self._arrivals:
@@ -200,10 +218,9 @@ class Engine:
 
     def move(self, to: int) -> bool:
         """Move virtual time to `to`, for the scheduler; False if it arrives later, by `post`. Locked."""
-        if not self.device.info.pushes:
+        if not self.device.info.pushes or to <= self.free_until:
             self.advance(to)
             return True
-        self.asked = max(self.asked, to)
         assert self.demand is not None
         self.demand(to)
         return False
@@ -268,6 +285,9 @@ class Engine:
             quiet = device.quiet_until()
             if quiet < self.free_until:
                 self.free_until = quiet
+                if self.urgent:
+                    assert self.demand is not None
+                    self.demand(self.asked + NOTICE_FRAMES)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the engine's state, for a person or a page."""

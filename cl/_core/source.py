@@ -51,7 +51,12 @@ class StreamedSource(Protocol):
     reactive: bool
     """Whether `on_stims` changes what follows; if not, it may be asked far ahead of time."""
     blocking: bool
-    """Whether `read` may take long (another thread, a network): never to be called on an event loop."""
+    """Whether `read` waits for what another thread, process or network has not made yet."""
+
+    @property
+    def end_timestamp(self) -> int | None:
+        """Where the data ends, as far as that is known: no window goes beyond."""
+        ...
 
     def read(
         self, start: int, stop: int

@@ -90,7 +90,7 @@ class Waiter:
             await self.checkpoint()
         with engine.lock:
             engine.check()
-            if engine.position >= deadline:
+            if engine.position >= deadline or engine.pass_quietly(deadline):
                 return
             if engine.demand is not None:
                 engine.demand(deadline)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class Windowed(Protocol):
     """A device whose production can be done outside of the engine's lock."""
 
+    wants_stims_at_once: bool
+    """Whether the source answers to stims in its own time."""
+
     def deliver(self, stop: int) -> list[Pulse]:
         """Log the pulses before `stop` and return them. Locked."""
         ...
@@ -46,6 +49,7 @@ class Feeder:
         self.busy_since: float | None = None
         """When the source was asked for what it has not answered yet, in host seconds."""
         engine.demand = self.demand
+        engine.urgent = engine.clock is not None and device.wants_stims_at_once
 
     def start(self) -> None:
         """Start the thread."""

@@ -109,7 +109,7 @@ def _wait_arrival(engine: Engine, deadline: int) -> None:
         clock.wait(deadline)
     with engine.lock:
         engine.check()
-        if engine.position >= deadline:
+        if engine.position >= deadline or engine.pass_quietly(deadline):
             return
         if engine.demand is not None:
             engine.demand(deadline)

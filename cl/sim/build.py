@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from cl._core.device import DeviceInfo
@@ -14,6 +15,8 @@ from .device import FixedDevice, StreamedDevice
 if TYPE_CHECKING:
     from cl._core.settings import Settings
     from cl._core.source import FixedSource
+
+    from .registry import ConfiguredSource
 
 _log = logging.getLogger("cl")
 
@@ -27,10 +30,12 @@ def build(settings: Settings) -> FixedDevice | StreamedDevice:
             deferred_interrupts=settings.deferred_interrupt_limit,
         )
     )
-    if settings.replay_path is not None:
-        name, source = _replay(settings)
-    else:
-        name, source = _random(settings)
+    own = _own(settings)
+    if own is not None:
+        # A user's code may take its time: it runs in a thread, and nobody waits for it with a lock.
+        info = _info(settings, own.name, own, foresees=False, pushes=not own.trusted)
+        return StreamedDevice(info, own, sequencer)
+    name, source = _replay(settings) if settings.replay_path is not None else _random(settings)
     return FixedDevice(_info(settings, name, source, foresees=True), source, sequencer)
 
 
@@ -73,6 +78,15 @@ def _seed(settings: Settings) -> int:
     seed = int.from_bytes(os.urandom(4), "little")
     _log.info("the simulator drew seed %d: set CL_SDK_RANDOM_SEED=%d to repeat this run", seed, seed)
     return seed
+
+
+def _own(settings: Settings) -> ConfiguredSource | None:
+    # Who registered a source has imported the registry; nobody else pays for it.
+    if settings.data_source is None and "cl.sim.registry" not in sys.modules:
+        return None
+    from .registry import configured_source
+
+    return configured_source(settings)
 
 
 def _random(settings: Settings) -> tuple[str, FixedSource]:

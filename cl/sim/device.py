@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from cl._core.constants import HISTORY_FRAMES, NEVER
+from cl._core.constants import HISTORY_FRAMES, NEVER, NOTICE_FRAMES
 from cl._core.device import Bus, DeviceInfo
 from cl._core.history import FrameRing
 from cl._core.sequencer import Operation, Pulse, Sequencer
@@ -28,6 +28,10 @@ Batch: TypeAlias = tuple[
 
 class _SimulatedDevice:
     """What both kinds of simulated device share: the stimulator."""
+
+    @property
+    def end_timestamp(self) -> int:
+        return NEVER
 
     def __init__(self, info: DeviceInfo, sequencer: Sequencer) -> None:
         self.info = info
@@ -56,8 +60,7 @@ class _SimulatedDevice:
 
     def interrupt_all(self, frame: int) -> int:
         self._sequencer.interrupt_all(frame * 2)
-        # A pulse whose notice has begun starts within 80 µs: two frames.
-        return frame + 3 if self._sequencer.next_step < NEVER else frame
+        return frame + NOTICE_FRAMES if self._sequencer.next_step < NEVER else frame
 
     def deliver(self, stop: int) -> list[Pulse]:
         """Log the pulses before `stop` and return them in the order of their steps."""
@@ -105,7 +108,13 @@ class StreamedDevice(_SimulatedDevice):
         self._source = source
         self._ahead = 0 if source.reactive or source.blocking else _AHEAD
         self._asked = info.start_timestamp
+        self.wants_stims_at_once = source.blocking and source.reactive
         self._ring: FrameRing | None = None
+
+    @property
+    def end_timestamp(self) -> int:
+        end = self._source.end_timestamp
+        return NEVER if end is None else end
 
     def open(self, bus: Bus) -> None:
         self._source.open()
@@ -133,7 +142,7 @@ class StreamedDevice(_SimulatedDevice):
             self._source.on_stims(pulses[at:end])
             at = end
         if stop > self._asked:
-            self._ask(stop + self._ahead, batches)
+            self._ask(min(stop + self._ahead, self.end_timestamp), batches)
         return batches
 
     def log(self, batches: list[Batch]) -> None:

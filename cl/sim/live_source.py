@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("cl")
 
-_FIRST_SIGN: Final = 0.25
-"""Seconds that opening waits for a start that takes long, to report at once that it failed."""
+_FIRST_SIGN: Final = 1.0
+"""Seconds that opening waits for `start` to return, emit or fail."""
 _LAST_WORDS: Final = 5.0
 """Seconds that a start that is still running gets to end."""
 
@@ -39,6 +39,7 @@ class LiveSource:
     """
 
     blocking = True
+    trusted = False
 
     def __init__(
         self,
@@ -86,7 +87,8 @@ class LiveSource:
             raise
         self._starter.start(self.name)
         self.sink.began.wait(_FIRST_SIGN)
-        if (cause := self._starter.error) is not None:
+        cause = self._starter.error
+        if cause is not None and not self.sink.used:
             self.close()
             raise self._call.error("start", cause) from cause
 

@@ -40,7 +40,9 @@ class PullSource:
             None if duration is None or metadata.seekable else metadata.start_timestamp + duration
         )
         self._source = source
-        self._call = Caller(name, metadata.read_timeout_seconds)
+        self.trusted = type(source).__module__.startswith("cl.sim.")
+        """Whether it is one of this package's own: it answers at once, and nobody has to wait for it."""
+        self._call = Caller(name, None if self.trusted else metadata.read_timeout_seconds)
         self._listens = listens(source)
         self._closed = False
 
