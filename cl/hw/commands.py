@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cl._stim_designs import NOTICE_STEPS, STEP_US, StimDesign
@@ -90,33 +91,49 @@ def encode_operation(operation: Operation) -> bytes:
     )
 
 
-def decode_operations(slots: bytes) -> list[Operation]:
-    """Return the operations in slots, checked as if a program had made them; ValueError where one is bad."""
-    return [_decode(slots[at : at + SLOT_BYTES], at // SLOT_BYTES) for at in range(0, len(slots), SLOT_BYTES)]
+def decode_operations(slots: bytes, first: int = 0) -> list[Operation]:
+    """Return the operations in slots, checked as if a program had made them.
+
+    Raises ValueError that names the operation which is bad; `first` is the number of the first one.
+    """
+    operations = []
+    for at in range(0, len(slots), SLOT_BYTES):
+        try:
+            operations.append(_decode(slots[at : at + SLOT_BYTES]))
+        except ValueError as error:
+            raise ValueError(f"operation {first + at // SLOT_BYTES}: {error}") from None
+    return operations
 
 
-def _decode(slot: bytes, index: int) -> Operation:
+# Programs repeat themselves, and operations are values.
+@lru_cache(maxsize=1024)
+def _decode(slot: bytes) -> Operation:
     kind, mask = _SET.unpack(slot)
-    channels = tuple(channel for channel in range(64) if mask >> channel & 1)
-    if not channels:
-        raise ValueError(f"operation {index} has no channels")
+    channels = _channels(mask)
     if kind == _SYNC_KIND:
         return SyncOperation(channels)
     if kind == _INTERRUPT_KIND:
         return InterruptOperation(channels)
     if kind != _STIM_KIND:
-        raise ValueError(f"operation {index} is of the unknown kind {kind}")
-    return _decode_stim(channels, slot, index)
+        raise ValueError(f"of the unknown kind {kind}")
+    return _decode_stim(channels, slot)
 
 
-def _decode_stim(channels: tuple[int, ...], slot: bytes, index: int) -> StimOperation:
+@lru_cache(maxsize=256)
+def _channels(mask: int) -> tuple[int, ...]:
+    if not mask:
+        raise ValueError("it has no channels")
+    return tuple(channel for channel in range(64) if mask >> channel & 1)
+
+
+def _decode_stim(channels: tuple[int, ...], slot: bytes) -> StimOperation:
     _, _, phases, count, period, delay, *numbers = _STIM.unpack(slot)
     if not 1 <= phases <= 3:
-        raise ValueError(f"operation {index} has {phases} phases")
+        raise ValueError(f"it has {phases} phases")
     pairs = zip(numbers[:phases], numbers[3 : 3 + phases], strict=True)
     design = StimDesign(*(number for pair in pairs for number in pair))
     if period < NOTICE_STEPS + design.duration_us // STEP_US:
-        raise ValueError(f"operation {index} has a period of {period} steps, too short for {design}")
+        raise ValueError(f"a period of {period} steps is too short for {design}")
     if max(count, period, delay) > _ENDLESS:
-        raise ValueError(f"operation {index}: a number is beyond {_ENDLESS}")
+        raise ValueError(f"a number is beyond {_ENDLESS}")
     return StimOperation(channels, design, count, period, delay)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 from cl._core.clock import host_ns
 from cl.hw.commands import decode_operations
 from cl.hw.eventfd import drain_eventfd
-from cl.hw.layout import ClientRegister, Control, DeviceError, Register, Result, Status
+from cl.hw.layout import SLOT_BYTES, ClientRegister, Control, DeviceError, Register, Result, Status
 from cl.hw.transport import ProtocolError
 
 from .card import Card
-from .command_port import result_of
+from .command_port import CommandPort, result_of
 from .device_clock import DeviceClock
 from .faults import Fault, parse_fault
 from .feed import Feed
@@ -28,7 +28,7 @@ from .trouble import Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cl._core.sequencer import Pulse, Sequencer
+    from cl._core.sequencer import Operation, Pulse, Sequencer
     from cl._core.source import FixedSource, StreamedSource
     from cl.hw.commands import Transaction
 
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 
 _LONGEST_NAP: Final = 0.01
 """Seconds between two signs of life, at the most."""
-_LONGEST_TURN: Final = 2_500
-"""Frames made in one go when the host held the device up, so that it stays responsive."""
+_LONGEST_TURN: Final = 250
+"""Frames posted in one go when the host held the device up, so that it stays responsive."""
+_DECODED: Final = 256
+"""Operations that are decoded in one go."""
 MODERATION_LIMIT: Final = 2_500
 
 
@@ -91,16 +93,20 @@ class Emulator:
         while not self._ended:
             self._sleep()
             self._serve()
-            self.card.beat()
-            if self.card.running:
-                self._advance()
-            self.trouble.raise_late()
+            self._live()
 
     def close(self) -> None:
         """Give everything back."""
         self.server.close()
         self.card.close()
         self._source.close()
+
+    def _live(self) -> None:
+        """Show a sign of life, and post what is due."""
+        self.card.beat()
+        if self.card.running:
+            self._advance()
+        self.trouble.raise_late()
 
     # -- waiting --------------------------------------------------------------------------
 
@@ -206,16 +212,15 @@ class Emulator:
             return
         try:
             self._take_control_request()
-            while server.port is not None and (transaction := server.port.take()) is not None:
-                self._execute(transaction)
+            while (port := server.port) is not None and (transaction := port.take()) is not None:
+                self._execute(port, transaction)
         except ProtocolError:
             # A controller that writes nonsense loses control, and its connection.
             if server.controller is not None:
                 server.drop(server.controller)
 
-    def _execute(self, transaction: Transaction) -> None:
-        server, header = self.server, transaction.header
-        assert server.port is not None
+    def _execute(self, port: CommandPort, transaction: Transaction) -> None:
+        header, server = transaction.header, self.server
         result, text, step = Result.OK, "", 0
         refusal = self.trouble.refusal()
         if refusal is not None:
@@ -224,14 +229,25 @@ class Emulator:
             result, text = Result.REJECTED, "the device has failed"
         else:
             try:
-                operations = decode_operations(transaction.slots)
+                operations = self._decode(transaction.slots)
+                if server.port is not port:
+                    return  # Decoding took a while, and the controller has left.
                 step = self._stimulator.submit(operations, header.step, header.at_step, self.clock.step)
             except (ValueError, TypeError, RuntimeError) as error:
                 result, text = result_of(error), str(error)
         if self.trouble.lets_answer():
-            server.port.answer(header.sequence, result, step, text)
+            port.answer(header.sequence, result, step, text)
             if self.trouble.lets_complete():
                 server.raise_completion()
+
+    def _decode(self, slots: bytes) -> list[Operation]:
+        """Return a transaction's operations; time goes on meanwhile, if there are many."""
+        operations: list[Operation] = []
+        for at in range(0, len(slots), _DECODED * SLOT_BYTES):
+            if at:
+                self._live()
+            operations += decode_operations(slots[at : at + _DECODED * SLOT_BYTES], at // SLOT_BYTES)
+        return operations
 
     def _take_control_request(self) -> None:
         assert self.server.controller is not None and self.server.controller.page is not None

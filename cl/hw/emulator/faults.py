@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from cl.hw.layout import Result
+
 KINDS: Final[dict[str, str]] = {
     "late": "late=MS[:COUNT]: raise the next COUNT data interrupts MS milliseconds late",
     "lost": "lost=COUNT: do not raise the next COUNT data interrupts",
@@ -47,9 +49,11 @@ def parse_fault(text: str) -> Fault:
         raise ValueError(f"unknown fault {kind!r}; there are: {', '.join(KINDS)}")
     try:
         fault = Fault(kind, value, int(count or 1), int(at or 0))
-        if "=" in KINDS[kind].partition(":")[0] and kind != "refuse":
+        if kind == "refuse":
+            Result[fault.value]
+        elif "=" in KINDS[kind].partition(":")[0]:
             fault.number()
-    except ValueError:
+    except (ValueError, KeyError):
         raise ValueError(f"fault {text!r} is not of the form {KINDS[kind]}") from None
     return fault
 

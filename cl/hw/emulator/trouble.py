@@ -130,6 +130,8 @@ class Trouble:
         self._muted = fault.number()
 
     def _begin_freeze(self, fault: Fault) -> None:
+        # Nothing is done any more, so the end comes without the usual ceremony as well.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         while True:
             signal.pause()
 

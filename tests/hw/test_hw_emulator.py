@@ -1,0 +1,571 @@
+"""The driver and the emulated device together: data, commands, control, and clients that mean no good."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hw_tools import PATIENCE, linked
+
+from cl._stim_channels import ChannelSet
+from cl._stim_designs import BurstDesign
+from cl._stim_operations import interrupt_operations, stim_operations, sync_operations
+from cl.error import (
+    ChannelQueueFull,
+    ControlRequestError,
+    ControlRequiredError,
+    DeferredInterruptLimitExceeded,
+    DeviceDisconnectedError,
+    LaggedError,
+    RunTimestampOrderError,
+    SyncLimitExceeded,
+    TransactionRejected,
+)
+from cl.hw.emulator import EmulatorProcess
+from cl.hw.emulator.server import CLIENT_LIMIT
+from cl.hw.emulator.sources import read_stamps
+from cl.hw.eventfd import create_eventfd, raise_eventfd
+from cl.hw.layout import FRAME_CAPACITY, PAGE, Control, RegionKind, RingWord, Status
+from cl.hw.link import Link
+from cl.hw.report import report
+from cl.hw.session import Session
+from cl.hw.transport import (
+    REPLY,
+    ErrorCode,
+    Message,
+    Refused,
+    Requester,
+    pack_hello,
+    pack_interrupts,
+    receive_packet,
+    send_packet,
+)
+
+HEAD = (1 << 64) - 1
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[EmulatorProcess]:
+    """One counting device for all tests that leave it as it was."""
+    with EmulatorProcess("--source", "counter", "--sync-limit", "5", "--deferred-interrupt-limit", "3") as it:
+        yield it
+
+
+def test_no_frame_is_lost_duplicated_or_reordered(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address, take_control=False) as (link, sink):
+        sink.until(lambda s: len(s.posted) >= 300)
+        assert sink.posted == sorted(set(sink.posted))
+        assert not sink.lost and not sink.errors
+        start, stop = sink.posted[0], sink.posted[-1]
+        frames = link.frames(start, stop)
+        assert frames.dtype == np.int16 and frames.shape == (stop - start, 64)
+        assert (read_stamps(frames, 8) == np.arange(start, stop)).all()
+
+
+def test_every_spike_before_the_frame_counter_is_there(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address, take_control=False) as (link, sink):
+        assert link.spikes is not None
+        first = link._reader.posted if link._reader else 0
+        sink.until(lambda s: bool(s.posted))
+        start = sink.posted[0]
+        seen = list(zip(*link.spikes.take(start)[:2], strict=True))
+        for _ in range(100):
+            posted = link.waiter.wait(link.posted + 1)
+            events = link.spikes.take(posted)
+            assert events.lost == 0
+            seen += zip(events.timestamps, events.channels, strict=True)
+            last = posted
+        expected = [(t, 8 + t // 250 % 48) for t in range(0, last, 250)]
+        assert seen == [spike for spike in expected if spike[0] >= seen[0][0]]
+        assert seen[0][0] <= first + 250 + 25
+
+
+def test_blocks_have_the_length_of_the_moderation(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, sink):
+        assert link.moderation == 25
+        sink.until(lambda s: len(s.posted) >= 20)
+        assert all(posted % 25 == 0 for posted in sink.posted)
+        link.set_moderation(100)
+        sink.until(lambda s: link.moderation == 100)
+        turned = len(sink.posted)
+        sink.until(lambda s: len(s.posted) >= turned + 5)
+        steps = np.diff(sink.posted[turned + 1 :])
+        assert (steps % 100 == 0).all()
+        link.set_moderation(1 << 40)
+        sink.until(lambda s: link.moderation == 2500)
+        link.set_moderation(25)
+        sink.until(lambda s: link.moderation == 25)
+        with pytest.raises(ValueError, match="must be at least 1"):
+            link.set_moderation(0)
+
+
+def test_waiting_returns_when_the_frame_is_there(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address, take_control=False) as (link, _):
+        target = link.posted + 500
+        assert link.waiter.wait(target) >= target
+        assert link.waiter.wait(target) >= target
+        assert link.waiter.wait(HEAD >> 2, timeout=0.01) < HEAD >> 2
+        assert link.waiter.wait(HEAD >> 2, timeout=0) < HEAD >> 2
+
+
+def test_several_threads_can_wait_at_once(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address, take_control=False) as (link, _):
+        target = link.posted + 1000
+        results: list[int] = []
+        threads = [
+            threading.Thread(target=lambda n=n: results.append(link.waiter.wait(target + n) - target - n))
+            for n in (0, 500, 100)
+        ]
+        for thread in threads:
+            thread.start()
+        assert link.waiter.wait(target + 300, PATIENCE) >= target + 300
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert len(results) == 3 and min(results) >= 0
+
+
+def test_an_event_loop_can_wait_on_the_interrupt_itself(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address, take_control=False) as (link, _):
+        poller = select.poll()
+        poller.register(link.waiter.fileno(), select.POLLIN)
+        link.waiter.clear()
+        before = link.posted
+        assert poller.poll(PATIENCE * 1000)
+        assert link.posted >= before
+
+
+def test_frames_of_the_time_before_the_link_can_be_read(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address, take_control=False) as (link, _):
+        link.waiter.wait(3000, PATIENCE)
+        start = link.posted - 2500
+        assert (read_stamps(link.frames(start, start + 2000), 8) == np.arange(start, start + 2000)).all()
+
+
+def test_a_pulse_is_delivered_at_the_step_the_device_says(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, _):
+        assert link.stims is not None
+        asked = 2 * link.posted
+        step = link.submit(stim_operations(9, 1.0, BurstDesign(3, 200)), asked)
+        assert step >= asked
+        link.waiter.wait(step // 2 + 400, PATIENCE)
+        first = (step + 4) // 2
+        assert link.stims.take(first + 300)[:2] == ([(step + 4 + n * 250) // 2 for n in range(3)], [9] * 3)
+
+
+def test_a_command_can_be_for_a_step_to_come(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, _):
+        assert link.stims is not None
+        ahead = 2 * link.posted + 10_000
+        assert link.submit(stim_operations(9, 1.0), ahead) == ahead
+        assert link.submit(stim_operations(10, 1.0), 0) == ahead, "commands are taken in order"
+        link.waiter.wait(ahead // 2 + 10, PATIENCE)
+        assert link.stims.take(ahead // 2 + 10)[:2] == ([ahead // 2 + 2] * 2, [9, 10])
+        with pytest.raises(ValueError, match="more than a second ahead"):
+            link.submit(stim_operations(9, 1.0), 2 * link.posted + 100_000)
+
+
+def test_a_plan_waits_for_its_time(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, _):
+        assert link.stims is not None
+        at = 2 * link.posted + 5_000
+        both = ChannelSet(20, 30)
+        assert link.submit(stim_operations(both, 1.0) + sync_operations(both), 0, at) < at
+        link.waiter.wait(at // 2 + 10, PATIENCE)
+        assert link.stims.take(at // 2 + 10)[:2] == ([at // 2 + 2] * 2, [20, 30])
+        link.submit(interrupt_operations(both), 0)
+
+
+def test_the_devices_refusals_are_the_same_exceptions_with_the_same_words(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, _):
+        later = 2 * link.posted + 3_000_000
+        with pytest.raises(SyncLimitExceeded, match="beyond the limit of 5"):
+            link.submit(sync_operations(ChannelSet(1, 2)) * 6, 0, later)
+        with pytest.raises(DeferredInterruptLimitExceeded, match="3"):
+            link.submit(interrupt_operations(1) * 4, 0, later)
+        with pytest.raises(ChannelQueueFull, match="4096"):
+            link.submit(stim_operations(9, 1.0) * 5000, 0)
+        link.submit(stim_operations(9, 1.0), 0, later)
+        with pytest.raises(RunTimestampOrderError, match=str(later // 2)):
+            link.submit(stim_operations(9, 1.0), 0, later - 2)
+        with pytest.raises(TransactionRejected, match="at most 16383"):
+            link.submit(stim_operations(9, 1.0) * 20_000, 0)
+        assert link.error is None
+        link.submit(interrupt_operations(9), 0)
+
+
+def test_commands_go_around_the_ring(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, _):
+        operations = interrupt_operations(9) * 2000
+        steps = [link.submit(operations, 0) for _ in range(20)]
+        assert steps == sorted(steps)
+
+
+def test_many_threads_may_command_at_once(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, _):
+        steps: list[int] = []
+        threads = [
+            threading.Thread(
+                target=lambda: steps.extend(link.submit(interrupt_operations(9), 0) for _ in range(25))
+            )
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert len(steps) == 100
+
+
+def test_one_controls_and_many_read(emulator: EmulatorProcess) -> None:
+    with (
+        linked(emulator.address) as (controller, _),
+        linked(emulator.address, take_control=False) as (first, first_sink),
+        linked(emulator.address, take_control=False) as (second, second_sink),
+    ):
+        assert controller.owner == first.owner == os.getpid()
+        assert controller.controls and not first.controls
+        with pytest.raises(ControlRequestError, match=f"held by process {os.getpid()}"):
+            Link(emulator.address, take_control=True)
+        for refused in (
+            lambda: first.submit(stim_operations(1, 1.0), 0),
+            lambda: first.control(Control.STOP),
+            lambda: first.set_moderation(5),
+        ):
+            with pytest.raises(ControlRequiredError, match="take_control=True"):
+                refused()
+        step = controller.submit(stim_operations(12, 1.0), 0)
+        for link, sink in ((first, first_sink), (second, second_sink)):
+            sink.until(lambda s: bool(s.posted) and s.posted[-1] > step // 2 + 10)
+            assert link.stims is not None
+            assert link.stims.take(step // 2 + 10)[:2] == ([(step + 4) // 2], [12])
+    with linked(emulator.address) as (again, _):
+        assert again.owner == os.getpid()
+
+
+HOLD = """
+import sys
+from cl.hw.link import Link
+from cl._stim_designs import BurstDesign
+from cl._stim_operations import stim_operations
+link = Link(sys.argv[1], True)
+link.submit(stim_operations(9, 1.0, BurstDesign(10**6, 100)), 0)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def hold(address: str) -> subprocess.Popen[str]:
+    """A process that has control and a burst going on."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert child.stdout is not None and child.stdout.readline() == "held\n"
+    return child
+
+
+def test_a_controller_that_dies_releases_control_and_its_stims_stop(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address, take_control=False) as (reader, _):
+        child = hold(emulator.address)
+        assert reader.owner == child.pid
+        with pytest.raises(ControlRequestError, match=f"held by process {child.pid}"):
+            Link(emulator.address, take_control=True)
+        os.kill(child.pid, signal.SIGKILL)
+        child.communicate()
+        reader.waiter.wait(reader.posted + 100, PATIENCE)
+        assert reader.owner == 0
+        assert reader.stims is not None
+        reader.stims.take(reader.posted)
+        quiet = reader.waiter.wait(reader.posted + 1000, PATIENCE)
+        assert not reader.stims.take(quiet).timestamps
+        with linked(emulator.address) as (link, _):
+            assert link.owner == os.getpid()
+
+
+def test_stop_start_and_reset_keep_the_timeline(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, sink):
+        assert link.stims is not None
+        link.control(Control.STOP)
+        assert link.status == Status.STOPPED
+        halted = link.posted
+        assert link.waiter.wait(halted + 1, timeout=0.25) == halted
+        assert link.error is None, "a device that is stopped is not gone"
+        link.control(Control.START)
+        assert link.waiter.wait(halted + 50, PATIENCE) >= halted + 50
+        stamps = read_stamps(link.frames(halted - 50, halted + 50), 8)
+        assert (stamps == np.arange(halted - 50, halted + 50)).all()
+        link.submit(stim_operations(9, 1.0, BurstDesign(1000, 100)), 0)
+        link.control(Control.RESET)
+        assert link.status == Status.STOPPED
+        link.control(Control.START)
+        resumed = link.waiter.wait(link.posted + 1000, PATIENCE)
+        assert len(link.stims.take(resumed).timestamps) <= 1
+        assert not sink.lost and not sink.errors
+
+
+def test_a_stopped_device_is_started_by_its_controller() -> None:
+    with EmulatorProcess("--source", "counter", "--stopped", "--stamp", "20") as emulator:
+        with linked(emulator.address, take_control=False) as (reader, _):
+            assert reader.status == Status.STOPPED and reader.posted == 0
+            with linked(emulator.address) as (link, _):
+                assert link.status == Status.RUNNING
+                link.waiter.wait(100, PATIENCE)
+                assert (read_stamps(reader.frames(0, 100), 20) == np.arange(100)).all()
+        assert report(emulator.address).state == "running", "it goes on for its readers"
+
+
+def test_the_report_says_what_a_program_would_open(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address):
+        said = report(emulator.address)
+    assert (said.state, said.owner, said.moderation, said.error) == ("running", os.getpid(), 25, "")
+    assert said.facts.version == (1, 0) and said.facts.frames_per_second == 25_000
+    assert said.facts.attributes["plugin"] == "emulator"
+    assert said.posted > 0 and said.frames_dropped == 0
+    assert report(emulator.address).owner == 0
+
+
+def test_closing_leaves_nothing_and_can_be_repeated(emulator: EmulatorProcess) -> None:
+    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    for take_control in (True, False, True):
+        link = Link(emulator.address, take_control)
+        link.close()
+        with linked(emulator.address, take_control) as (link, _):
+            frames = link.frames(link.posted - 10, link.posted)
+        link.close()
+        assert len(frames) == 10
+        with pytest.raises(DeviceDisconnectedError, match="closed"):
+            link._fate.check()
+    assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
+
+
+def emulator_fds(emulator: EmulatorProcess) -> int:
+    """Descriptors that the device's process has open, once it is done with what was asked before."""
+    session = Session(emulator.address)
+    session.close()
+    other = Session(emulator.address)
+    count = len(os.listdir(f"/proc/{emulator.pid}/fd"))
+    other.close()
+    return count
+
+
+def test_the_device_keeps_nothing_of_clients_that_left(emulator: EmulatorProcess) -> None:
+    before = emulator_fds(emulator)
+    for _ in range(5):
+        with linked(emulator.address):
+            pass
+    hold_and_leave = hold(emulator.address)
+    hold_and_leave.communicate()
+    assert emulator_fds(emulator) == before
+
+
+def connect(emulator: EmulatorProcess) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.settimeout(PATIENCE)
+    sock.connect(emulator.address.removeprefix("unix:"))
+    return sock
+
+
+def test_garbage_is_answered_with_malformed_and_a_closed_socket(emulator: EmulatorProcess) -> None:
+    before = emulator_fds(emulator)
+    rng = random.Random(1)
+    for size in (1, 15, 16, 100, 4096, 6000):
+        with connect(emulator) as sock:
+            socket.send_fds(sock, [rng.randbytes(size)], [0, 1, 2])
+            packet = receive_packet(sock)
+            assert packet is not None and packet.error == ErrorCode.MALFORMED and packet.flags == REPLY
+            assert receive_packet(sock) is None
+    assert emulator_fds(emulator) == before
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff" * 3, bytes(4000)])
+def test_bodies_of_the_wrong_size_close_the_connection(emulator: EmulatorProcess, body: bytes) -> None:
+    with connect(emulator) as sock:
+        send_packet(sock, Message.HELLO, 1, body)
+        packet = receive_packet(sock)
+        assert packet is not None and packet.error == ErrorCode.MALFORMED
+        assert receive_packet(sock) is None
+
+
+def test_messages_out_of_order_are_refused(emulator: EmulatorProcess) -> None:
+    with connect(emulator) as sock:
+        requester = Requester(sock, PATIENCE)
+        for message in Message:
+            if message != Message.HELLO:
+                with pytest.raises(Refused, match="ORDER"):
+                    requester.request(message)
+        requester.request(Message.HELLO, pack_hello(1, 0, 0))
+        for message in (Message.ACQUIRE, Message.RELEASE):
+            with pytest.raises(Refused, match="ORDER"):
+                requester.request(message)
+
+
+def test_another_version_is_refused_with_the_devices_own(emulator: EmulatorProcess) -> None:
+    with connect(emulator) as sock, pytest.raises(Refused, match="VERSION") as caught:
+        Requester(sock, PATIENCE).request(Message.HELLO, pack_hello(2, 0, 0))
+    assert caught.value.body == pack_hello(1, 0, 0)
+
+
+def test_capabilities_are_those_of_both(emulator: EmulatorProcess) -> None:
+    with connect(emulator) as sock:
+        body, _ = Requester(sock, PATIENCE).request(Message.HELLO, pack_hello(1, 7, 1 | 1 << 50))
+    assert body == pack_hello(1, 0, 1)
+
+
+def test_interrupts_that_are_no_eventfds_are_refused_and_closed(emulator: EmulatorProcess) -> None:
+    before = emulator_fds(emulator)
+    fd = create_eventfd()
+    with connect(emulator) as sock:
+        requester = Requester(sock, PATIENCE)
+        requester.request(Message.HELLO, pack_hello(1, 0, 0))
+        for counts, fds, why in (
+            ((1, 1, 1), [0, fd, fd], "MALFORMED"),
+            ((1, 0, 0), [fd, fd], "MALFORMED"),
+            ((2**32 - 1, 1, 1), [fd], "MALFORMED"),
+            ((5, 1, 1), [fd] * 7, "LIMIT"),
+            ((1, 2, 1), [fd] * 4, "LIMIT"),
+        ):
+            with pytest.raises(Refused, match=why):
+                requester.request(Message.INTERRUPTS, pack_interrupts(*counts), fds)
+    os.close(fd)
+    assert emulator_fds(emulator) == before
+
+
+def test_an_unknown_message_is_unsupported(emulator: EmulatorProcess) -> None:
+    with connect(emulator) as sock:
+        Requester(sock, PATIENCE).request(Message.HELLO, pack_hello(1, 0, 0))
+        sock.send(b"CLHW" + (99).to_bytes(2, "little") + bytes(10))
+        packet = receive_packet(sock)
+        assert packet is not None and (packet.message, packet.error) == (99, ErrorCode.UNSUPPORTED)
+
+
+def test_a_client_that_never_reads_holds_nobody_up(emulator: EmulatorProcess) -> None:
+    with connect(emulator) as deaf, linked(emulator.address, take_control=False) as (_, sink):
+        deaf.setblocking(False)
+        hello = b"CLHW\1\0" + bytes(10) + pack_hello(1, 0, 0)
+        with pytest.raises((BlockingIOError, BrokenPipeError, ConnectionResetError)):
+            for _ in range(1_000_000):
+                deaf.send(hello)
+        seen = len(sink.posted)
+        sink.until(lambda s: len(s.posted) > seen + 20)
+
+
+def test_there_is_a_limit_to_clients() -> None:
+    with EmulatorProcess("--source", "counter") as emulator:
+        sessions = [Session(emulator.address) for _ in range(CLIENT_LIMIT)]
+        with pytest.raises(DeviceDisconnectedError, match="as many clients as it can have"):
+            Session(emulator.address)
+        sessions.pop().close()
+        sessions.append(Session(emulator.address))
+        for session in sessions:
+            session.close()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_command_ring_full_of_nonsense_costs_the_connection_and_nothing_else(
+    emulator: EmulatorProcess, seed: int
+) -> None:
+    rng = random.Random(seed)
+    with linked(emulator.address, take_control=False) as (reader, watching):
+        session = Session(emulator.address)
+        session.acquire()
+        commands = session.regions[RegionKind.COMMANDS]
+        size = commands.size - PAGE
+        commands.view(PAGE, size)[:] = rng.randbytes(size)
+        commands.words[RingWord.PRODUCED] = rng.choice([1, 5, 16_384, 16_385, 1 << 40, HEAD])
+        raise_eventfd(session.doorbell_fd)
+        session.sock.settimeout(PATIENCE)
+        assert session.sock.recv(1) == b"", "the device closed the connection"
+        session.close()
+        reader.waiter.wait(reader.posted + 50, PATIENCE)
+        assert reader.owner == 0 and not watching.errors
+
+
+def test_a_transaction_of_nonsense_is_refused_and_the_next_one_taken(emulator: EmulatorProcess) -> None:
+    class Nonsense:
+        channels = ()
+
+    with linked(emulator.address) as (link, _):
+        with pytest.raises(ValueError, match="operation 0: it has no channels"):
+            link.submit([Nonsense()], 0)  # type: ignore[list-item]
+        assert link.submit(interrupt_operations(1), 0) > 0
+
+
+def test_an_unknown_control_request_is_refused(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, _):
+        with pytest.raises(NotImplementedError):
+            link.control(Strange.SELF_DESTRUCT)  # type: ignore[arg-type]
+        assert link.status == Status.RUNNING
+
+
+class Strange(int):
+    SELF_DESTRUCT: Strange
+    name = "SELF_DESTRUCT"
+
+
+Strange.SELF_DESTRUCT = Strange(77)
+
+
+def test_the_history_is_five_seconds_long(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address, take_control=False) as (link, _):
+        posted = link.waiter.wait(FRAME_CAPACITY + 2000, PATIENCE)
+        frames = link.frames(posted - 125_000, posted)
+        assert (read_stamps(frames, 8) == np.arange(posted - 125_000, posted)).all()
+        with pytest.raises(LaggedError, match="were overwritten") as caught:
+            link.frames(0, 1000)
+        assert caught.value.missed == 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--source", "nonsense"], "takes counter, random, replay:PATH"),
+        (["--source", "nowhere:nothing"], "cannot be imported"),
+        (["--source", "replay:/none.h5"], "none.h5"),
+        (["--moderation-us", "10"], "moderation is 10 µs"),
+        (["--stamp", "61"], "takes 0 to 60"),
+        (["--faults", "bananas"], "unknown fault 'bananas'"),
+        (["--faults", "lost=many"], "lost=COUNT"),
+        (["--channel-queue-limit", "0"], "must be at least 1"),
+    ],
+)
+def test_a_bad_command_line_is_explained(arguments: list[str], text: str) -> None:
+    with pytest.raises(RuntimeError, match=text), EmulatorProcess(*arguments):
+        pass
+
+
+def test_a_socket_that_is_in_use_is_left_alone_and_an_abandoned_one_taken(
+    emulator: EmulatorProcess, tmp_path: Path
+) -> None:
+    def run(path: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "cl.hw.emulator", "--socket", path, "--source", "counter"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+
+    _, words = (second := run(emulator.address.removeprefix("unix:"))).communicate()
+    assert second.returncode == 2 and "in use" in words
+    path = tmp_path / "device.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as abandoned:
+        abandoned.bind(str(path))
+    child = run(str(path))
+    assert child.stdout is not None and child.stdout.readline() == f"ready unix:{path}\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    child.terminate()
+    child.communicate()
+    assert child.returncode == 0 and not path.exists()
