@@ -32,7 +32,7 @@ def burst_starts(times: NDArray[np.int64], seconds: int, least: int) -> NDArray[
     return np.flatnonzero(high & ~np.concatenate([[False], high[:-1]])) / 10
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_spontaneous_activity(seed: int) -> None:
     culture = create({"seed": seed})
     times, channels = spikes_of(culture, 40 * SECOND)
@@ -91,10 +91,10 @@ def test_inhibition_restrains() -> None:
 
 
 def answers(
-    channel: int | None, current: float = -1.0, duration: int = 160, trials: int = 20, **config: object
+    channel: int | None, current: float = -1.0, duration: int = 160, trials: int = 12
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Spikes of the array 5 to 50 ms after each pulse, one a second, and in as long before it."""
-    culture = create({"seed": 1, **config})
+    culture = create({"seed": 1})
     culture.read(0, SECOND)
     before, after = [], []
     for trial in range(trials):
@@ -129,7 +129,7 @@ def test_without_a_pulse_nothing_is_evoked() -> None:
 
 
 def test_more_current_evokes_more() -> None:
-    means = [answers(27, current)[1].mean() for current in (-0.1, -0.5, -1.0, -3.0)]
+    means = [answers(27, current)[1].mean() for current in (-0.1, -1.0, -3.0)]
     assert means == sorted(means)
     assert means[-1] > 3 * means[0]
 
@@ -146,13 +146,13 @@ def test_cathodic_first_evokes_more() -> None:
         culture.on_stims([pulse(moment, 27, current)])
         return len(spikes_of(culture, 20 * MS)[0])
 
-    pairs = [(at_once(-1.0, moment), at_once(1.0, moment)) for moment in range(12_500, 50_000, 3_125)]
-    assert sum(cathodic >= anodic for cathodic, anodic in pairs) >= len(pairs) - 1
+    pairs = [(at_once(-1.0, moment), at_once(1.0, moment)) for moment in range(12_500, 37_500, 3_125)]
+    assert all(cathodic >= anodic for cathodic, anodic in pairs)
     assert sum(cathodic for cathodic, _ in pairs) > 1.5 * sum(anodic for _, anodic in pairs)
 
 
 def test_the_answer_depends_on_the_channel() -> None:
-    means = [answers(channel)[1].mean() for channel in (9, 12, 27, 51)]
+    means = [answers(channel)[1].mean() for channel in (9, 27, 51)]
     assert max(means) > 2 * min(means)
 
 

@@ -56,25 +56,26 @@ def recording(seed: int, scale: float) -> NDArray[np.int16]:
 
 
 def in_pieces(frames: NDArray[np.int16], cuts: list[int], threshold: float) -> list[tuple[int, int]]:
-    detector = Detector(frames.shape[1], threshold)
+    detector = Detector(frames.shape[1], threshold, 1)
     edges = [0, *sorted(cuts), len(frames)]
     return [spike for a, b in pairwise(edges) for spike in detector.feed(frames[a:b])]
 
 
+@pytest.mark.parametrize("refractory", [1, 25])
 @pytest.mark.parametrize(("seed", "scale"), [(1, 25.0), (2, 3.0), (3, 20_000.0)])
-def test_it_does_what_it_says(seed: int, scale: float) -> None:
+def test_it_does_what_it_says(seed: int, scale: float, refractory: int) -> None:
     frames = recording(seed, scale)
     # At the largest scale the noise is as large as can be: a lower threshold, or there is nothing beyond it.
     threshold = 1.5 if scale > 1_000 else 5.0
-    expected = plainly(frames, threshold, 25)
+    expected = plainly(frames, threshold, refractory)
     assert len(expected) > 50
-    assert Detector(4, threshold, 25).feed(frames) == expected
+    assert Detector(4, threshold, refractory).feed(frames) == expected
 
 
 @pytest.mark.parametrize("size", [1, 7, 25, 249, 250, 251, 2_500, 5_000])
 def test_windows_of_one_size(size: int) -> None:
     frames = recording(4, 25.0)
-    whole = Detector(4, 4.0).feed(frames)
+    whole = Detector(4, 4.0, 1).feed(frames)
     assert len(whole) > 50
     assert in_pieces(frames, list(range(size, len(frames), size)), 4.0) == whole
 
@@ -83,7 +84,7 @@ def test_windows_of_one_size(size: int) -> None:
 @given(cuts=st.lists(st.integers(0, FRAMES), max_size=60))
 def test_windows_of_any_size(cuts: list[int]) -> None:
     frames = recording(5, 25.0)
-    assert in_pieces(frames, cuts, 4.0) == Detector(4, 4.0).feed(frames)
+    assert in_pieces(frames, cuts, 4.0) == Detector(4, 4.0, 1).feed(frames)
 
 
 def test_frames_need_not_be_contiguous() -> None:
