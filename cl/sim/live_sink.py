@@ -89,6 +89,11 @@ class LiveDataSink:
         return self._closed
 
     @property
+    def used(self) -> bool:
+        """Whether anything was emitted."""
+        return self._had_frames or self._number > 0
+
+    @property
     def error(self) -> BaseException | None:
         """What the source was ended by, if it was."""
         return self._error

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -187,21 +188,24 @@ def _make(registration: Registration) -> tuple[SimulatorDataSource, bool]:
 
 def _arguments(factory: Factory, registration: Registration) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the positional and the keyword arguments that a factory wants."""
+    # A copy: what a source does to its config must not be there at the next open.
+    config = deepcopy(registration.config)
     try:
         parameters = inspect.signature(factory).parameters
     except (TypeError, ValueError):  # Something that is not written in Python: it has no signature.
-        return (registration.config,), {}
-    named: dict[str, Any] = {}
-    for name in ("config", "metadata"):
-        value = getattr(registration, name)
-        if _takes(parameters, name) and (value is not None or parameters[name].default is _NOTHING):
-            named[name] = value
+        return (config,), {}
+    offered = {"config": config, "metadata": registration.metadata}
+    named = {
+        name: value
+        for name, value in offered.items()
+        if _takes(parameters, name) and (value is not None or parameters[name].default is _NOTHING)
+    }
     if _takes(parameters, "config"):
         return (), named
     positional = [p for p in parameters.values() if p.kind <= p.VAR_POSITIONAL and p.name != "metadata"]
     needed = any(p.default is _NOTHING and p.kind != p.VAR_POSITIONAL for p in positional)
-    if needed or (positional and registration.config is not None):
-        return (registration.config,), named
+    if needed or (positional and config is not None):
+        return (config,), named
     return (), named
 
 
