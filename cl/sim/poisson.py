@@ -52,8 +52,9 @@ class CentredPoisson:
 
     def rounded_table(self) -> NDArray[np.int16]:
         """Return the inverse of the cumulative distribution at the mid-points of 65 536 equal steps."""
-        steps = (np.arange(WORDS) + 0.5) / WORDS
-        return self.values[_inverse(np.cumsum(self.pmf), steps)].astype(np.int16)
+        edges = np.rint(np.cumsum(self.pmf) * WORDS).astype(np.int64)
+        edges[-1] = WORDS
+        return np.repeat(self.values, np.diff(edges, prepend=0)).astype(np.int16)
 
 
 class Tail:
