@@ -4,12 +4,15 @@ The rules (docs/virtual-time.md says them at length):
 
 | event                       | effect                                                                   |
 |-----------------------------|--------------------------------------------------------------------------|
-| a participant waits         | its owner's hold ends; so does the hold of a body that its owner works for |
+| a participant waits         | its owner's hold ends; those of the bodies that it works for are lent     |
+| such a wait ends, or is     | what was lent is given back; work for a body holds time by the body's hold |
+| given up                    |                                                                           |
 | nobody holds                | time moves to the earliest deadline; ties: registered earlier in device   |
 |                             | time, then kind, then shorter period, then order of registration          |
 | a participant is served     | its owner (task or thread) holds time; nobody else is served               |
 | it waits again, is closed,  | the hold ends                                                             |
 | its task or thread ends     |                                                                           |
+| a stream is not being read  | time stops before the history would lose what is still to be read         |
 | a newcomer waits            | holds left by single reads, sleeps and waits end: those that hold them may |
 |                             | be waiting for the newcomer                                               |
 
@@ -40,14 +43,18 @@ class Mover(Protocol):
 
 
 class Hold:
-    """Time held by an owner, from the moment it is served."""
+    """Time held by an owner, from the moment it is served.
 
-    __slots__ = ("active", "name", "owner", "transient")
+    `parent` is the hold of the body that the owner was started from, and works for.
+    """
 
-    def __init__(self, owner: object, name: str, transient: bool) -> None:
+    __slots__ = ("active", "name", "owner", "parent", "transient")
+
+    def __init__(self, owner: object, name: str, transient: bool, parent: Hold | None = None) -> None:
         self.owner = owner
         self.name = name
         self.transient = transient
+        self.parent = parent
         self.active = True
 
 
@@ -56,20 +63,26 @@ class Party:
 
     `deadline` is the timestamp it waits for, or None; `served` says that the wait is over.
     `probe`, for one that waits for events, returns the next timestamp at which it may have one,
-    and a timestamp at or before the position when it has.
+    and a timestamp at or before the position when it has. `horizon`, for one that must miss nothing,
+    returns the timestamp beyond which time must not go while it does not wait.
     """
 
-    __slots__ = ("deadline", "key", "lent", "name", "owner", "probe", "served", "transient", "wake")
+    __slots__ = (
+        "deadline", "horizon", "key", "lent", "name", "owner", "parent", "probe", "served", "transient",
+        "wake",
+    )  # fmt: skip
 
     def __init__(self, name: str, kind: int, period: int = 0, probe: Callable[[], int] | None = None) -> None:
         self.name = name
         self.transient = kind >= SLEEP
         self.key: tuple[int, int, int, int] = (0, kind, period, 0)
         self.probe = probe
+        self.horizon: Callable[[], int] | None = None
         self.deadline: int | None = None
         self.served = False
         self.owner: object = None
-        self.lent: Hold | None = None
+        self.parent: Hold | None = None
+        self.lent: list[Hold] = []
         self.wake: Callable[[], None] | None = None
 
 
@@ -82,6 +95,8 @@ class Scheduler:
         self._registered = 0
         self._open: list[Party] = []
         self._waiting: list[Party] = []
+        self._keen: list[Party] = []
+        """Those of the open ones that must miss nothing."""
         self._holds: dict[object, Hold] = {}
         self._moving = False
         self.solo: Party | None = None
@@ -94,6 +109,8 @@ class Scheduler:
         _, kind, period, _ = party.key
         party.key = (self._mover.position, kind, period, self._registered)
         self._open.append(party)
+        if party.horizon is not None:
+            self._keen.append(party)
 
     def unregister(self, party: Party) -> None:
         """Forget `party`; the time that its owner holds for it alone is free."""
@@ -101,35 +118,45 @@ class Scheduler:
             return
         self.solo = None
         self._open.remove(party)
+        if party.horizon is not None:
+            self._keen.remove(party)
         self.withdraw(party)
         hold = self._holds.get(party.owner)
         if hold is not None and not party.transient and not self._has_durable(party.owner):
             hold.active = False
 
     def withdraw(self, party: Party) -> None:
-        """End a wait that is not to be served any more."""
-        if party.deadline is not None:
-            self._waiting.remove(party)
-            party.deadline = None
-        if party.lent is not None:
-            party.lent.active = self._holds.get(party.lent.owner) is party.lent
-            party.lent = None
+        """End a wait: its owner, and the bodies that it works for, hold time again if they did before."""
+        if party.deadline is None:
+            return
+        self._waiting.remove(party)
+        party.deadline = None
+        for hold in party.lent:
+            hold.active = self._holds.get(hold.owner) is hold
+        party.lent.clear()
 
     def begin(self, party: Party, deadline: int, owner: object, inherited: Hold | None) -> None:
         """Let `party` wait for `deadline` on behalf of `owner`.
 
-        `inherited` is the hold of the body that the owner was started from, if there is one: while
-        somebody works for a body and waits, the body waits.
+        `inherited` is the hold in whose context the owner runs: its own last one, or that of the body that it
+        was started from. While somebody works for a body and waits, the body waits.
         """
         self.solo = None
         hold = self._holds.get(owner)
         if hold is None:
             self._welcome(owner, party.name)
-        else:
+        elif hold.active:
             hold.active = False
-        if inherited is not None and inherited.active and inherited.owner is not owner:
-            inherited.active = False
-            party.lent = inherited
+            party.lent.append(hold)
+        parent = inherited
+        while parent is not None and parent.owner is owner:
+            parent = parent.parent
+        party.parent = parent
+        while parent is not None:
+            if parent.active:
+                parent.active = False
+                party.lent.append(parent)
+            parent = parent.parent
         party.owner = owner
         party.served = False
         party.deadline = deadline
@@ -145,14 +172,24 @@ class Scheduler:
             party, deadline = self._next()
             if deadline >= NEVER:
                 return True
-            ahead = deadline - mover.position
-            if ahead > 0:
-                self._moving = not mover.move(mover.position + min(ahead, slice_frames))
-                if ahead > slice_frames:
-                    return False
+            position = mover.position
+            if deadline <= position:
+                self._serve(party)
                 continue
-            self._serve(party)
+            if self._keen:
+                deadline = min(deadline, self._bound())
+                if deadline <= position:
+                    return True
+            ahead = deadline - position
+            self._moving = not mover.move(position + min(ahead, slice_frames))
+            if ahead > slice_frames:
+                return False
         return True
+
+    def _bound(self) -> int:
+        """Return up to where time may go without a loss for those that must miss nothing."""
+        horizons = [p.horizon() for p in self._keen if p.deadline is None and p.horizon is not None]
+        return min(horizons, default=NEVER)
 
     def take(self, hold: Hold) -> None:
         """Hold time explicitly. `hold.owner` must be its own."""
@@ -180,7 +217,17 @@ class Scheduler:
 
     def holders(self) -> list[str]:
         """Return the names of those that hold time."""
-        return [hold.name for hold in self._holds.values() if hold.active]
+        names = [hold.name for hold in self._holds.values() if hold.active and not self._ended(hold.owner)]
+        position = self._mover.position
+        for party in self._keen:
+            if party.deadline is None and party.horizon is not None and party.horizon() <= position:
+                names.append(party.name)
+        return names
+
+    def is_held_by(self, owner: object) -> bool:
+        """Return whether `owner` holds time."""
+        hold = self._holds.get(owner)
+        return hold is not None and hold.active
 
     def hold_of(self, party: Party) -> Hold | None:
         """Return the hold that `party` was served with."""
@@ -218,9 +265,16 @@ class Scheduler:
         return best, best_deadline
 
     def _serve(self, party: Party) -> None:
+        owner = party.owner
         self.withdraw(party)
-        transient = party.transient and not self._has_durable(party.owner)
-        self._holds[party.owner] = Hold(party.owner, party.name, transient)
+        transient = party.transient and not self._has_durable(owner)
+        before = self._holds.get(owner)
+        if before is not None:
+            before.active = False
+        hold = self._holds[owner] = Hold(owner, party.name, transient, party.parent)
+        # What is done for a body is covered by the body's hold. A hold of its own would outlast it: the
+        # threads of a pool, say, never end.
+        hold.active = not (transient and _is_covered(party.parent))
         party.served = True
         if len(self._open) == 1 and not transient and self._only_holder(party.owner):
             self.solo = party
@@ -241,6 +295,14 @@ class Scheduler:
         newcomer = Hold(owner, name, transient=True)
         newcomer.active = False
         self._holds[owner] = newcomer
+
+
+def _is_covered(parent: Hold | None) -> bool:
+    while parent is not None:
+        if parent.active:
+            return True
+        parent = parent.parent
+    return False
 
 
 def _wake(party: Party) -> None:

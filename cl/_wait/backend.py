@@ -19,6 +19,10 @@ class Parker(Protocol):
         """Return what to await until woken."""
         ...
 
+    def park_for(self, seconds: float) -> Awaitable[Any]:
+        """Return what to await until woken, or until so much real time has passed."""
+        ...
+
 
 class Backend(Protocol):
     """An event loop that a task of ours runs on."""
@@ -61,6 +65,13 @@ class _AsyncioParker:
         future: Awaitable[Any] = self._future
         return future
 
+    async def park_for(self, seconds: float) -> None:
+        timer = self._loop.call_later(seconds, self._set)
+        try:
+            await self._future
+        finally:
+            timer.cancel()
+
 
 class _AsyncioBackend:
     def __init__(self) -> None:
@@ -80,9 +91,10 @@ class _AsyncioBackend:
 
 
 class _TrioParker:
-    __slots__ = ("_event", "_thread", "_token")
+    __slots__ = ("_event", "_thread", "_token", "_trio")
 
     def __init__(self, trio: Any) -> None:
+        self._trio = trio
         self._event = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.get_ident()
@@ -99,6 +111,10 @@ class _TrioParker:
     def park(self) -> Awaitable[Any]:
         waiting: Awaitable[Any] = self._event.wait()
         return waiting
+
+    async def park_for(self, seconds: float) -> None:
+        with self._trio.move_on_after(seconds):
+            await self._event.wait()
 
 
 class _TrioBackend:

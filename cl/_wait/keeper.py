@@ -27,8 +27,9 @@ _log = logging.getLogger("cl")
 class Keeper:
     """Runs while a device is open: at once in wall-clock time, when somebody waits in virtual time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, patience_seconds: float = _PATIENCE_S) -> None:
         self._engine = engine
+        self._patience_s = patience_seconds
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -90,12 +91,11 @@ class Keeper:
                 with engine.lock:
                     # Tasks and threads end without a word: somebody has to look.
                     go_on(engine)
-                    stalled = bool(engine.scheduler.waiting()) and engine.scheduler.holding()
-                    holders = engine.scheduler.holders() if stalled else []
+                    holders = engine.scheduler.holders() if engine.scheduler.waiting() else []
             except Exception as error:
                 _log.debug("the device failed: %s", error)
                 return
-            self._watch_stall((engine.position, tuple(holders)) if stalled else None)
+            self._watch_stall((engine.position, tuple(holders)) if holders else None)
 
     def _watch_stall(self, state: tuple[int, tuple[str, ...]] | None) -> None:
         if state is None or state != self._state:
@@ -104,12 +104,12 @@ class Keeper:
             self._warned = False
             return
         assert self._stalled_since is not None
-        if not self._warned and host_seconds() - self._stalled_since > _PATIENCE_S:
+        if not self._warned and host_seconds() - self._stalled_since > self._patience_s:
             self._warned = True
             _log.warning(
                 "accelerated time has stood still at timestamp %d for %g s: held by %s, "
                 "which has been served and has neither waited again nor been closed",
                 state[0],
-                _PATIENCE_S,
+                self._patience_s,
                 " and ".join(state[1]),
             )

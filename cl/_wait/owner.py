@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,10 +14,47 @@ serving: ContextVar[Hold | None] = ContextVar("cl_serving", default=None)
 """The hold of the body that runs in this context. A task or thread started from a body inherits it."""
 
 
+class _Use:
+    """Marks a context that runs in a thread; it goes when the context goes."""
+
+    __slots__ = ("__weakref__", "owner")
+
+    def __init__(self, thread: threading.Thread) -> None:
+        self.owner = ThreadOwner(thread, weakref.ref(self))
+
+
+class ThreadOwner:
+    """A thread, as long as it works in the context that it waited in.
+
+    The threads of a pool do not end when the function ends that they were lent for, but the context in
+    which that ran does: `asyncio.to_thread`, anyio and trio give each call one of its own.
+    """
+
+    __slots__ = ("_use", "thread")
+
+    def __init__(self, thread: threading.Thread, use: weakref.ref[_Use]) -> None:
+        self.thread = thread
+        self._use = use
+
+    def done(self) -> bool:
+        """Return whether the thread, or what it did in that context, has come to its end."""
+        return self._use() is None or not self.thread.is_alive()
+
+
+_use: ContextVar[_Use | None] = ContextVar("cl_thread_use", default=None)
+
+
 def current_owner() -> object:
-    """Return the running asyncio or trio task, or else the running thread."""
+    """Return the running asyncio or trio task, or else the running thread's."""
     task = current_task()
-    return threading.current_thread() if task is None else task
+    if task is not None:
+        return task
+    thread = threading.current_thread()
+    use = _use.get()
+    if use is None or use.owner.thread is not thread:
+        use = _Use(thread)
+        _use.set(use)
+    return use.owner
 
 
 def current_task() -> object | None:
@@ -34,8 +72,6 @@ def current_task() -> object | None:
 
 def has_ended(owner: Any) -> bool:
     """Return whether a task or thread has come to its end."""
-    if isinstance(owner, threading.Thread):
-        return not owner.is_alive()
     done = getattr(owner, "done", None)
     if done is not None:
         return bool(done())

@@ -1,0 +1,130 @@
+"""Waiting in a task for something to happen, rather than for a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cl._core.clock import host_ns
+from cl._core.constants import FRAMES_PER_SECOND, NEVER
+
+from .aio import SLICE, Waiter
+
+if TYPE_CHECKING:
+    from cl._core.engine import Engine
+    from cl._core.schedule import Party
+
+    from .backend import Parker
+
+POLL_FRAMES: Final = 100
+"""Where nobody can say when something comes, a waiter looks this often: every 4 ms."""
+_STALE_FRAMES: Final = FRAMES_PER_SECOND // 500
+"""A waiter moves the device itself only where others have not done so for 2 ms.
+
+A command takes effect behind what was given, so needless moving would make commands late.
+"""
+_LONGEST_SLEEP_S: Final = 0.5
+_SHORTEST_SLEEP_S: Final = 0.001
+"""The resolution of event loops' timers; anything shorter may come to be a busy loop."""
+
+
+class EventWaiter(Waiter):
+    """The waits of one participant for what `party.probe` tells of. It can be woken early, by `wake`.
+
+    `surprises` says that things may come sooner than the probe knows: stims, or what programs append.
+    """
+
+    __slots__ = ("_foresees", "_longest_s", "_parker", "stopped")
+
+    def __init__(self, engine: Engine, party: Party, surprises: bool) -> None:
+        super().__init__(engine, party)
+        self._foresees = engine.device.info.foresees
+        self._longest_s = POLL_FRAMES / FRAMES_PER_SECOND if surprises else _LONGEST_SLEEP_S
+        self._parker: Parker | None = None
+        self.stopped = False
+        """Whether nobody is to wait any more."""
+
+    def wake(self) -> None:
+        """End a wait that goes on, from any thread. Locked."""
+        party, parker = self.party, self._parker
+        party.served = True
+        if party.wake is not None:
+            party.wake()
+        if parker is not None:
+            parker.wake()
+
+    async def wait_event(self) -> None:
+        """Wait until the party's probe says that there may be something, or until woken."""
+        engine = self.engine
+        if engine.clock is None:
+            await self._wait_virtual(NEVER)
+        elif engine.device.info.pushes:
+            await self._wait_pushed()
+        else:
+            await self._wait_made()
+
+    def _due(self) -> int:
+        """Return the timestamp that the party waits for, at or before the position when it has come."""
+        assert self.party.probe is not None
+        return self.party.probe()
+
+    async def _wait_made(self) -> None:
+        """Wait for a wall-clock device that produces on demand."""
+        engine = self.engine
+        clock = engine.clock
+        assert clock is not None
+        while not self.stopped:
+            with engine.lock:
+                engine.check()
+                due = self._due()
+                if due <= engine.position:
+                    return
+                now = clock.now()
+                to = self._reachable(due, now)
+                if to is not None:
+                    engine.advance(min(to, engine.position + SLICE))
+                else:
+                    parker = self._parker = self._backend.parker()
+            if to is None:
+                await self._park(parker, clock.seconds_until(due if self._foresees else now + POLL_FRAMES))
+            elif not self.may_go_on():
+                await self.checkpoint()
+
+    def _reachable(self, due: int, now: int) -> int | None:
+        """Return where to move the device to, or None if that is not for this waiter to do now."""
+        if self._foresees:
+            return due if due <= now else None
+        return now if now - self.engine.position > _STALE_FRAMES else None
+
+    async def _wait_pushed(self) -> None:
+        """Wait for a wall-clock device whose data arrive by themselves, or for those who ask."""
+        engine = self.engine
+        clock = engine.clock
+        assert clock is not None
+        while not self.stopped:
+            with engine.lock:
+                engine.check()
+                if self._due() <= engine.position:
+                    return
+                parker = self._parker = self._backend.parker()
+                target = engine.position + POLL_FRAMES
+                if engine.demand is not None:
+                    target = max(target, clock.now())
+                remaining = clock.seconds_until(target)
+                if engine.demand is not None and remaining <= 0:
+                    engine.demand(target)
+                wake = parker.wake
+                engine.on_arrival(target, wake)
+            try:
+                await self._park(parker, remaining if engine.demand is not None and remaining > 0 else None)
+            finally:
+                with engine.lock:
+                    engine.forget_arrival(wake)
+
+    async def _park(self, parker: Parker, seconds: float | None) -> None:
+        self._served_in_a_row = 0
+        if seconds is None:
+            await parker.park()
+        else:
+            await parker.park_for(min(max(seconds, _SHORTEST_SLEEP_S), self._longest_s))
+        self._parker = None
+        self._yielded_ns = host_ns()
