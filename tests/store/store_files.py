@@ -1,0 +1,136 @@
+"""Recordings for the tests of the store, and what is read back from them by each library."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tables
+
+from cl._store.packing import pack
+from cl._store.view import RecordingView
+from cl._store.writer import RecordingWriter
+
+SYSTEM = {"hostname": "bench-1", "project_id": "retina", "cell_batch_id": "b7"}
+
+
+def frames(start: int, count: int) -> np.ndarray[Any, Any]:
+    """Frames whose content tells their place: channel c of frame n is (64 n + c) mod 30000 + 1."""
+    numbers = np.arange(start * 64, (start + count) * 64)
+    return (numbers % 30_000 + 1).astype(np.int16).reshape(count, 64)
+
+
+def waveforms(start: int, count: int) -> np.ndarray[Any, Any]:
+    """Waveforms whose content tells their row."""
+    return np.arange(start, start + count, dtype=np.float32)[:, None] + np.arange(75, dtype=np.float32) / 100
+
+
+def spike_channels(start: int, count: int) -> np.ndarray[Any, Any]:
+    return (np.arange(start, start + count) * 7 % 64).astype(np.uint8)
+
+
+class Filler:
+    """Fills a recording with content that can be checked without knowing how it was divided."""
+
+    def __init__(self, writer: RecordingWriter) -> None:
+        self.writer = writer
+        self.frames = self.spikes = self.stims = 0
+        self.streams: dict[str, int] = {}
+
+    def add(self, frame_count: int = 0, spikes: int = 0, stims: int = 0, entries: int = 0) -> None:
+        self.writer.append_samples(frames(self.frames, frame_count))
+        self.frames += frame_count
+        rows = np.arange(self.spikes, self.spikes + spikes)
+        self.writer.append_spikes(rows, spike_channels(self.spikes, spikes), waveforms(self.spikes, spikes))
+        self.spikes += spikes
+        rows = np.arange(self.stims, self.stims + stims)
+        self.writer.append_stims(rows * 3, (rows % 60).astype(np.uint8))
+        self.stims += stims
+        for name in self.streams:
+            for _ in range(entries):
+                number = self.streams[name]
+                self.writer.append_stream(name, number * 5, pack({"n": number, "name": name}))
+                self.streams[name] += 1
+
+    def add_stream(self, name: str, attributes: dict[str, Any]) -> None:
+        self.writer.add_stream(name, attributes)
+        self.streams[name] = 0
+
+    @property
+    def counts(self) -> tuple[int, int, int, dict[str, int]]:
+        return self.frames, self.spikes, self.stims, dict(self.streams)
+
+
+def check_view(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> RecordingView:
+    """Check that our view reads at least so much, and nothing that was not written; return it open."""
+    view = RecordingView(path)
+    try:
+        assert view.samples is not None and view.spikes is not None and view.stims is not None
+        assert view.data_streams is not None
+        _check_rows(view.samples[:], view.spikes[:], view.stims[:], counts)
+        assert view.attributes["duration_frames"] == len(view.samples)
+        assert len(view.data_streams) >= len(counts[3])
+        for name, stream in view.data_streams.items():
+            items = list(stream.items())
+            assert len(items) >= counts[3].get(name, 0)
+            assert items == [(i * 5, {"n": i, "name": name}) for i in range(len(items))]
+            assert isinstance(stream.attributes["application"], dict)
+        assert isinstance(view.attributes["application"], dict)
+    except BaseException:
+        view.close()
+        raise
+    return view
+
+
+def check_tables(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> None:
+    """Check the same with PyTables."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tables.NaturalNameWarning)
+        file = tables.open_file(str(path))
+    try:
+        root = file.root
+        assert isinstance(root.spikes, tables.Table) and isinstance(root.samples, tables.EArray)
+        _check_rows(root.samples[:], root.spikes[:], root.stims[:], counts)
+        assert isinstance(root._v_attrs.application, dict)
+        for name, count in counts[3].items():
+            group = root.data_stream[name]
+            assert group.index.nrows >= count
+            assert group.data.nrows >= (group.index[-1]["end_index"] if group.index.nrows else 0)
+            assert isinstance(group._v_attrs.application, dict)
+    finally:
+        file.close()
+
+
+def _check_rows(samples: Any, spikes: Any, stims: Any, counts: tuple[int, int, int, dict[str, int]]) -> None:
+    assert len(samples) >= counts[0]
+    np.testing.assert_array_equal(samples, frames(0, len(samples)))
+    assert len(spikes) >= counts[1]
+    np.testing.assert_array_equal(spikes["timestamp"], np.arange(len(spikes)))
+    np.testing.assert_array_equal(spikes["channel"], spike_channels(0, len(spikes)))
+    np.testing.assert_array_equal(spikes["samples"], waveforms(0, len(spikes)))
+    assert len(stims) >= counts[2]
+    np.testing.assert_array_equal(stims["timestamp"], np.arange(len(stims)) * 3)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are of the same types and content."""
+    if isinstance(a, (np.ndarray, np.generic)):
+        return type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape and _bytes(a) == _bytes(b)
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return len(a) == len(b) and all(same(x, y) and same(a[x], b[y]) for x, y in zip(a, b, strict=True))
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, float):
+        return a == b or (a != a and b != b)
+    return bool(a == b) or repr(a) == repr(b)
+
+
+def _bytes(array: Any) -> bytes:
+    array = np.asarray(array)
+    if array.dtype.names:  # bytes between fields mean nothing
+        return b"".join(_bytes(array[name]) for name in array.dtype.names)
+    return bytes(array.tobytes())

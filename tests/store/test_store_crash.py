@@ -1,0 +1,127 @@
+"""Killing the process: every state of the file that a kill can leave is readable."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from store_files import SYSTEM, Filler, check_tables, check_view
+
+import cl._store.ordered_file as ordered_file
+from cl._store import layout
+from cl._store.writer import RecordingWriter
+
+Counts = tuple[int, int, int, dict[str, int]]
+
+
+class Log:
+    """Every write to the file, in order, and what had to be readable after how many of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.writes: list[tuple[int, bytes | None]] = []
+        self.flushed: list[tuple[int, Counts]] = []
+        write, truncate = ordered_file._write_at, os.ftruncate
+
+        def logged_write(descriptor: int, data: bytes | memoryview, address: int) -> int:
+            self.writes.append((address, bytes(data)))
+            return write(descriptor, data, address)
+
+        def logged_truncate(descriptor: int, size: int) -> None:
+            self.writes.append((size, None))
+            truncate(descriptor, size)
+
+        monkeypatch.setattr(ordered_file, "_write_at", logged_write)
+        monkeypatch.setattr(os, "ftruncate", logged_truncate)
+
+    def mark(self, counts: Counts) -> None:
+        self.flushed.append((len(self.writes), counts))
+
+    def required(self, done: int) -> Counts:
+        return [counts for writes, counts in self.flushed if writes <= done][-1]
+
+
+def record_everything(path: Path, log: Log, random: Random) -> None:
+    """A recording with deep indexes, growing attributes and streams that come during it."""
+    filler = Filler(RecordingWriter(path, application={"run": 1}, system=SYSTEM))
+    log.mark(filler.counts)
+    for i in range(22):
+        if i % 4 == 1:
+            filler.add_stream(f"stream {i}", {"i": i})
+        filler.add(random.randrange(70), random.randrange(30), random.randrange(40), random.randrange(4))
+        if i % 3 == 0:
+            filler.writer.set_attributes({"i": i, "pad": "x" * random.randrange(6000)})
+        for name in filler.streams:
+            if random.random() < 0.3:
+                filler.writer.set_stream_attributes(name, {"i": i, "pad": "y" * random.randrange(2000)})
+        filler.writer.flush()
+        log.mark(filler.counts)
+    filler.add(10, 3, 3, 2)
+    filler.writer.finish(application={"done": True})
+    log.mark(filler.counts)
+
+
+def states(log: Log, random: Random) -> Any:
+    """Yield the file after each write, and for writes over several pages also torn between two of them."""
+    image = bytearray()
+    for done, (address, data) in enumerate(log.writes):
+        if data is None:
+            image.extend(bytes(address - len(image)))
+            yield done + 1, image
+            continue
+        image.extend(bytes(max(0, address + len(data) - len(image))))
+        pages = range(-address % 4096 or 4096, len(data), 4096)
+        if pages:
+            cut = random.choice(pages)
+            image[address : address + cut] = data[:cut]
+            yield done, image
+        image[address : address + len(data)] = data
+        yield done + 1, image
+
+
+def test_every_state_between_two_writes_is_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With chunks of a few rows, so that the indexes are three levels deep and every kind of write occurs."""
+    for name, rows in (("SAMPLE", 1), ("SPIKE", 2), ("STIM", 3), ("INDEX", 2), ("DATA", 16)):
+        monkeypatch.setattr(layout, f"{name}_CHUNK", rows)
+    log = Log(monkeypatch)
+    record_everything(tmp_path / "all.h5", log, Random(1))
+    first = log.flushed[0][0]
+    looked_at = ended = 0
+    state = tmp_path / "state.h5"
+    for done, image in states(log, Random(2)):
+        if done < first:
+            continue
+        looked_at += 1
+        if looked_at % 4 and done < len(log.writes) - 60:
+            continue  # the rest is looked at by benchmarks/bench_store.py --states
+        state.write_bytes(image)
+        with check_view(state, log.required(done)) as view:
+            ended += view.complete
+            assert view.complete == (view.attributes["application"] == {"done": True})
+        check_tables(state, log.required(done))
+    assert looked_at > 800
+    assert 0 < ended < 10, "the end is one write among the last"
+
+
+_DRIVER = Path(__file__).with_name("kill_recorder.py")
+
+
+@pytest.mark.parametrize("phase", ["recording", "closing"])
+def test_killed_process(tmp_path: Path, phase: str) -> None:
+    """Real processes, killed at random moments; what they had flushed is there, without a repair."""
+    result = subprocess.run(
+        [sys.executable, str(_DRIVER), str(tmp_path), phase, "25", "3"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    killed, unreadable = map(int, result.stdout.split()[-2:])
+    assert killed >= 20
+    assert unreadable == 0
