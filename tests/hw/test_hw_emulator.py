@@ -531,10 +531,11 @@ def test_the_history_is_five_seconds_long(emulator: EmulatorProcess) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--source", "nonsense"], "takes counter, random, replay:PATH"),
-        (["--source", "nowhere:nothing"], "cannot be imported"),
+        (["--source", "nonsense"], "takes random, counter, culture"),
+        (["--source", "nowhere:nothing"], "nowhere"),
         (["--source", "replay:/none.h5"], "none.h5"),
         (["--moderation-us", "10"], "moderation is 10 µs"),
+        (["--source", "culture", "--source-config", "{"], "Expecting property name"),
         (["--stamp", "61"], "takes 0 to 60"),
         (["--faults", "bananas"], "unknown fault 'bananas'"),
         (["--faults", "lost=many"], "lost=COUNT"),

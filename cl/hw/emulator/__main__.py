@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         emulator = _build(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"cl.hw.emulator: {error}", file=sys.stderr)
         return 2
     try:
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--socket", required=True, metavar="PATH", help="where to listen; CL_DEVICE=unix:PATH")
     add("--source", default="random", help="random, counter, culture, replay:PATH or module:attribute")
+    add("--source-config", metavar="JSON", help="what the source's factory is given")
     add("--seed", type=int, help="of the source; drawn and logged if not given")
     add("--moderation-us", type=int, default=1000, help="time between two data interrupts, in µs")
     add("--stamp", type=int, metavar="CHANNEL", help="write frame numbers into four channels from this one")
@@ -81,7 +82,7 @@ def _build(options: argparse.Namespace) -> Emulator:
         _attributes(options.source),
         seed,
     )
-    source = make_source(options.source, seed)
+    source = make_source(options.source, seed, options.source_config)
     source.open()
     stamp = None if options.stamp is None else stamper(options.stamp)
     try:

@@ -148,7 +148,10 @@ class Emulator:
         card = self.card
         self._take_moderation()
         posted, block = card.posted, card.moderation
-        stop = posted + (self.clock.frame - posted) // block * block
+        limit, ends = self.feed.limit()
+        stop = posted + (min(self.clock.frame, limit) - posted) // block * block
+        if ends and limit < posted + block:
+            self.fail(f"the data source has ended at frame {limit}")
         if stop <= posted or self.trouble.stalled:
             return
         self._guard(lambda: self._post(min(stop, posted + max(block, _LONGEST_TURN))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeGuard, cast
 
-from cl._core.constants import CHANNEL_COUNT
+from cl._core.constants import CHANNEL_COUNT, NEVER
 from cl.hw.layout import LEAD_FRAMES
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Feed:
     def __init__(
         self, source: FixedSource | StreamedSource, ring: FrameWriter, stamp: Stamp | None = None
     ) -> None:
+        self._source = source
         self._ring = ring
         self._stamp = stamp
         self._exact = False
@@ -66,10 +67,18 @@ class Feed:
         self._write(stop)
         return self._take(stop)
 
+    def limit(self) -> tuple[int, bool]:
+        """Return up to where there are data by now, and whether that is where they end for good."""
+        end = getattr(self._source, "end_timestamp", None)
+        available = getattr(self._source, "available", None)
+        if end is not None and (available is None or end <= available):
+            return end, True
+        return NEVER if available is None else available, False
+
     def lead(self, stop: int) -> None:
         """Write up to a chunk more than what is needed for `stop`, unless stims could still change it."""
         if not self._exact and self.written < stop + _CHUNK:
-            self._write(self.written + _CHUNK)
+            self._write(min(self.written + _CHUNK, self.limit()[0]))
 
     def blank(self, start: int, stop: int) -> None:
         """Put zeros in the place of the frames of [start, stop)."""
@@ -83,6 +92,7 @@ class Feed:
             start, end = self.written, min(stop, self.written + _CHUNK)
             frames, times, channels, _ = self._read(start, end)
             if self._stamp is not None:
+                frames = frames.copy()  # They may be the source's own.
                 self._stamp(start, frames)
             self._ring.write(start, frames)
             self._times += times

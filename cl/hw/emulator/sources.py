@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.constants import CHANNEL_COUNT
@@ -71,10 +70,11 @@ def read_stamps(frames: NDArray[np.int16], channel: int) -> NDArray[np.uint64]:
     return words.view("<u8").reshape(-1)
 
 
-def make_source(spec: str, seed: int) -> FixedSource | StreamedSource:
-    """Return the source that `spec` names: counter, random, replay:PATH, or module:attribute.
+def make_source(spec: str, seed: int, config: str | None = None) -> FixedSource | StreamedSource:
+    """Return the source that `spec` names, not yet open.
 
-    An attribute is called with `seed=` where it takes one. ValueError where there is no such source.
+    random, replay:PATH, culture, or module:attribute for a source of the user's own, as CL_SDK_DATA_SOURCE
+    takes it, with `config` in JSON; or counter. ValueError where there is no such source.
     """
     kind, _, rest = spec.partition(":")
     if spec == "counter":
@@ -87,16 +87,20 @@ def make_source(spec: str, seed: int) -> FixedSource | StreamedSource:
         from cl.sim.replay_source import ReplaySource
 
         return ReplaySource(rest, 0)
+    if spec == "culture":
+        given = {} if config is None else json.loads(config)
+        return _configured("cl.sim.culture:create", {"seed": seed, **given})
     if kind and rest:
-        return _custom(kind, rest, seed)
-    raise ValueError(f"source is {spec!r}, it takes counter, random, replay:PATH or module:attribute")
+        return _configured(spec, None if config is None else json.loads(config))
+    raise ValueError(
+        f"source is {spec!r}, it takes random, counter, culture, replay:PATH or module:attribute"
+    )
 
 
-def _custom(module: str, name: str, seed: int) -> FixedSource | StreamedSource:
-    try:
-        factory: Any = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"source {module}:{name} cannot be imported: {error}") from error
-    takes_seed = "seed" in inspect.signature(factory).parameters
-    source: FixedSource | StreamedSource = factory(seed=seed) if takes_seed else factory()
+def _configured(spec: str, config: Any) -> StreamedSource:
+    from cl._core.settings import Settings
+    from cl.sim.registry import configured_source
+
+    source = configured_source(Settings(data_source=spec, data_source_config=config))
+    assert source is not None
     return source
