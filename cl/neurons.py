@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from ._core.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
 from ._core.schedule import READ, SLEEP, Hold
 from ._rates import seconds_to_frames, whole
+from ._streams.methods import StreamMethods
 from ._wait import sync
 from ._wait.body import current_body
 from .error import ControlRequiredError
@@ -38,7 +39,7 @@ _HEAVY_READ = 5_000
 """Frames that take longer to make than a task may keep its event loop from the others."""
 
 
-class Neurons:
+class Neurons(StreamMethods):
     """A started device. Made by `cl.open()` and `cl.aopen()`; do not make one yourself.
 
     Synchronous methods block their thread; those that begin with `a` are awaited and never block

@@ -30,14 +30,15 @@ _SHORTEST_SLEEP_S: Final = 0.001
 class EventWaiter(Waiter):
     """The waits of one participant for what `party.probe` tells of. It can be woken early, by `wake`.
 
-    `surprises` says that things may come sooner than the probe knows: stims, or what programs append.
+    `exact` says that what the probe tells of comes just then, and not only at the earliest; `surprises` that
+    something may come sooner than the probe knew: stims, or what programs append.
     """
 
-    __slots__ = ("_foresees", "_longest_s", "_parker", "stopped")
+    __slots__ = ("_exact", "_longest_s", "_parker", "stopped")
 
-    def __init__(self, engine: Engine, party: Party, surprises: bool) -> None:
+    def __init__(self, engine: Engine, party: Party, exact: bool, surprises: bool) -> None:
         super().__init__(engine, party)
-        self._foresees = engine.device.info.foresees
+        self._exact = exact
         self._longest_s = POLL_FRAMES / FRAMES_PER_SECOND if surprises else _LONGEST_SLEEP_S
         self._parker: Parker | None = None
         self.stopped = False
@@ -85,46 +86,51 @@ class EventWaiter(Waiter):
                 else:
                     parker = self._parker = self._backend.parker()
             if to is None:
-                await self._park(parker, clock.seconds_until(due if self._foresees else now + POLL_FRAMES))
+                await self._park(parker, clock.seconds_until(due if self._exact else now + POLL_FRAMES))
             elif not self.may_go_on():
                 await self.checkpoint()
 
     def _reachable(self, due: int, now: int) -> int | None:
         """Return where to move the device to, or None if that is not for this waiter to do now."""
-        if self._foresees:
+        if self._exact:
             return due if due <= now else None
         return now if now - self.engine.position > _STALE_FRAMES else None
 
     async def _wait_pushed(self) -> None:
         """Wait for a wall-clock device whose data arrive by themselves, or for those who ask."""
         engine = self.engine
-        clock = engine.clock
-        assert clock is not None
         while not self.stopped:
             with engine.lock:
                 engine.check()
-                if self._due() <= engine.position:
+                due = self._due()
+                if due <= engine.position:
                     return
+                target = due if self._exact else engine.position + POLL_FRAMES
+                seconds = self._demand(target)
                 parker = self._parker = self._backend.parker()
-                target = engine.position + POLL_FRAMES
-                if engine.demand is not None:
-                    target = max(target, clock.now())
-                remaining = clock.seconds_until(target)
-                if engine.demand is not None and remaining <= 0:
-                    engine.demand(target)
                 wake = parker.wake
                 engine.on_arrival(target, wake)
             try:
-                await self._park(parker, remaining if engine.demand is not None and remaining > 0 else None)
+                await self._park(parker, seconds)
             finally:
                 with engine.lock:
                     engine.forget_arrival(wake)
 
-    async def _park(self, parker: Parker, seconds: float | None) -> None:
+    def _demand(self, target: int) -> float:
+        """Ask for what there is now, where one has to; return how long to wait for it. Locked."""
+        engine = self.engine
+        clock = engine.clock
+        assert clock is not None
+        if engine.demand is None:
+            return self._longest_s
+        now = clock.now()
+        if target > now:
+            return clock.seconds_until(target)
+        engine.demand(now)
+        return self._longest_s
+
+    async def _park(self, parker: Parker, seconds: float) -> None:
         self._served_in_a_row = 0
-        if seconds is None:
-            await parker.park()
-        else:
-            await parker.park_for(min(max(seconds, _SHORTEST_SLEEP_S), self._longest_s))
+        await parker.park_for(min(max(seconds, _SHORTEST_SLEEP_S), self._longest_s))
         self._parker = None
         self._yielded_ns = host_ns()

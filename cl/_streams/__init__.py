@@ -1,0 +1,1 @@
+"""Event streams: async iterators over what happens on the device, many of them on one history."""

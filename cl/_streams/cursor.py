@@ -1,0 +1,77 @@
+"""A reader's place in one event log."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from cl._core.constants import NEVER
+
+if TYPE_CHECKING:
+    from cl._core.history import EventLog
+
+T = TypeVar("T")
+
+
+class Cursor(Generic[T]):
+    """What is still to be read of a log: events at or after `start`, on the channels of `mask`.
+
+    `mask` has a bit for each channel; None stands for every event, for items that have no channel.
+    Events may be logged ahead of time and others inserted before them, so the cursor only ever moves
+    over events before the engine's position. All methods want the engine's lock.
+    """
+
+    __slots__ = ("_log", "_mask", "_start", "index")
+
+    def __init__(self, log: EventLog[T], start: int, mask: int | None = None) -> None:
+        self._log = log
+        self._mask = mask
+        self._start = start
+        self.index = log.index(start)
+        """The absolute index of the next event to look at."""
+
+    def head(self, position: int) -> int:
+        """Return the timestamp of the next event, also of one that lies ahead, or `NEVER`."""
+        log, mask = self._log, self._mask
+        times, items, first = log.times, log.items, log.first
+        at = max(self.index - first, 0)
+        if at < len(times) and times[at] < self._start:
+            at = bisect_left(times, self._start, at)
+        for i in range(at, len(times)):
+            if mask is None or mask >> items[i].channel & 1:  # type: ignore[attr-defined]
+                self._skip(i, position)
+                return times[i]
+        self._skip(len(times), position)
+        return NEVER
+
+    def _skip(self, at: int, position: int) -> None:
+        """Move over what is not to be read, as far as it lies before the position."""
+        log = self._log
+        if at and (at > len(log.times) or log.times[at - 1] >= position):
+            at = bisect_left(log.times, position, 0, at)
+        self.index = max(self.index, log.first + at)
+
+    def pop(self) -> T:
+        """Return the event that `head` has told of, and move on."""
+        item = self._log.items[self.index - self._log.first]
+        self.index += 1
+        return item
+
+    def backlog(self, position: int) -> int:
+        """Return how many events before `position` are still to be looked at."""
+        return max(self._log.index(position) - max(self.index, self._log.first), 0)
+
+    def drop_lost(self, oldest: int) -> int:
+        """Go on at `oldest` where the log has lost events to be read; return how many were missed.
+
+        They are counted on whatever channel: what is gone cannot be looked at any more.
+        """
+        log = self._log
+        if self.index >= log.first:
+            return 0
+        if self._start >= oldest:
+            self.index = log.first
+            return 0
+        index = max(log.index(oldest), log.first)
+        missed, self.index = index - self.index, index
+        return missed

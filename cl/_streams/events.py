@@ -1,0 +1,142 @@
+"""Streams of spikes, stims and data-stream entries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from cl._core.constants import NEVER
+from cl._wait.events import EventWaiter
+
+from .cursor import Cursor
+from .statistics import StreamStatistics
+from .stream import Stream
+
+if TYPE_CHECKING:
+    from cl._core.engine import Engine
+
+T = TypeVar("T")
+
+SPIKES: Final = 1
+STIMS: Final = 2
+ENTRIES: Final = 4
+
+GRID: Final = 25
+"""Where spikes cannot be foreseen, accelerated time serves their streams every millisecond of device time.
+
+A source that answers stims would otherwise have to be asked frame by frame.
+"""
+_FAR: Final = NEVER >> 2
+"""What is later than this never happens: the stimulator's own never, in steps of half a frame, is."""
+
+
+class EventStream(Stream[T]):
+    """A stream of events in the order of their timestamps.
+
+    Events of one timestamp come as spikes (by channel), stims (by channel), entries (as they were
+    appended). An entry's place is the device time at which it was appended.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        kinds: int,
+        mask: int | None,
+        from_timestamp: int | None,
+    ) -> None:
+        # Of streams that wait for the same moment, those of other events come in an order of their own.
+        period = kinds if mask is None else mask << 3 | kinds
+        super().__init__(engine, name, period, from_timestamp)
+        self._kinds = kinds
+        self._mask = mask
+        self._cursors: list[Cursor[Any]] = []
+        self._grid = 1
+        self._start = 0
+        self._party.probe = self._probe
+        self._party.horizon = self._horizon
+
+    async def batch(self, limit: int | None = None) -> list[T]:
+        """Wait until there is an event, and return all there are, at most `limit`.
+
+        An empty list says that the stream was closed.
+        """
+        if limit is not None and limit < 1:
+            raise ValueError(f"limit must be at least 1, not {limit}")
+        return await self._next(limit)
+
+    def statistics(self) -> StreamStatistics:
+        """Return how many events were delivered and missed, and how many are waiting."""
+        with self._engine.lock:
+            upto = self._upto()
+            waiting = sum(cursor.backlog(upto) for cursor in self._cursors)
+            head = min((cursor.head(upto) for cursor in self._cursors), default=upto)
+        return StreamStatistics(self._delivered, self._missed, waiting, min(head, upto))
+
+    def _make_waiter(self) -> EventWaiter:
+        foresees = self._engine.device.info.foresees
+        return EventWaiter(self._engine, self._party, exact=foresees, surprises=self._kinds != SPIKES)
+
+    def _begin(self, start: int) -> None:
+        engine = self._engine
+        bus, kinds, mask = engine.bus, self._kinds, self._mask
+        self._start = start
+        if engine.clock is None and not engine.device.info.foresees and kinds & SPIKES:
+            self._grid = GRID
+        if kinds & SPIKES:
+            self._cursors.append(Cursor(bus.spikes, start, mask))
+        if kinds & STIMS:
+            self._cursors.append(Cursor(bus.stims, start, mask))
+        if kinds & ENTRIES:
+            self._cursors.append(Cursor(bus.entries, start))
+
+    def _upto(self) -> int:
+        """Return up to where events are delivered now."""
+        position = self._engine.position
+        return position - position % self._grid
+
+    def _collect(self, limit: int | None) -> list[T]:
+        upto = self._upto()
+        found: list[T] = []
+        while limit is None or len(found) < limit:
+            first, first_time = None, upto
+            for cursor in self._cursors:
+                time = cursor.head(upto)
+                if time < first_time:
+                    first, first_time = cursor, time
+            if first is None:
+                break
+            found.append(first.pop())
+        return found
+
+    def _drop_lost(self, oldest: int) -> int:
+        return sum(cursor.drop_lost(oldest) for cursor in self._cursors)
+
+    def _probe(self) -> int:
+        """Return a timestamp before which there is nothing to deliver. Locked."""
+        engine, grid = self._engine, self._grid
+        position = engine.position
+        at = min(cursor.head(position) for cursor in self._cursors)
+        if at >= position:
+            at = min(at, self._expected(max(position, self._start)))
+        if at >= _FAR:
+            return NEVER
+        # An event belongs to the frame that it is in: it is there once that has been given.
+        return at // grid * grid + grid
+
+    def _expected(self, after: int) -> int:
+        """Return a timestamp at or after `after` before which nothing comes that is not logged yet."""
+        device, bus, kinds = self._engine.device, self._engine.bus, self._kinds
+        at = NEVER
+        if kinds & SPIKES:
+            times = bus.spikes.times
+            at = device.next_spike(max(after, times[-1] + 1) if times else after)
+        if kinds & STIMS:
+            times = bus.stims.times
+            at = min(at, device.next_stim(max(after, times[-1] + 1) if times else after))
+        return at
+
+    def _horizon(self) -> int:
+        """Return up to where time may go without loss while nobody takes anything. Locked."""
+        engine = self._engine
+        head = min(cursor.head(engine.position) for cursor in self._cursors)
+        return head + engine.history_frames

@@ -1,0 +1,184 @@
+"""What all streams share: being opened and closed, taking part in time, and their ends."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+
+from cl._core.constants import FRAMES_PER_SECOND
+from cl._core.schedule import STREAM, Party
+from cl._rates import whole
+from cl._wait import sync
+from cl._wait.events import EventWaiter
+from cl._wait.owner import current_owner
+from cl.error import LaggedError
+
+from .statistics import StreamStatistics
+
+if TYPE_CHECKING:
+    from cl._core.engine import Engine
+
+T = TypeVar("T")
+
+_LEFT_FRAMES: Final = 5 * FRAMES_PER_SECOND
+"""Where a lagging consumer goes on: a little inside of the history, so that it is not lost again at once."""
+
+
+class Stream(ABC, Generic[T]):
+    """An async iterator over what happens on the device, and the context manager that it lives in.
+
+    Three ends are told apart: closed by its own program, the iteration just ends; when the device is
+    closed, what is left is delivered and then `DeviceDisconnectedError` is raised; so it is when the device
+    fails, with the failure as its cause. In wall-clock time a consumer that falls behind the
+    history (5 s) gets `LaggedError` once, and may then go on iterating, from the oldest that is left. In
+    accelerated time it holds time instead: nothing is ever missed.
+    """
+
+    def __init__(self, engine: Engine, name: str, period: int, from_timestamp: int | None) -> None:
+        self._engine = engine
+        self._party = Party(name, STREAM, period)
+        self._from = None if from_timestamp is None else whole("from_timestamp", from_timestamp, 0)
+        self._waiter: EventWaiter | None = None
+        self._iterating = False
+        self._closed = False
+        self._delivered = self._missed = 0
+
+    # -- its life -------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._waiter is not None or self._closed:
+            raise RuntimeError(f"{self._party.name} has been entered before: ask for a new one")
+        engine = self._engine
+        waiter = self._make_waiter()
+        with engine.lock:
+            engine.check()
+            if engine.clock is not None and self._from is not None:
+                engine.catch_up()
+            start = engine.now() if self._from is None else self._from
+            engine.check_readable(start)
+            self._begin(start)
+            if engine.clock is None:
+                engine.scheduler.register(self._party)
+            self._waiter = waiter
+            engine.listeners.append(waiter.wake)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the stream, from any task or thread: whoever iterates comes to the end. Again: nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        waiter = self._waiter
+        if waiter is None:
+            return
+        engine = self._engine
+        waiter.stopped = True
+        with engine.lock:
+            engine.listeners.remove(waiter.wake)
+            engine.scheduler.unregister(self._party)
+            waiter.wake()
+            sync.go_on(engine)
+
+    async def aclose(self) -> None:
+        """End the stream, as `close` does."""
+        self.close()
+
+    def __del__(self) -> None:
+        # Left without its context manager: it must not hold time for ever.
+        if self._waiter is not None and not self._closed and self._engine.clock is None:
+            sync.drop(self._engine, self._party)
+
+    # -- iterating ------------------------------------------------------------------------
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        found = await self._next(1)
+        if not found:
+            raise StopAsyncIteration
+        return found[0]
+
+    async def _next(self, limit: int | None) -> list[T]:
+        """Wait until there is something, and take at most `limit` of it; nothing once closed."""
+        waiter = self._ready()
+        self._iterating = True
+        try:
+            if not waiter.may_go_on():
+                await waiter.checkpoint()
+            while not self._closed:
+                # From here to the caller nothing is awaited: what is taken cannot be lost.
+                if found := self._take(limit):
+                    self._delivered += self._count(found)
+                    return found
+                await waiter.wait_event()
+        finally:
+            self._iterating = False
+        return []
+
+    def _ready(self) -> EventWaiter:
+        if self._waiter is None:
+            raise RuntimeError(f"{self._party.name} must be entered first: async with ... as stream")
+        if self._iterating:
+            raise RuntimeError(f"{self._party.name} is waited for by another task: give each its own")
+        return self._waiter
+
+    def _take(self, limit: int | None) -> list[T]:
+        engine = self._engine
+        with engine.lock:
+            if engine.clock is None and not self._serving():
+                return []
+            lost = self._drop_lost(max(engine.start, engine.position - _LEFT_FRAMES))
+            if lost:
+                self._missed += lost
+                raise LaggedError(self._lagged(lost), lost)
+            return self._collect(limit)
+
+    def _serving(self) -> bool:
+        """Return whether the consumer holds time, so that it may take what there is."""
+        engine = self._engine
+        if engine.closed or engine.failure is not None:
+            return True
+        return engine.scheduler.is_held_by(current_owner())
+
+    def _lagged(self, lost: int) -> str:
+        return (
+            f"the consumer of {self._party.name} fell behind the history of 5 s and missed {lost} "
+            f"{self._noun}: it must keep up, or take them in batches"
+        )
+
+    # -- what the kinds differ in ---------------------------------------------------------
+
+    _noun = "events"
+
+    @abstractmethod
+    def _make_waiter(self) -> EventWaiter:
+        """Return what waits for it, on the running event loop."""
+
+    @abstractmethod
+    def _begin(self, start: int) -> None:
+        """Start at a timestamp. Locked."""
+
+    @abstractmethod
+    def _collect(self, limit: int | None) -> list[T]:
+        """Take at most `limit` of what lies before the position. Locked."""
+
+    @abstractmethod
+    def _drop_lost(self, oldest: int) -> int:
+        """Go on at `oldest` if something was lost; return how much. Locked."""
+
+    @abstractmethod
+    def statistics(self) -> StreamStatistics:
+        """Return how the stream is doing."""
+
+    def _count(self, found: list[Any]) -> int:
+        return len(found)
