@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import inspect
 import json
+import sys
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -51,13 +52,19 @@ class Registration:
         return "CL_SDK_DATA_SOURCE" + {"factory": "", "config": "_CONFIG", "metadata": "_METADATA"}[part]
 
 
+def _session_is_open() -> bool:
+    # Who opens devices lies above this module, and may be there before it or after.
+    session = sys.modules.get("cl._session")
+    return session is not None and bool(session.is_open())
+
+
 class Registry:
     """Where the process's registration is kept."""
 
     def __init__(self) -> None:
         self.current: Registration | None = None
-        self.is_open: Callable[[], bool] = lambda: False
-        """Whether a device is open; set by whoever opens devices."""
+        self.is_open: Callable[[], bool] = _session_is_open
+        """Whether a device is open in this process."""
 
     def check_changeable(self, what: str) -> None:
         """Raise RuntimeError while a device is open, or where CL_DEVICE names one."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import cl
 from cl._core.sequencer import Pulse
 from cl.sim import (
     DataSourceBatch,
@@ -375,31 +371,3 @@ def test_accelerated_is_what_the_keyword_says() -> None:
 
     assert not adapted(Quick()).supports_accelerated
     assert adapted(Quick(supports_accelerated=True)).supports_accelerated
-
-
-def test_an_interpreter_that_ends_does_not_wait_for_a_source() -> None:
-    code = """
-import numpy as np
-from cl.sim import LiveSimulatorDataSource
-from cl.sim.live_source import LiveSource
-
-class Blocking(LiveSimulatorDataSource):
-    def start(self, sink):
-        while True:
-            sink.emit_frames(np.zeros((50, 64), np.int16))
-
-class Task(LiveSimulatorDataSource):
-    async def start(self, sink):
-        while True:
-            await sink.aemit_frames(np.zeros((50, 64), np.int16))
-
-for source in (Blocking(max_buffer_frames=100), Task(max_buffer_frames=100)):
-    adapter = LiveSource(source, "x", source.metadata)
-    adapter.open()
-    adapter.read(0, 500)
-print("at the end")
-"""
-    here = str(Path(cl.__file__).parents[1])
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=here)
-    assert run.stdout == "at the end\n", run.stderr
-    assert run.returncode == 0

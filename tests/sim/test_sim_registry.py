@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sim_factories import Told, raises, refuses
 
+import cl
 from cl._core.settings import Settings
 from cl.sim import (
     DataSourceError,
@@ -22,7 +23,7 @@ from cl.sim import (
 from cl.sim.detecting import DetectingSource
 from cl.sim.live_source import LiveSource
 from cl.sim.pull import PullSource
-from cl.sim.registry import configured_source, registry
+from cl.sim.registry import Registry, configured_source, registry
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +200,17 @@ def test_not_while_a_device_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeError, match="cannot be cleared while a device is open"):
         clear_simulator_data_source()
     assert made().config == "before"
+
+
+def test_an_open_device_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "is_open", Registry().is_open)
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "1")
+    with cl.open():
+        for change in (lambda: set_simulator_data_source(Told), clear_simulator_data_source):
+            with pytest.raises(RuntimeError, match="while a device is open: close it first"):
+                change()
+    set_simulator_data_source(Told)
+    clear_simulator_data_source()
 
 
 def test_not_for_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
