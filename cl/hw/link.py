@@ -77,7 +77,7 @@ class Link:
         facts, regions = self.facts, self._session.regions
         self._frames = FrameReader(regions[RegionKind.FRAMES], facts.channel_count, facts.first_frame)
         self._held.callback(self._frames.close)
-        self._waiter = FrameWaiter(self._frames, self._fate, self._session.data_fds[1])
+        self._waiter = FrameWaiter(self._frames, self._fate, self._session.data_fds[0])
         self._spikes = self._event_reader(RegionKind.SPIKES, Capability.SPIKES, "spikes")
         self._stims = self._event_reader(RegionKind.STIMS, Capability.STIMULATION, "stims")
 

@@ -75,7 +75,7 @@ class Reader(threading.Thread):
 
     def _follow(self) -> None:
         session, fate = self._session, self._fate
-        data_fd, error_fd, sock_fd = session.data_fds[0], session.error_fd, session.sock.fileno()
+        data_fd, error_fd, sock_fd = session.data_fds[-1], session.error_fd, session.sock.fileno()
         poller = select.poll()
         for fd in (data_fd, error_fd, sock_fd, fate.fd):
             poller.register(fd, select.POLLIN)

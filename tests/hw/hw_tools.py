@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,3 +102,28 @@ def event_ring(capacity: int, channels: int = 64) -> Iterator[tuple[EventWriter,
         finally:
             writer.close()
             reader.close()
+
+
+HOLD = """
+import sys
+from cl.hw.link import Link
+from cl._stim_designs import BurstDesign
+from cl._stim_operations import stim_operations
+link = Link(sys.argv[1], True)
+link.submit(stim_operations(9, 1.0, BurstDesign(10**6, 100)), 0)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def hold(address: str) -> subprocess.Popen[str]:
+    """A process that has control and a burst going on."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert child.stdout is not None and child.stdout.readline() == "held\n"
+    return child

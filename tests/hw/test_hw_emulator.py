@@ -1,9 +1,8 @@
-"""The driver and the emulated device together: data, commands, control, and clients that mean no good."""
+"""The driver and the emulated device together: data, commands, and who has control."""
 
 from __future__ import annotations
 
 import os
-import random
 import select
 import signal
 import socket
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hw_tools import PATIENCE, linked
+from hw_tools import PATIENCE, hold, linked
 
 from cl._stim_channels import ChannelSet
 from cl._stim_designs import BurstDesign
@@ -32,24 +31,10 @@ from cl.error import (
     TransactionRejected,
 )
 from cl.hw.emulator import EmulatorProcess
-from cl.hw.emulator.server import CLIENT_LIMIT
 from cl.hw.emulator.sources import read_stamps
-from cl.hw.eventfd import create_eventfd, raise_eventfd
-from cl.hw.layout import FRAME_CAPACITY, PAGE, Control, RegionKind, RingWord, Status
+from cl.hw.layout import FRAME_CAPACITY, Control, Status
 from cl.hw.link import Link
 from cl.hw.report import report
-from cl.hw.session import Session
-from cl.hw.transport import (
-    REPLY,
-    ErrorCode,
-    Message,
-    Refused,
-    Requester,
-    pack_hello,
-    pack_interrupts,
-    receive_packet,
-    send_packet,
-)
 
 HEAD = (1 << 64) - 1
 
@@ -252,31 +237,6 @@ def test_one_controls_and_many_read(emulator: EmulatorProcess) -> None:
         assert again.owner == os.getpid()
 
 
-HOLD = """
-import sys
-from cl.hw.link import Link
-from cl._stim_designs import BurstDesign
-from cl._stim_operations import stim_operations
-link = Link(sys.argv[1], True)
-link.submit(stim_operations(9, 1.0, BurstDesign(10**6, 100)), 0)
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-def hold(address: str) -> subprocess.Popen[str]:
-    """A process that has control and a burst going on."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", HOLD, address],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert child.stdout is not None and child.stdout.readline() == "held\n"
-    return child
-
-
 def test_a_controller_that_dies_releases_control_and_its_stims_stop(emulator: EmulatorProcess) -> None:
     with linked(emulator.address, take_control=False) as (reader, _):
         child = hold(emulator.address)
@@ -349,173 +309,6 @@ def test_closing_leaves_nothing_and_can_be_repeated(emulator: EmulatorProcess) -
         with pytest.raises(DeviceDisconnectedError, match="closed"):
             link._fate.check()
     assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
-
-
-def emulator_fds(emulator: EmulatorProcess) -> int:
-    """Descriptors that the device's process has open, once it is done with what was asked before."""
-    session = Session(emulator.address)
-    session.close()
-    other = Session(emulator.address)
-    count = len(os.listdir(f"/proc/{emulator.pid}/fd"))
-    other.close()
-    return count
-
-
-def test_the_device_keeps_nothing_of_clients_that_left(emulator: EmulatorProcess) -> None:
-    before = emulator_fds(emulator)
-    for _ in range(5):
-        with linked(emulator.address):
-            pass
-    hold_and_leave = hold(emulator.address)
-    hold_and_leave.communicate()
-    assert emulator_fds(emulator) == before
-
-
-def connect(emulator: EmulatorProcess) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    sock.settimeout(PATIENCE)
-    sock.connect(emulator.address.removeprefix("unix:"))
-    return sock
-
-
-def test_garbage_is_answered_with_malformed_and_a_closed_socket(emulator: EmulatorProcess) -> None:
-    before = emulator_fds(emulator)
-    rng = random.Random(1)
-    for size in (1, 15, 16, 100, 4096, 6000):
-        with connect(emulator) as sock:
-            socket.send_fds(sock, [rng.randbytes(size)], [0, 1, 2])
-            packet = receive_packet(sock)
-            assert packet is not None and packet.error == ErrorCode.MALFORMED and packet.flags == REPLY
-            assert receive_packet(sock) is None
-    assert emulator_fds(emulator) == before
-
-
-@pytest.mark.parametrize("body", [b"", b"\xff" * 3, bytes(4000)])
-def test_bodies_of_the_wrong_size_close_the_connection(emulator: EmulatorProcess, body: bytes) -> None:
-    with connect(emulator) as sock:
-        send_packet(sock, Message.HELLO, 1, body)
-        packet = receive_packet(sock)
-        assert packet is not None and packet.error == ErrorCode.MALFORMED
-        assert receive_packet(sock) is None
-
-
-def test_messages_out_of_order_are_refused(emulator: EmulatorProcess) -> None:
-    with connect(emulator) as sock:
-        requester = Requester(sock, PATIENCE)
-        for message in Message:
-            if message != Message.HELLO:
-                with pytest.raises(Refused, match="ORDER"):
-                    requester.request(message)
-        requester.request(Message.HELLO, pack_hello(1, 0, 0))
-        for message in (Message.ACQUIRE, Message.RELEASE):
-            with pytest.raises(Refused, match="ORDER"):
-                requester.request(message)
-
-
-def test_another_version_is_refused_with_the_devices_own(emulator: EmulatorProcess) -> None:
-    with connect(emulator) as sock, pytest.raises(Refused, match="VERSION") as caught:
-        Requester(sock, PATIENCE).request(Message.HELLO, pack_hello(2, 0, 0))
-    assert caught.value.body == pack_hello(1, 0, 0)
-
-
-def test_capabilities_are_those_of_both(emulator: EmulatorProcess) -> None:
-    with connect(emulator) as sock:
-        body, _ = Requester(sock, PATIENCE).request(Message.HELLO, pack_hello(1, 7, 1 | 1 << 50))
-    assert body == pack_hello(1, 0, 1)
-
-
-def test_interrupts_that_are_no_eventfds_are_refused_and_closed(emulator: EmulatorProcess) -> None:
-    before = emulator_fds(emulator)
-    fd = create_eventfd()
-    with connect(emulator) as sock:
-        requester = Requester(sock, PATIENCE)
-        requester.request(Message.HELLO, pack_hello(1, 0, 0))
-        for counts, fds, why in (
-            ((1, 1, 1), [0, fd, fd], "MALFORMED"),
-            ((1, 0, 0), [fd, fd], "MALFORMED"),
-            ((2**32 - 1, 1, 1), [fd], "MALFORMED"),
-            ((5, 1, 1), [fd] * 7, "LIMIT"),
-            ((1, 2, 1), [fd] * 4, "LIMIT"),
-        ):
-            with pytest.raises(Refused, match=why):
-                requester.request(Message.INTERRUPTS, pack_interrupts(*counts), fds)
-    os.close(fd)
-    assert emulator_fds(emulator) == before
-
-
-def test_an_unknown_message_is_unsupported(emulator: EmulatorProcess) -> None:
-    with connect(emulator) as sock:
-        Requester(sock, PATIENCE).request(Message.HELLO, pack_hello(1, 0, 0))
-        sock.send(b"CLHW" + (99).to_bytes(2, "little") + bytes(10))
-        packet = receive_packet(sock)
-        assert packet is not None and (packet.message, packet.error) == (99, ErrorCode.UNSUPPORTED)
-
-
-def test_a_client_that_never_reads_holds_nobody_up(emulator: EmulatorProcess) -> None:
-    with connect(emulator) as deaf, linked(emulator.address, take_control=False) as (_, sink):
-        deaf.setblocking(False)
-        hello = b"CLHW\1\0" + bytes(10) + pack_hello(1, 0, 0)
-        with pytest.raises((BlockingIOError, BrokenPipeError, ConnectionResetError)):
-            for _ in range(1_000_000):
-                deaf.send(hello)
-        seen = len(sink.posted)
-        sink.until(lambda s: len(s.posted) > seen + 20)
-
-
-def test_there_is_a_limit_to_clients() -> None:
-    with EmulatorProcess("--source", "counter") as emulator:
-        sessions = [Session(emulator.address) for _ in range(CLIENT_LIMIT)]
-        with pytest.raises(DeviceDisconnectedError, match="as many clients as it can have"):
-            Session(emulator.address)
-        sessions.pop().close()
-        sessions.append(Session(emulator.address))
-        for session in sessions:
-            session.close()
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_command_ring_full_of_nonsense_costs_the_connection_and_nothing_else(
-    emulator: EmulatorProcess, seed: int
-) -> None:
-    rng = random.Random(seed)
-    with linked(emulator.address, take_control=False) as (reader, watching):
-        session = Session(emulator.address)
-        session.acquire()
-        commands = session.regions[RegionKind.COMMANDS]
-        size = commands.size - PAGE
-        commands.view(PAGE, size)[:] = rng.randbytes(size)
-        commands.words[RingWord.PRODUCED] = rng.choice([1, 5, 16_384, 16_385, 1 << 40, HEAD])
-        raise_eventfd(session.doorbell_fd)
-        session.sock.settimeout(PATIENCE)
-        assert session.sock.recv(1) == b"", "the device closed the connection"
-        session.close()
-        reader.waiter.wait(reader.posted + 50, PATIENCE)
-        assert reader.owner == 0 and not watching.errors
-
-
-def test_a_transaction_of_nonsense_is_refused_and_the_next_one_taken(emulator: EmulatorProcess) -> None:
-    class Nonsense:
-        channels = ()
-
-    with linked(emulator.address) as (link, _):
-        with pytest.raises(ValueError, match="operation 0: it has no channels"):
-            link.submit([Nonsense()], 0)  # type: ignore[list-item]
-        assert link.submit(interrupt_operations(1), 0) > 0
-
-
-def test_an_unknown_control_request_is_refused(emulator: EmulatorProcess) -> None:
-    with linked(emulator.address) as (link, _):
-        with pytest.raises(NotImplementedError):
-            link.control(Strange.SELF_DESTRUCT)  # type: ignore[arg-type]
-        assert link.status == Status.RUNNING
-
-
-class Strange(int):
-    SELF_DESTRUCT: Strange
-    name = "SELF_DESTRUCT"
-
-
-Strange.SELF_DESTRUCT = Strange(77)
 
 
 def test_the_history_is_five_seconds_long(emulator: EmulatorProcess) -> None:

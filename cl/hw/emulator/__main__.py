@@ -26,6 +26,7 @@ _log = logging.getLogger("cl.hw.emulator")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the emulator; return the process's exit status. SIGTERM and Ctrl-C end it in good order."""
     options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     try:
         emulator = _build(options)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
