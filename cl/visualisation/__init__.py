@@ -1,0 +1,75 @@
+"""A live page of the device in a browser, custom visualisers, and the same in a notebook.
+
+The page is served by the program itself: see docs/visualiser-protocol.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cl._core.engine import Engine
+
+    from . import jupyter
+    from .custom import create_visualiser
+    from .server import VisualiserServer
+    from .surroundings import Surroundings
+
+__all__ = ["create_visualiser", "jupyter", "start_server"]
+
+_log = logging.getLogger("cl")
+
+
+def start_server(
+    engine: Engine,
+    host: str = "127.0.0.1",
+    port_from: int = 1025,
+    surroundings: Surroundings | None = None,
+) -> VisualiserServer | None:
+    """Start the data visualiser of an open device, and say on stderr where it is.
+
+    Returns None in accelerated time, and where no port from `port_from` upward is free. A host that
+    cannot be listened on raises `ValueError`. Nothing but a socket and a thread is made before
+    somebody opens the page.
+    """
+    if engine.clock is None:
+        _log.info("the data visualiser is not started: time is accelerated")
+        return None
+    from .server import VisualiserServer, announce
+
+    try:
+        server = VisualiserServer(_LiveSources(engine, surroundings), host, port_from)
+    except OSError as error:
+        _log.warning("the data visualiser is not started: %s", error)
+        return None
+    announce(server)
+    return server
+
+
+class _LiveSources:
+    """Makes the one source that all pages of a device share, when the first of them comes."""
+
+    def __init__(self, engine: Engine, surroundings: Surroundings | None) -> None:
+        self._engine = engine
+        self._surroundings = surroundings
+        self._source: Any = None
+
+    def __call__(self) -> Any:
+        if self._source is None:
+            from .source import LiveSource
+            from .surroundings import Surroundings
+
+            self._source = LiveSource(self._engine, self._surroundings or Surroundings())
+        return self._source
+
+
+def __getattr__(name: str) -> Any:
+    if name == "create_visualiser":
+        from .custom import create_visualiser
+
+        return create_visualiser
+    if name == "jupyter":
+        return importlib.import_module(f"{__name__}.jupyter")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,95 @@
+"""Who may ask: the rules about the Host and Origin of a request.
+
+A page on another site must not be able to read the device. The browser tells the truth about where
+a request comes from in `Origin` and `Sec-Fetch-Site`; what it resolves a name to is up to whoever owns
+the name ("DNS rebinding"), so only names that nobody else can own are taken as `Host`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def split_host(host: str) -> tuple[str, int] | None:
+    """Split a `Host` header into a name and a port (80 without one); None where it is no such thing."""
+    text = host.strip().lower()
+    if text.startswith("["):
+        name, bracket, rest = text[1:].partition("]")
+        if not bracket or not _is_address(name):
+            return None
+    else:
+        name, colon, number = text.partition(":")
+        rest = colon + number
+    if not name:
+        return None
+    if not rest:
+        return name, 80
+    digits = rest[1:]
+    if rest[0] != ":" or not (digits.isascii() and digits.isdigit()) or len(digits) > 5:
+        return None
+    return name, int(digits)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address means this machine only."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class Access:
+    """The rules for a server bound to `host` and `port`."""
+
+    host: str
+    port: int
+    own_name: str = field(default_factory=socket.gethostname)
+
+    def refusal(
+        self,
+        hosts: Sequence[str],
+        origins: Sequence[str] = (),
+        fetch_site: str | None = None,
+        fetch_mode: str | None = None,
+    ) -> str | None:
+        """Return why a request with these headers is refused, or None where it is welcome.
+
+        `hosts` and `origins` are all the headers of the name: there must be exactly one Host and at
+        most one Origin. Programs that are no browser send no Origin.
+        """
+        if len(hosts) != 1 or len(origins) > 1:
+            return "there must be one Host header and at most one Origin header"
+        parts = split_host(hosts[0])
+        if parts is None or not self._is_ours(*parts):
+            return "the Host header does not name this server"
+        if origins and origins[0].lower() != f"http://{hosts[0].strip().lower()}":
+            return "pages of another origin may not read the device"
+        if fetch_site in ("cross-site", "same-site") and fetch_mode != "navigate":
+            return "pages of another site may not read the device"
+        return None
+
+    def _is_ours(self, name: str, port: int) -> bool:
+        if port != self.port:
+            return False
+        if name in _LOCAL_NAMES or name == self.host.lower():
+            return True
+        if is_loopback(self.host):
+            return is_loopback(name)
+        # Nobody can make a browser believe that an address is somebody's name.
+        return _is_address(name) or name == self.own_name.lower()

@@ -1,0 +1,181 @@
+"""The server at work: HTTP and WebSocket on one port, in an event loop of its thread's own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from .access import Access
+from .client import INTERNAL_ERROR, Client
+from .files import Answer, WebFiles, refuse
+from .topics import Sections
+
+if TYPE_CHECKING:
+    from .server import VisualiserServer
+
+PERIOD_S: Final = 0.05
+"""Between two messages to a page."""
+STAGGER_S: Final = 0.003
+"""Between two pages, so that the program's threads run meanwhile."""
+MOST_PAGES: Final = 16
+MOST_CONNECTIONS: Final = 64
+LONGEST_COMMAND: Final = 4_096
+_OPEN_TIMEOUT_S: Final = 5.0
+_CLOSE_TIMEOUT_S: Final = 0.5
+
+_log = logging.getLogger("cl")
+
+
+def run(owner: VisualiserServer, stop: socket.socket) -> None:
+    """Serve until a byte comes over `stop`. Returns with every connection closed."""
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(_App(owner).serve(stop))
+
+
+def _quiet() -> logging.Logger:
+    # What strangers send is no news to the program; a logger of one's own, so that it stays that way.
+    return logging.Logger("cl.visualisation", logging.CRITICAL + 1)
+
+
+class _App:
+    def __init__(self, owner: VisualiserServer) -> None:
+        self._owner = owner
+        self._access = Access(owner.host, owner.port)
+        self._files = WebFiles(owner.visualisers)
+        self._session = secrets.token_hex(8)
+        self._clients: set[Client] = set()
+        self._somebody = asyncio.Event()
+        self._connections: set[Any] = set()
+        self._shared: Sections | None = None
+
+    async def serve(self, stop: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        stopped = asyncio.Event()
+        loop.add_reader(stop, stopped.set)
+        ticking = asyncio.create_task(self._tick())
+        try:
+            server = await serve(
+                self._handle,
+                sock=self._owner.socket,
+                process_request=self._request,
+                create_connection=self._connection_type(),
+                compression=None,
+                server_header=None,
+                max_size=LONGEST_COMMAND,
+                max_queue=8,
+                open_timeout=_OPEN_TIMEOUT_S,
+                close_timeout=_CLOSE_TIMEOUT_S,
+                logger=_quiet(),
+            )
+            await stopped.wait()
+            await self._close(server)
+        finally:
+            loop.remove_reader(stop)
+            ticking.cancel()
+
+    async def _close(self, server: Server) -> None:
+        server.close(reason="the device was closed")
+        closed = asyncio.ensure_future(server.wait_closed())
+        await asyncio.wait([closed], timeout=_CLOSE_TIMEOUT_S)
+        for transport in tuple(self._connections):
+            transport.abort()
+        await asyncio.wait([closed], timeout=_CLOSE_TIMEOUT_S)
+        closed.cancel()
+
+    def _connection_type(self) -> type[ServerConnection]:
+        connections = self._connections
+
+        class Connection(ServerConnection):
+            """A connection that is counted; one too many is cut off at once."""
+
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                super().connection_made(transport)
+                self._counted = transport
+                connections.add(transport)
+                if len(connections) > MOST_CONNECTIONS:
+                    self.transport.abort()
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                connections.discard(self._counted)
+                super().connection_lost(exc)
+
+        return Connection
+
+    # -- HTTP -----------------------------------------------------------------------------
+
+    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+        headers = request.headers
+        refusal = self._access.refusal(
+            headers.get_all("Host"),
+            headers.get_all("Origin"),
+            _first(headers, "Sec-Fetch-Site"),
+            _first(headers, "Sec-Fetch-Mode"),
+        )
+        if refusal is not None:
+            return _response(refuse(403, "Forbidden", refusal))
+        if getattr(request, "method", "GET") != "GET":
+            return _response(refuse(405, "Method Not Allowed", "only GET is understood"))
+        path = request.path.partition("?")[0]
+        if path == "/ws":
+            if len(self._clients) >= MOST_PAGES:
+                return _response(refuse(503, "Service Unavailable", "too many pages are open"))
+            return None
+        return _response(self._files.answer(path, headers["Host"]))
+
+    # -- WebSocket ------------------------------------------------------------------------
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        source = self._owner.make_source()
+        if self._shared is None or self._shared.source is not source:
+            self._shared = Sections(source)
+        client = Client(connection, source, self._shared, self._session)
+        self._clients.add(client)
+        self._somebody.set()
+        pump = asyncio.create_task(self._pump(client, connection))
+        try:
+            await client.read()
+        except ConnectionClosed:
+            pass
+        finally:
+            self._clients.discard(client)
+            pump.cancel()
+            await asyncio.wait([pump])
+
+    async def _pump(self, client: Client, connection: ServerConnection) -> None:
+        try:
+            await client.pump()
+        except ConnectionClosed:
+            pass
+        except Exception:
+            _log.debug("a page of the visualiser has failed", exc_info=True)
+            await connection.close(INTERNAL_ERROR, "an error in the program")
+
+    async def _tick(self) -> None:
+        while True:
+            if not self._clients:
+                self._somebody.clear()
+                await self._somebody.wait()
+            for client in tuple(self._clients):
+                client.wake()
+                await asyncio.sleep(STAGGER_S)
+            await asyncio.sleep(PERIOD_S - min(PERIOD_S, STAGGER_S * len(self._clients)))
+
+
+def _first(headers: Headers, name: str) -> str | None:
+    found = headers.get_all(name)
+    return found[0] if found else None
+
+
+def _response(answer: Answer) -> Response:
+    headers = Headers(answer.headers)
+    headers["Content-Length"] = str(len(answer.body))
+    headers["Connection"] = "close"
+    return Response(answer.status, answer.reason, headers, answer.body)

@@ -1,0 +1,74 @@
+// The header: what device, when, how much, how late, and whether it is recorded.
+
+import { clockText } from "./axis.js";
+
+const EVERY_MS = 200;
+
+export class Header {
+  constructor(page) {
+    this.page = page;
+    this.last = 0;
+    const byId = (id) => document.getElementById(id);
+    this.parts = Object.fromEntries(["lamp", "mode", "device", "clock", "timestamp", "spike-rate", "stim-rate", "loop", "loop-label", "recording", "missed", "fact-missed", "fact-loop", "fact-recording", "pause", "theme", "live"].map((id) => [id, byId(id)]));
+  }
+
+  draw(now, end) {
+    if (now - this.last < EVERY_MS) return;
+    this.last = now;
+    const { device, fps, clock, connected, status, spikes, stims } = this.page;
+    const seconds = Math.max(0, end - device.start) / fps;
+    this.#text("device", device.device);
+    this.parts.device.title = device.device;
+    this.#text("clock", clockText(seconds, 1));
+    this.#text("timestamp", Math.floor(end).toLocaleString("en-GB").replaceAll(",", "\u2009"));
+    this.#text("spike-rate", `${this.#rate(spikes, end)}/s`);
+    this.#text("stim-rate", `${this.#rate(stims, end)}/s`);
+    this.#mode(clock, connected, status);
+    this.#loops(status?.loops ?? []);
+    this.#recordings(status?.recordings ?? []);
+    const missed = this.page.dropped;
+    this.parts["fact-missed"].hidden = missed === 0;
+    this.#text("missed", `${(missed / fps).toFixed(1)} s of frames`);
+  }
+
+  #text(part, text) {
+    if (this.parts[part].textContent !== text) this.parts[part].textContent = text;
+  }
+
+  #rate(store, end) {
+    const { fps } = this.page;
+    return store.index(end) - store.index(end - fps);
+  }
+
+  #mode(clock, connected, status) {
+    const failed = status?.state === "failed";
+    const paused = clock.paused || status?.state === "paused" || status?.state === "ended";
+    const live = this.page.recorded ? "Playing" : "Live";
+    const ended = status?.state === "ended" && !clock.paused;
+    this.#text("mode", !connected ? "No device" : failed ? "Failed" : ended ? "End" : paused ? "Paused" : live);
+    this.parts.lamp.className = `lamp ${!connected || failed ? "off" : paused ? "paused" : "live"}`;
+    this.#text("pause", paused ? (this.page.recorded ? "Play" : "Resume") : "Pause");
+    this.parts.pause.ariaPressed = String(paused);
+    this.#text("theme", this.page.theme.name === "dark" ? "Light" : "Dark");
+    this.parts.live.disabled = !this.page.recorded && !clock.paused;
+  }
+
+  #loops(loops) {
+    this.parts["fact-loop"].hidden = this.page.recorded;
+    const loop = loops[loops.length - 1];
+    if (!loop) return this.#text("loop", "no loop");
+    const figure = (value) => (value >= 10_000 ? `${(value / 1000).toFixed(0)} ms` : value >= 1000 ? `${(value / 1000).toFixed(1)} ms` : `${value.toFixed(0)} µs`);
+    this.#text("loop-label", `Loop lateness at ${loop.ticks_per_second}/s${loops.length > 1 ? ` (1 of ${loops.length})` : ""}`);
+    this.#text("loop", `p50 ${figure(loop.p50_us)}  p99 ${figure(loop.p99_us)}  max ${figure(loop.max_us)}`);
+    this.parts["fact-loop"].title = loops.map((each) => `${each.ticks_per_second}/s: ${each.count} ticks, p50 ${figure(each.p50_us)}, p99 ${figure(each.p99_us)}, p99.9 ${figure(each.p999_us)}, max ${figure(each.max_us)}`).join("\n");
+  }
+
+  #recordings(recordings) {
+    this.parts["fact-recording"].hidden = this.page.recorded;
+    this.parts.recording.classList.toggle("recording", recordings.length > 0);
+    const newest = recordings[recordings.length - 1];
+    const more = recordings.length > 1 ? ` +${recordings.length - 1}` : "";
+    this.#text("recording", newest ? `${clockText(newest.seconds, 0)}${more}  ${newest.name}` : "off");
+    this.parts.recording.title = recordings.map((each) => each.name).join("\n");
+  }
+}

@@ -1,0 +1,62 @@
+// The keyboard: everything can be done with it.
+
+const TABLE = [
+  ["Space", "Pause and go on"],
+  ["← →", "Back and forward in time; with Shift by a whole window"],
+  ["Home  End", "The oldest there is; now"],
+  ["[  ]", "Previous and next channel"],
+  ["M", "To the electrode map: arrow keys walk over it"],
+  ["T", "Show or hide the selected channel’s trace (double-click)"],
+  ["+  −", "Raster: shorter, longer"],
+  [",  .", "Traces: shorter, longer"],
+  ["↑  ↓  0", "Traces: taller, lower, as it fits"],
+  ["D", "Light or dark"],
+  ["?", "This list"],
+];
+
+export function listenToKeys(page, { map, traces, theme, showKeys }) {
+  const actions = {
+    " ": () => page.pause(),
+    ArrowLeft: (event) => page.scroll(event.shiftKey ? -1 : -0.1),
+    ArrowRight: (event) => page.scroll(event.shiftKey ? 1 : 0.1),
+    ArrowUp: () => page.setGain(-1, traces.gain),
+    ArrowDown: () => page.setGain(1, traces.gain),
+    Home: () => page.toEdge(false),
+    End: () => page.toEdge(true),
+    "[": () => page.step(-1),
+    "]": () => page.step(1),
+    "+": () => page.zoomRaster(-1),
+    "=": () => page.zoomRaster(-1),
+    "-": () => page.zoomRaster(1),
+    ",": () => page.zoomTrace(-1),
+    ".": () => page.zoomTrace(1),
+    0: () => page.setGain(null),
+    d: () => theme.toggle(),
+    m: () => map.keys[page.selected].focus(),
+    t: () => page.toggleTrace(page.selected),
+    "?": showKeys,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const target = event.target;
+    if (target instanceof HTMLSelectElement) return;
+    // A focused button keeps its own key; those of the map are chosen by walking, so space is free there.
+    if (event.key === " " && target instanceof HTMLButtonElement && !target.closest("#map-keys")) return;
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!action) return;
+    event.preventDefault();
+    action(event);
+  });
+}
+
+export function fillTable(table) {
+  for (const [keys, meaning] of TABLE) {
+    const row = table.insertRow();
+    const cell = row.insertCell();
+    keys.split(/ +/).forEach((key, i) => {
+      if (i) cell.append(" ");
+      cell.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+    });
+    row.insertCell().textContent = meaning;
+  }
+}

@@ -1,0 +1,293 @@
+// The page's state: what is told, what is shown, what was chosen. Panels read it; keys and buttons change it.
+
+import { ViewClock } from "./clock.js";
+import { Connection } from "./connection.js";
+import { neighbour } from "./layout.js";
+import { OVERVIEW, SAMPLES_PER_SPIKE, SPIKES, STIMS, TRACES, WAVEFORMS } from "./protocol.js";
+import { BinStore, EventStore, StreamStore, WaveformStore } from "./store.js";
+import { remember, remembered } from "./theme.js";
+
+export const RASTER_SECONDS = [2, 5, 10, 20, 30];
+export const TRACE_SECONDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
+export const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 5, 10];
+const GAINS = [5, 10, 20, 50, 100, 200, 500, 1000, 2000];
+const MOST_TRACES = 8;
+const REMEMBERED_SECONDS = 60;
+const EVENTS = 1 << 18;
+const RATE_BIN = 1250; // 50 ms
+const TRACE_VALUES = 1 << 21;
+const DRAG_MS = 120;
+/** What is shown before the program has said what it is. */
+const UNKNOWN = { device: "–", channels: 64, frames_per_second: 25_000, uV_per_sample_unit: 0.195, start: 0, grid: 125, grounded: [0, 7, 56, 63], reference: 4, mode: "live" };
+
+export class Page {
+  constructor(said, changed) {
+    this.said = said; // tells those who cannot see
+    this.changed = changed; // told when a choice was made
+    this.device = UNKNOWN;
+    this.session = null;
+    this.connected = false;
+    this.status = null;
+    this.dropped = 0;
+    this.lastError = null;
+    this.selected = whole(remembered("selected"), 0, 63) ?? 27;
+    this.chosen = (remembered("traces") ?? [18, 27, 36, 45]).filter((c) => whole(c, 0, 63) !== null).slice(0, MOST_TRACES);
+    this.rasterSeconds = oneOf(RASTER_SECONDS, remembered("raster")) ?? 10;
+    this.traceSeconds = oneOf(TRACE_SECONDS, remembered("trace")) ?? 2;
+    this.traceGain = null;
+    this.clock = new ViewClock(UNKNOWN.frames_per_second);
+    this.spikes = new EventStore(EVENTS, RATE_BIN);
+    this.stims = new EventStore(EVENTS, RATE_BIN);
+    this.waveforms = new WaveformStore(50);
+    this.streams = new StreamStore(240);
+    this.serial = 0;
+    this.#clear();
+    this.link = new Connection({
+      hello: (message) => this.#hello(message),
+      message: (message) => this.#message(message),
+      binary: (message) => this.#binary(message),
+      closed: (code, reason) => this.#closed(code, reason),
+    });
+    document.addEventListener("visibilitychange", () => this.#frames());
+  }
+
+  get fps() { return this.device.frames_per_second; }
+  get recorded() { return this.device.mode === "recording"; }
+
+  #clear() {
+    this.spikes.clear();
+    this.stims.clear();
+    this.streams.clear();
+    this.waveforms.select(this.selected);
+    this.overview = new BinStore(Array.from({ length: 64 }, (_, c) => c), this.device.grid, (REMEMBERED_SECONDS * this.fps) / this.device.grid);
+    this.#newTraces();
+  }
+
+  // -- what comes --------------------------------------------------------------------------
+
+  #hello(message) {
+    const anew = message.session !== this.session;
+    this.session = message.session;
+    this.device = message;
+    this.connected = true;
+    this.dropped = 0;
+    if (anew || this.recorded) {
+      this.clock = new ViewClock(this.fps);
+      this.status = null;
+      this.#clear();
+    }
+    this.streams.clear();
+    this.#subscribe();
+    this.said(anew ? `Connected to ${message.device}` : "Connected again");
+    this.changed();
+  }
+
+  #message(message) {
+    switch (message.type) {
+      case "status":
+        this.status = message;
+        this.dropped = message.dropped;
+        this.clock.told(message.position, performance.now());
+        if (message.speed !== undefined) this.clock.setPace(message.speed, message.state === "playing");
+        break;
+      case "streams":
+        this.streams.add(message);
+        break;
+      case "reset":
+        this.clock.reset();
+        this.clock.position = this.clock.shown = message.position;
+        this.#clear();
+        this.#subscribe();
+        break;
+      case "error":
+        this.lastError = message.text;
+        console.warn(`visualiser: ${message.text}`);
+    }
+  }
+
+  #binary({ position, dropped, sections }) {
+    this.clock.told(position, performance.now());
+    this.dropped = dropped;
+    for (const section of sections) this.#section(section);
+  }
+
+  #section(section) {
+    switch (section.kind) {
+      case SPIKES: return this.spikes.add(section);
+      case STIMS: return this.stims.add(section);
+      case OVERVIEW: return this.overview.add(section);
+      case WAVEFORMS: return this.waveforms.add(section, SAMPLES_PER_SPIKE);
+      case TRACES: {
+        const { channels, binFrames } = this.traceData;
+        // What was under way when the choice changed is of no use any more.
+        if (section.bin === binFrames && channels.join() === section.channels.join()) this.traceData.add(section);
+      }
+    }
+  }
+
+  #closed(code, reason) {
+    const was = this.connected;
+    this.connected = false;
+    this.closing = { code, reason };
+    if (was) {
+      this.clock.frozen ??= this.clock.head(performance.now());
+      this.frozeAtClose = true;
+      this.said("The device is closed");
+    }
+    this.changed();
+  }
+
+  // -- what is asked for -------------------------------------------------------------------
+
+  #subscribe() {
+    if (this.frozeAtClose) {
+      this.clock.frozen = null;
+      this.frozeAtClose = false;
+    }
+    const past = this.recorded ? this.clock.position - REMEMBERED_SECONDS * this.fps * 0.5 : 0;
+    const since = (store) => Math.max(0, Math.floor(store.until || past));
+    this.link.subscribe("spikes", { since: since(this.spikes) });
+    this.link.subscribe("stims", { since: since(this.stims) });
+    this.link.subscribe("streams", { since: Math.max(0, Math.floor(past)) });
+    this.link.subscribe("status");
+    this.#waveforms();
+    this.#frames();
+  }
+
+  // A page that nobody sees takes no frames.
+  #frames() {
+    if (document.hidden) {
+      this.link.unsubscribe("overview");
+      this.link.unsubscribe("traces");
+      return;
+    }
+    const now = this.clock.position;
+    const past = this.recorded ? now - 2 * this.fps : now - REMEMBERED_SECONDS * this.fps;
+    this.link.subscribe("overview", { since: Math.max(0, Math.floor(past), this.overview.until) });
+    this.#traces();
+  }
+
+  #newTraces() {
+    const channels = this.chosen.slice();
+    const bin = this.traceSeconds <= 0.2 ? 1 : this.traceSeconds <= 0.5 ? 5 : this.traceSeconds <= 5 ? 25 : 125;
+    const capacity = Math.floor(Math.min((REMEMBERED_SECONDS * this.fps) / bin, TRACE_VALUES / Math.max(1, channels.length)));
+    this.traceData = new BinStore(channels, bin, capacity);
+    this.traceData.serial = ++this.serial;
+  }
+
+  #traces() {
+    if (this.traceData.channels.length === 0) return this.link.unsubscribe("traces");
+    const { channels, binFrames, until } = this.traceData;
+    const since = Math.max(0, Math.floor(this.clock.end(performance.now()) - (this.traceSeconds + 0.3) * this.fps), until);
+    return this.link.subscribe("traces", { channels, bin: binFrames, since });
+  }
+
+  #waveforms() {
+    const since = this.recorded ? Math.max(0, Math.floor(this.clock.position - REMEMBERED_SECONDS * this.fps)) : 0;
+    this.waveforms.select(this.selected);
+    this.link.subscribe("waveforms", { channel: this.selected, since });
+  }
+
+  // -- what is chosen ----------------------------------------------------------------------
+
+  select(channel) {
+    if (channel === this.selected) return;
+    this.selected = channel;
+    remember("selected", channel);
+    this.#waveforms();
+    this.changed();
+  }
+
+  step(by) { this.select((this.selected + by + 64) % 64); }
+
+  move(down, right) { this.select(neighbour(this.selected, down, right)); }
+
+  toggleTrace(channel) {
+    if (this.chosen.includes(channel)) this.chosen = this.chosen.filter((each) => each !== channel);
+    else if (this.chosen.length < MOST_TRACES) this.chosen = [...this.chosen, channel];
+    else return this.said(`At most ${MOST_TRACES} traces are shown`);
+    remember("traces", this.chosen);
+    this.#newTraces();
+    this.#traces();
+    this.said(`Trace of channel ${channel} ${this.chosen.includes(channel) ? "shown" : "hidden"}`);
+    return this.changed();
+  }
+
+  setRaster(seconds) {
+    this.rasterSeconds = seconds;
+    remember("raster", seconds);
+    this.changed();
+  }
+
+  setTrace(seconds) {
+    this.traceSeconds = seconds;
+    remember("trace", seconds);
+    this.#newTraces();
+    this.#traces();
+    this.changed();
+  }
+
+  zoomRaster(by) { this.setRaster(next(RASTER_SECONDS, this.rasterSeconds, by)); }
+  zoomTrace(by) { this.setTrace(next(TRACE_SECONDS, this.traceSeconds, by)); }
+
+  /** Make traces taller (-1) or lower (1); null lets the page choose again. */
+  setGain(by, now) {
+    this.traceGain = by === null ? null : next(GAINS, this.traceGain ?? now, by);
+    this.changed();
+  }
+
+  // -- time --------------------------------------------------------------------------------
+
+  /** The times between which one can look: the page's own memory, or the whole recording. */
+  range() {
+    const { start, stop } = this.device;
+    if (this.recorded) return [start, stop];
+    const to = this.clock.position;
+    return [Math.max(start, this.spikes.begin, to - REMEMBERED_SECONDS * this.fps), Math.max(to, start + 1)];
+  }
+
+  pause(paused = !this.isPaused) {
+    if (this.recorded) this.link.send({ type: paused ? "pause" : "play" });
+    else if (this.connected || paused) this.clock.frozen = paused ? (this.clock.frozen ?? this.clock.head(performance.now())) : null;
+    this.said(paused ? "Paused" : "Running");
+    this.changed();
+  }
+
+  get isPaused() { return this.recorded ? this.status?.state !== "playing" : this.clock.paused; }
+
+  /** Go by a part of the raster's length. */
+  scroll(part) { this.goTo(this.clock.end(performance.now()) + part * this.rasterSeconds * this.fps); }
+
+  goTo(time, dragging = false) {
+    const [from, to] = this.range();
+    const wanted = Math.min(to, Math.max(from, time));
+    if (!this.recorded) {
+      this.clock.frozen = wanted > to - 0.25 * this.fps && this.connected ? null : Math.max(wanted, Math.min(to, from + 0.5 * this.fps));
+      return this.changed();
+    }
+    const now = performance.now();
+    if (dragging && now - (this.sought ?? 0) < DRAG_MS) return undefined;
+    this.sought = now;
+    this.link.send({ type: "seek", position: Math.floor(wanted) });
+    return undefined;
+  }
+
+  setSpeed(factor) { this.link.send({ type: "speed", factor }); }
+
+  toEdge(last) {
+    const [from, to] = this.range();
+    this.goTo(last ? to : from);
+  }
+}
+
+function whole(value, low, high) {
+  return Number.isInteger(value) && value >= low && value <= high ? value : null;
+}
+
+const oneOf = (choices, value) => (choices.includes(value) ? value : null);
+
+function next(choices, value, by) {
+  let at = choices.findIndex((each) => each >= value);
+  if (at < 0) at = choices.length - 1;
+  return choices[Math.min(choices.length - 1, Math.max(0, at + by))];
+}

@@ -1,0 +1,99 @@
+// The timeline: what can be looked back at, how much it fired, and which part is shown.
+
+import { clockText } from "./axis.js";
+import { Surface } from "./canvas.js";
+
+const EVERY_MS = 100;
+const PAD = 8;
+
+export class Timeline {
+  constructor(page) {
+    this.page = page;
+    this.surface = new Surface(document.getElementById("timeline"));
+    this.canvas = this.surface.canvas;
+    this.last = 0;
+    this.canvas.onpointerdown = (event) => {
+      this.canvas.setPointerCapture(event.pointerId);
+      this.#go(event);
+    };
+    this.canvas.onpointermove = (event) => { if (event.buttons & 1) this.#go(event); };
+  }
+
+  #go(event) {
+    const [from, to] = this.page.range();
+    const part = (event.offsetX - PAD) / (this.canvas.clientWidth - 2 * PAD);
+    this.page.goTo(from + Math.max(0, Math.min(1, part)) * (to - from), event.type === "pointermove");
+  }
+
+  draw(now, end) {
+    if (now - this.last < EVERY_MS && !this.surface.changed) return;
+    this.last = now;
+    this.surface.changed = false;
+    const { context, width, height, px } = this.surface;
+    const { theme, fps, device } = this.page;
+    const [from, to] = this.page.range();
+    context.clearRect(0, 0, width, height);
+    const pad = PAD * px;
+    const scale = (width - 2 * pad) / Math.max(1, to - from);
+    const x = (time) => pad + (time - from) * scale;
+    this.#activity(from, to, x, height - 16 * px);
+    const shown = Math.max(from, end - this.page.rasterSeconds * fps);
+    context.fillStyle = theme.accent;
+    context.globalAlpha = 0.16;
+    context.fillRect(x(shown), 2 * px, Math.max(2 * px, x(end) - x(shown)), height - 18 * px);
+    context.globalAlpha = 1;
+    context.fillRect(Math.round(x(end) - px), 2 * px, 2 * px, height - 18 * px);
+    context.fillStyle = theme.muted;
+    this.surface.font(10);
+    context.textBaseline = "bottom";
+    context.textAlign = "left";
+    context.fillText(clockText((from - device.start) / fps), pad, height - 2 * px);
+    context.textAlign = "right";
+    context.fillText(clockText((to - device.start) / fps), width - pad, height - 2 * px);
+    const text = clockText((end - device.start) / fps, 2);
+    const half = context.measureText(text).width / 2;
+    const centre = Math.max(pad + half + 60 * px, Math.min(width - pad - half - 60 * px, x(end)));
+    context.textAlign = "center";
+    context.fillStyle = theme.text;
+    context.fillText(text, centre, height - 2 * px);
+    this.#tell(from, to, end, text);
+  }
+
+  #activity(from, to, x, height) {
+    const { context, px } = this.surface;
+    const { spikes, stims, theme } = this.page;
+    const told = this.page.device.summary;
+    const bins = told ? told.spikes.length : Math.max(1, Math.ceil((to - from) / (8 * spikes.binFrames)));
+    const size = told ? told.bin_frames : 8 * spikes.binFrames;
+    const begin = told ? this.page.device.start : Math.floor(from / size) * size;
+    const count = (store, values, bin) => {
+      if (told) return values[bin];
+      let sum = 0;
+      const first = (begin + bin * size) / store.binFrames;
+      for (let k = 0; k < 8; k++) sum += store.countOf(first + k);
+      return sum;
+    };
+    const heights = Array.from({ length: bins + 1 }, (_, bin) => count(spikes, told?.spikes, bin) || 0);
+    const most = Math.max(1, ...heights);
+    const wide = Math.max(1, x(begin + size) - x(begin) - px * 0.5);
+    const left = x(from);
+    for (let bin = 0; bin <= bins; bin++) {
+      const at = Math.max(left, x(begin + bin * size));
+      const high = (heights[bin] / most) * (height - 8 * px);
+      context.fillStyle = theme.muted;
+      context.fillRect(at, height - high, wide, high);
+      if (count(stims, told?.stims, bin)) {
+        context.fillStyle = theme.stim;
+        context.fillRect(at, 2 * px, Math.max(wide, 2 * px), 2.5 * px);
+      }
+    }
+  }
+
+  #tell(from, to, end, text) {
+    const { fps, device } = this.page;
+    this.canvas.ariaValueMin = ((from - device.start) / fps).toFixed(1);
+    this.canvas.ariaValueMax = ((to - device.start) / fps).toFixed(1);
+    this.canvas.ariaValueNow = ((end - device.start) / fps).toFixed(1);
+    this.canvas.ariaValueText = text;
+  }
+}

@@ -1,0 +1,109 @@
+// The selected channel's last spikes, laid over each other.
+
+import { niceAbove, Surface } from "./canvas.js";
+import { SAMPLES_BEFORE, SAMPLES_PER_SPIKE } from "./protocol.js";
+
+const LEFT = 40;
+const RIGHT = 10;
+const BOTTOM = 18;
+const TOP = 6;
+const FRAME_MS = 0.04;
+
+export class WaveformPanel {
+  constructor(page) {
+    this.page = page;
+    this.surface = new Surface(document.getElementById("waveforms"));
+    this.title = document.getElementById("waveform-title");
+    this.note = document.getElementById("waveform-note");
+    this.drawn = "";
+  }
+
+  draw() {
+    const { waveforms, theme } = this.page;
+    const key = `${waveforms.version}|${theme.name}|${this.surface.width}|${this.surface.height}`;
+    if (key === this.drawn) return;
+    this.drawn = key;
+    const { context, width, height, px } = this.surface;
+    const { shapes } = waveforms;
+    this.title.textContent = `Waveforms of channel ${waveforms.channel ?? "–"}`;
+    this.note.textContent = shapes.length ? `last ${shapes.length} spike${shapes.length > 1 ? "s" : ""}` : "";
+    context.clearRect(0, 0, width, height);
+    const plot = { x: LEFT * px, y: TOP * px, width: width - (LEFT + RIGHT) * px, height: height - (TOP + BOTTOM) * px };
+    if (plot.height < 20 * px) return;
+    context.fillStyle = theme.plot;
+    context.fillRect(plot.x, plot.y, plot.width, plot.height);
+    const top = this.#scale(shapes);
+    this.#axes(plot, top);
+    if (shapes.length) this.#lines(plot, top, shapes);
+    else this.#nothing(plot);
+  }
+
+  #scale(shapes) {
+    let most = 0;
+    for (const { samples } of shapes) for (const value of samples) most = Math.max(most, Math.abs(value));
+    return niceAbove(Math.max(5, most));
+  }
+
+  #axes(plot, top) {
+    const { context, px } = this.surface;
+    const { theme } = this.page;
+    this.surface.font(10);
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    for (const part of [-1, 0, 1]) {
+      const y = plot.y + plot.height * (0.5 - 0.46 * part);
+      context.fillStyle = theme.grid;
+      context.fillRect(plot.x, Math.round(y), plot.width, 1);
+      context.fillStyle = theme.muted;
+      const text = part === 0 ? "0" : `${part < 0 ? "−" : ""}${top}`;
+      context.fillText(part === 1 ? `${text} µV` : text, plot.x - 4 * px, y);
+    }
+    context.textBaseline = "top";
+    for (const ms of [-1, 0, 1, 2]) {
+      const x = plot.x + ((ms / FRAME_MS + SAMPLES_BEFORE) / (SAMPLES_PER_SPIKE - 1)) * plot.width;
+      context.fillStyle = ms === 0 ? theme.line : theme.grid;
+      context.fillRect(Math.round(x), plot.y, 1, plot.height);
+      context.fillStyle = theme.muted;
+      context.textAlign = ms === -1 ? "left" : ms === 2 ? "right" : "center";
+      context.fillText(ms === 2 ? "2 ms" : ms < 0 ? `−${-ms}` : ms, Math.min(x, plot.x + plot.width), plot.y + plot.height + 4 * px);
+    }
+  }
+
+  #path(plot, top, samples) {
+    const { context } = this.surface;
+    const step = plot.width / (SAMPLES_PER_SPIKE - 1);
+    const middle = plot.y + plot.height / 2;
+    const scale = (plot.height * 0.46) / top;
+    context.beginPath();
+    for (let i = 0; i < SAMPLES_PER_SPIKE; i++) context.lineTo(plot.x + i * step, middle - samples[i] * scale);
+    context.stroke();
+  }
+
+  #lines(plot, top, shapes) {
+    const { context, px } = this.surface;
+    const { theme } = this.page;
+    const mean = new Float64Array(SAMPLES_PER_SPIKE);
+    context.strokeStyle = theme.accent;
+    context.lineWidth = px;
+    context.lineJoin = "round";
+    shapes.forEach(({ samples }, i) => {
+      context.globalAlpha = 0.16 + (0.3 * (i + 1)) / shapes.length; // the newer, the stronger
+      this.#path(plot, top, samples);
+      for (let k = 0; k < SAMPLES_PER_SPIKE; k++) mean[k] += samples[k] / shapes.length;
+    });
+    context.globalAlpha = 1;
+    if (shapes.length < 3) return;
+    context.strokeStyle = theme.text;
+    context.lineWidth = 2 * px;
+    this.#path(plot, top, mean);
+  }
+
+  #nothing(plot) {
+    const { context } = this.surface;
+    context.fillStyle = this.page.theme.muted;
+    this.surface.font(12);
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText("no spikes yet", plot.x + plot.width / 2, plot.y + plot.height * 0.3);
+  }
+}
