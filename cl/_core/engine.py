@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cl.error import DeviceDisconnectedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
 
+from .clock import host_ns
 from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER, NOTICE_FRAMES
 from .device import Bus, Device
+from .pace import Pace
 from .schedule import Party, Scheduler
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Engine:
         self.closed = False
         self.taps: list[Tap] = []
         self.scheduler = Scheduler(self, ended)
+        self.pace = Pace(host_ns)
         self.asked = self.start
         """Frames that are being made or have been; commands take effect behind them."""
         self.demand: Callable[[int], None] | None = None
@@ -194,7 +197,8 @@ class Engine:
         self._arrive(position)
         self.refresh()
         self.scheduler.moved()
-        self.scheduler.dispatch()
+        while not self.scheduler.dispatch(self.pace):
+            pass
         if self._arrivals:
             self._wake_arrived(position)
 

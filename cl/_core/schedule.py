@@ -42,6 +42,18 @@ class Mover(Protocol):
         ...
 
 
+class Portions(Protocol):
+    """How much is moved in one call: the engine's `cl._core.pace.Pace`."""
+
+    def begin(self) -> int:
+        """Begin, and return how many frames to move in one go."""
+        ...
+
+    def over(self, moved: int) -> bool:
+        """Return whether it is enough, `moved` frames later."""
+        ...
+
+
 class Hold:
     """Time held by an owner, from the moment it is served.
 
@@ -68,8 +80,8 @@ class Party:
     """
 
     __slots__ = (
-        "deadline", "horizon", "key", "lent", "name", "owner", "parent", "probe", "served", "transient",
-        "wake",
+        "arriving", "deadline", "horizon", "key", "lent", "name", "owner", "parent", "probe", "served",
+        "transient", "wake",
     )  # fmt: skip
 
     def __init__(self, name: str, kind: int, period: int = 0, probe: Callable[[], int] | None = None) -> None:
@@ -78,6 +90,8 @@ class Party:
         self.key: tuple[int, int, int, int] = (0, kind, period, 0)
         self.probe = probe
         self.horizon: Callable[[], int] | None = None
+        self.arriving = False
+        """Whether it lets tasks that were started with it register before time moves."""
         self.deadline: int | None = None
         self.served = False
         self.owner: object = None
@@ -99,6 +113,7 @@ class Scheduler:
         """Those of the open ones that must miss nothing."""
         self._holds: dict[object, Hold] = {}
         self._moving = False
+        self._arriving = 0
         self.solo: Party | None = None
         """The only participant, which holds: time moves as it says."""
 
@@ -131,6 +146,7 @@ class Scheduler:
             return
         self._waiting.remove(party)
         party.deadline = None
+        self.arrive(party)
         for hold in party.lent:
             hold.active = self._holds.get(hold.owner) is hold
         party.lent.clear()
@@ -162,13 +178,25 @@ class Scheduler:
         party.deadline = deadline
         self._waiting.append(party)
 
-    def dispatch(self, slice_frames: int = NEVER) -> bool:
+    def await_arrivals(self, party: Party) -> None:
+        """Let no time pass until `arrive` has been called for `party`, which waits already."""
+        party.arriving = True
+        self._arriving += 1
+
+    def arrive(self, party: Party) -> None:
+        """End what `await_arrivals` began."""
+        if party.arriving:
+            party.arriving = False
+            self._arriving -= 1
+
+    def dispatch(self, pace: Portions) -> bool:
         """Serve whoever is next, moving time there; return False when there is more to move.
 
-        At most `slice_frames` are moved in one call, for callers that must not work for long.
+        The call ends when `pace` says so, since callers must not work for long.
         """
         mover = self._mover
-        while self._waiting and not self._moving and not self.holding():
+        most = pace.begin()
+        while self._waiting and not self._moving and not self._arriving and not self.holding():
             party, deadline = self._next()
             if deadline >= NEVER:
                 return True
@@ -180,9 +208,9 @@ class Scheduler:
                 deadline = min(deadline, self._bound())
                 if deadline <= position:
                     return True
-            ahead = deadline - position
-            self._moving = not mover.move(position + min(ahead, slice_frames))
-            if ahead > slice_frames:
+            step = min(deadline - position, most)
+            self._moving = not mover.move(position + step)
+            if pace.over(step) and not self._moving:
                 return False
         return True
 

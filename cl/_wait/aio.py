@@ -14,8 +14,8 @@ from .sync import close, go_on
 if TYPE_CHECKING:
     from cl._core.engine import Engine
 
-SLICE: Final = 10_000
-"""Frames that are moved before other tasks get to run: a millisecond or two of work."""
+WALL_SLICE: Final = 2_500
+"""Frames that are made before other tasks get to run."""
 _LONGEST_SLEEP_S: Final = 0.1
 _TIMER_SLACK_S: Final = 0.0015
 """Event loops wake a millisecond late at worst (their timers have its resolution); the rest is napped."""
@@ -78,9 +78,14 @@ class Waiter:
 
     async def _wait_wall(self, deadline: int) -> None:
         await self._until(deadline)
-        with self.engine.lock:
-            self.engine.check()
-            self.engine.advance(deadline)
+        engine = self.engine
+        while True:
+            with engine.lock:
+                engine.check()
+                engine.advance(min(deadline, engine.position + WALL_SLICE))
+                if engine.position >= deadline:
+                    return
+            await self.checkpoint()
 
     async def _wait_arrival(self, deadline: int) -> None:
         engine = self.engine
@@ -110,13 +115,17 @@ class Waiter:
     async def _wait_virtual(self, deadline: int) -> None:
         engine, party = self.engine, self.party
         scheduler = engine.scheduler
+        arriving, self._fresh = self._fresh, False
         with engine.lock:
             engine.check()
             scheduler.begin(party, deadline, current_owner(), serving.get())
+            if arriving:
+                scheduler.await_arrivals(party)
         try:
-            for _ in range(_ARRIVALS if self._fresh else not self.may_go_on()):
+            if arriving:
+                await self._let_others_arrive()
+            elif not self.may_go_on():
                 await self.checkpoint()
-            self._fresh = False
             while not party.served:
                 await self._turn()
         except BaseException:
@@ -126,13 +135,19 @@ class Waiter:
             raise
         serving.set(scheduler.hold_of(party))
 
+    async def _let_others_arrive(self) -> None:
+        for _ in range(_ARRIVALS):
+            await self.checkpoint()
+        with self.engine.lock:
+            self.engine.scheduler.arrive(self.party)
+
     async def _turn(self) -> None:
         """Move time if it is ours to move; then, unless served, let others run or wait to be woken."""
         engine, party = self.engine, self.party
         with engine.lock:
             engine.check()
             engine.reap()
-            arrived = engine.scheduler.dispatch(SLICE)
+            arrived = engine.scheduler.dispatch(engine.pace)
             if party.served:
                 return
             if arrived:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from cl._core.clock import host_ns
 from cl._core.constants import FRAMES_PER_SECOND, NEVER
 
-from .aio import SLICE, Waiter
+from .aio import WALL_SLICE, Waiter
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
@@ -82,7 +82,7 @@ class EventWaiter(Waiter):
                 now = clock.now()
                 to = self._reachable(due, now)
                 if to is not None:
-                    engine.advance(min(to, engine.position + SLICE))
+                    engine.advance(min(to, engine.position + WALL_SLICE))
                 else:
                     parker = self._parker = self._backend.parker()
             if to is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Final
 
-from cl._core.constants import FRAMES_PER_SECOND
 from cl._core.schedule import Party
 
 from .owner import current_owner, current_task, serving
@@ -13,10 +12,6 @@ from .owner import current_owner, current_task, serving
 if TYPE_CHECKING:
     from cl._core.engine import Engine
 
-SLICE: Final = FRAMES_PER_SECOND
-"""Frames that are moved before others get a chance at the engine."""
-_HANDFUL: Final = 10_000
-"""Frames that are moved by somebody who is not waiting for them."""
 _LONGEST_SLEEP_S: Final = 0.1
 """A device that has gone is noticed by a sleeper within this time."""
 
@@ -75,7 +70,7 @@ def go_on(engine: Engine) -> None:
         return
     # A task does not move time for others on its way out: among them may be some that were cancelled
     # with it and do not know yet. They are woken, and find out.
-    if current_task() is not None or not engine.scheduler.dispatch(_HANDFUL):
+    if current_task() is not None or not engine.scheduler.dispatch(engine.pace):
         engine.scheduler.nudge()
 
 
@@ -83,7 +78,7 @@ def _dispatch(engine: Engine) -> None:
     if engine.failure is not None or engine.closed:
         return
     engine.reap()
-    while not engine.scheduler.dispatch(SLICE):
+    while not engine.scheduler.dispatch(engine.pace):
         engine.lock.release()
         engine.lock.acquire()
 
