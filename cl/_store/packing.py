@@ -15,6 +15,8 @@ import numpy as np
 
 from cl.error import UnsafeOperationError
 
+from .arrays import array_of
+
 
 def pack(value: Any) -> bytes:
     """Return a value as bytes, a snapshot of what it is now.
@@ -99,13 +101,7 @@ def _array(value: dict[Any, Any]) -> Any:
     dtype = _dtype(value[b"type"])
     if dtype.hasobject:
         raise UnsafeOperationError(f"a data stream entry holds an array of {dtype}")
-    data = value[b"data"]
-    count = 1
-    for length in value[b"shape"]:
-        count *= length
-    if count * dtype.itemsize != len(data):
-        raise ValueError(f"{len(data)} bytes are not {count} of {dtype}")
-    return np.ndarray(tuple(value[b"shape"]), dtype, bytearray(data))
+    return array_of(value[b"data"], dtype, value[b"shape"])
 
 
 def _dtype(description: Any) -> np.dtype[Any]:

@@ -7,12 +7,15 @@ flags and sizes are believed by numpy, so wrong ones would have it read memory t
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from cl.error import UnsafeOperationError
+
+from .arrays import LARGEST_ITEM, array_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +38,6 @@ _PLAIN_TYPE: Final = re.compile(r"[<>|=]?[biufcSUVMm]\d{1,7}")
 _OBJECT_FLAGS: Final = 0x07
 """Of numpy's dtype flags: items are references, are pickled as a list, are pointers."""
 _ALIGNED_FLAG: Final = 0x80
-LARGEST_ITEM: Final = 16 << 20
 
 
 def _encode(text: str, encoding: str = "utf-8") -> bytes:
@@ -145,8 +147,8 @@ def _structure(names: Any, fields: Any, size: Any, flags: int) -> np.dtype[Any]:
 def _datetime(dtype: np.dtype[Any], metadata: Any) -> np.dtype[Any]:
     if dtype.kind not in "mM" or type(metadata) is not tuple or len(metadata) != 2 or metadata[0]:
         raise UnsafeOperationError(f"a pickle gives {dtype} the metadata {metadata!r}")
-    unit, count = metadata[1][:2]
-    if type(unit) is not bytes or type(count) is not int:
+    unit, count, *rest = metadata[1]
+    if type(unit) is not bytes or type(count) is not int or rest != [1, 1]:
         raise UnsafeOperationError(f"a pickle gives {dtype} the unit {unit!r}")
     return np.dtype(f"{dtype.kind}8[{count}{unit.decode()}]" if unit != b"generic" else f"{dtype.kind}8")
 
@@ -156,16 +158,9 @@ def _scalar(dtype: Any, data: Any = None) -> Any:
 
 
 def _array(data: Any, dtype: np.dtype[Any], shape: tuple[int, ...], fortran: bool) -> np.ndarray[Any, Any]:
-    """Return an array of its bytes; they have to be as many as the shape says."""
-    if type(data) not in (bytes, bytearray) or dtype.hasobject:
-        raise UnsafeOperationError(f"a pickle makes an array of {dtype} of {type(data).__name__}")
-    count = 1
-    for length in shape:
-        count *= length
-    if count * dtype.itemsize != len(data) or count > LARGEST_VALUE:
-        raise UnsafeOperationError(f"a pickle makes an array {shape} of {dtype} of {len(data)} bytes")
-    order = "F" if fortran else "C"
-    return np.ndarray(shape, dtype, bytearray(data), order=order).copy(order)  # type: ignore[arg-type]
+    if type(data) not in (bytes, bytearray) or math.prod(shape) > LARGEST_VALUE:
+        raise UnsafeOperationError(f"a pickle makes an array {shape} of {type(data).__name__}")
+    return array_of(data, dtype, shape, fortran)
 
 
 def _reconstruct(kind: Any, shape: Any, code: Any) -> np.ndarray[Any, Any]:

@@ -29,9 +29,10 @@ def open_file(path: str | os.PathLike[str]) -> h5py.File:
     import h5py
 
     name = Path(path)
-    with name.open("rb") as found:  # the operating system's own errors are clearer than HDF5's
-        if not stat.S_ISREG(os.fstat(found.fileno()).st_mode):
-            raise ValueError(f"{name} is no ordinary file, so not a recording")
+    if stat.S_IFMT(name.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        raise ValueError(f"{name} is no ordinary file, so not a recording")
+    with name.open("rb"):
+        pass  # the operating system's own errors are clearer than HDF5's
     try:
         return h5py.File(name, "r")
     except (OSError, RuntimeError) as error:

@@ -303,6 +303,7 @@ def test_what_is_no_pickle(data: bytes, is_text: bool) -> None:
     assert caught.value.is_text == is_text
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape")
 @settings(deadline=None, max_examples=300)
 @given(VALUES, st.sampled_from(PROTOCOLS), st.data())
 def test_changed_pickles(value: Any, protocol: int, data: st.DataObject) -> None:
@@ -322,6 +323,7 @@ def test_changed_pickles(value: Any, protocol: int, data: st.DataObject) -> None
     assert same(read, expected)
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape")
 @settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=60))
 def test_any_bytes(data: bytes) -> None:
