@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from . import jupyter
     from .custom import create_visualiser
     from .server import VisualiserServer
-    from .surroundings import Surroundings
+    from .source import Source
+    from .surroundings import RunningLoop, RunningRecording, Stream
 
 __all__ = ["create_visualiser", "jupyter", "start_server"]
 
@@ -26,43 +28,40 @@ def start_server(
     engine: Engine,
     host: str = "127.0.0.1",
     port_from: int = 1025,
-    surroundings: Surroundings | None = None,
+    *,
+    recordings: Callable[[], Iterable[RunningRecording]] = tuple,
+    loops: Callable[[], Iterable[RunningLoop]] = tuple,
+    streams: Callable[[], Iterable[Stream]] = tuple,
 ) -> VisualiserServer | None:
     """Start the data visualiser of an open device, and say on stderr where it is.
 
-    Returns None in accelerated time, and where no port from `port_from` upward is free. A host that
-    cannot be listened on raises `ValueError`. Nothing but a socket and a thread is made before
-    somebody opens the page.
+    `recordings`, `loops` and `streams` return what is running, see `Surroundings`. Returns None in
+    accelerated time, and where no port from `port_from` upward is free. A host that cannot be listened
+    on raises `ValueError`. Nothing but a socket and a thread is made before somebody opens the page.
     """
     if engine.clock is None:
         _log.info("the data visualiser is not started: time is accelerated")
         return None
     from .server import VisualiserServer, announce
 
+    made: list[Source] = []
+
+    def source() -> Source:
+        # All pages of a device share one, made when the first of them comes.
+        if not made:
+            from .source import LiveSource
+            from .surroundings import Surroundings
+
+            made.append(LiveSource(engine, Surroundings(recordings, loops, streams)))
+        return made[0]
+
     try:
-        server = VisualiserServer(_LiveSources(engine, surroundings), host, port_from)
+        server = VisualiserServer(source, host, port_from)
     except OSError as error:
         _log.warning("the data visualiser is not started: %s", error)
         return None
     announce(server)
     return server
-
-
-class _LiveSources:
-    """Makes the one source that all pages of a device share, when the first of them comes."""
-
-    def __init__(self, engine: Engine, surroundings: Surroundings | None) -> None:
-        self._engine = engine
-        self._surroundings = surroundings
-        self._source: Any = None
-
-    def __call__(self) -> Any:
-        if self._source is None:
-            from .source import LiveSource
-            from .surroundings import Surroundings
-
-            self._source = LiveSource(self._engine, self._surroundings or Surroundings())
-        return self._source
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from . import commands, messages
 from .streams import StreamEntries, StreamSummaries
-from .topics import BinaryTopic, FellBehindError, Frames, Sections, binary_topic
+from .topics import BinaryTopic, FellBehindError, Missed, Sections, binary_topic
 
 if TYPE_CHECKING:
     from .source import Source
@@ -21,6 +21,8 @@ _PAUSE_S: Final = 0.002
 _MOST_COMMANDS: Final = 200
 """Commands that a page may send within a second."""
 _MOST_ERRORS: Final = 20
+_SLOW_S: Final = 0.25
+"""A client that is behind and had to be waited for this long is too slow for all frames."""
 
 POLICY_VIOLATION: Final = 1008
 INTERNAL_ERROR: Final = 1011
@@ -58,7 +60,8 @@ class Client:
         self._entries: StreamEntries | None = None
         self._status = False
         self._next_status = 0.0
-        self._lost = 0
+        self._missed = Missed()
+        self._waited = 0.0
         self._outbox: deque[dict[str, Any]] = deque(maxlen=64)
         self._awake = asyncio.Event()
         self._second = 0.0
@@ -68,11 +71,6 @@ class Client:
     def wake(self) -> None:
         """Let what is there be sent."""
         self._awake.set()
-
-    @property
-    def dropped(self) -> int:
-        """Frames that the page has missed because it did not keep up."""
-        return self._lost + sum(t.dropped for t in self._binary.values() if isinstance(t, Frames))
 
     # -- commands -------------------------------------------------------------------------
 
@@ -128,14 +126,12 @@ class Client:
             case "status":
                 self._status, self._next_status = True, 0.0
             case _:
-                topic = binary_topic(self._sections, command)
+                topic = binary_topic(self._sections, command, self._missed)
                 assert topic is not None
                 self._binary[command.topic] = topic
 
     def _unsubscribe(self, name: str) -> None:
-        topic = self._binary.pop(name, None)
-        if isinstance(topic, Frames):
-            self._lost += topic.dropped
+        self._binary.pop(name, None)
         match name:
             case "streams":
                 self._summaries = None
@@ -162,15 +158,22 @@ class Client:
             await self._send(self._outbox.popleft())
         while True:
             position = self._source.position()
-            sections = [
-                s for topic in tuple(self._binary.values()) if (s := topic.take(position)) is not None
-            ]
+            slow = self._waited > _SLOW_S
+            taken = [topic.take(position, slow) for topic in tuple(self._binary.values())]
+            sections = [section for section in taken if section is not None]
             if sections:
-                await self._link.send(messages.message(sections, position, self.dropped))
+                await self._send_bytes(messages.message(sections, position, self._missed.frames))
             if not any(topic.behind(position) for topic in self._binary.values()):
+                self._waited = 0.0
                 break
             await asyncio.sleep(_PAUSE_S)
         await self._serve_json()
+
+    async def _send_bytes(self, message: bytes) -> None:
+        clock = asyncio.get_running_loop().time
+        before = clock()
+        await self._link.send(message)
+        self._waited += clock() - before
 
     async def _serve_json(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -185,7 +188,7 @@ class Client:
             self._next_status = now + _STATUS_EVERY_S
             source = self._source
             times = {"position": source.position(), "oldest": source.oldest()}
-            await self._send({"type": "status", **times, "dropped": self.dropped, **source.status()})
+            await self._send({"type": "status", **times, "dropped": self._missed.frames, **source.status()})
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._link.send(json.dumps(message, separators=(",", ":"), allow_nan=False))

@@ -28,6 +28,8 @@ GRID: Final = 125
 GROUNDED: Final = (0, 7, 56, 63)
 REFERENCE: Final = 4
 _MOST_EVENTS: Final = 20_000
+_MARGIN: Final = 15_000
+"""What leaves the history is not begun with any more: sending what is there takes a moment."""
 
 
 class Source(Protocol):
@@ -43,6 +45,10 @@ class Source(Protocol):
 
     def oldest(self) -> int:
         """Return the oldest timestamp that there still is."""
+        ...
+
+    def horizon(self) -> int:
+        """Return the oldest timestamp that a page may begin with, and still be told all that follows."""
         ...
 
     def events(self, kind: int, start: int, stop: int) -> tuple[list[int], list[int], int]:
@@ -122,6 +128,11 @@ class LiveSource:
     def oldest(self) -> int:
         return self._engine.oldest
 
+    def horizon(self) -> int:
+        engine = self._engine
+        oldest = engine.oldest
+        return oldest if oldest == engine.start else min(oldest + _MARGIN, engine.position)
+
     def _log(self, kind: int) -> EventLog[Any]:
         bus = self._engine.bus
         return bus.spikes if kind == SPIKES else bus.stims
@@ -157,7 +168,7 @@ class LiveSource:
             return log.items[max(0, cursor - log.first) :], log.end
 
     def attributes(self) -> Mapping[str, Mapping[str, Any]]:
-        return self._surroundings.streams()
+        return {stream.name: stream.attributes for stream in self._surroundings.streams()}
 
     def status(self) -> dict[str, Any]:
         engine = self._engine

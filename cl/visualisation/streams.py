@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cl._store.packing import unpack
+
 from .values import numbers, preview, to_json
 
 if TYPE_CHECKING:
@@ -54,10 +56,17 @@ class StreamSummaries:
         return {
             "name": name,
             "timestamp": latest.timestamp,
-            "text": preview(latest.data),
+            "text": preview(_value(latest)),
             "count": self._counts.get(name, len(entries)),
             "points": _points(_thinned(entries)),
         }
+
+
+def _value(entry: StreamEntry) -> Any:
+    """Return an entry's data as it was when it was appended: the program may have changed it since."""
+    if not entry.packed or isinstance(entry.data, (bool, int, float, str)):
+        return entry.data
+    return unpack(entry.packed)
 
 
 def _thinned(entries: list[StreamEntry]) -> list[StreamEntry]:
@@ -69,7 +78,7 @@ def _thinned(entries: list[StreamEntry]) -> list[StreamEntry]:
 def _points(entries: Sequence[StreamEntry]) -> dict[str, list[list[float]]]:
     points: dict[str, list[list[float]]] = {}
     for entry in entries:
-        for field, value in numbers(entry.data):
+        for field, value in numbers(_value(entry)):
             points.setdefault(field, []).append([entry.timestamp, value])
     return points
 
@@ -94,7 +103,7 @@ class StreamEntries:
             self.dropped += len(chosen) - _MOST_ENTRIES
             chosen = chosen[-_MOST_ENTRIES:]
         if chosen:
-            rows = [[entry.stream_name, entry.timestamp, to_json(entry.data)] for entry in chosen]
+            rows = [[entry.stream_name, entry.timestamp, to_json(_value(entry))] for entry in chosen]
             messages.append({"type": "entries", "entries": rows, "dropped": self.dropped})
         return messages
 

@@ -29,7 +29,7 @@ T = TypeVar("T")
 CHUNK: Final = 2_500
 """Frames that are put into one section: what takes a fraction of a millisecond to put together."""
 _LAG: Final = 12_500
-"""Frames that a client may be behind before it misses some."""
+"""Frames that a slow client may be behind before it misses some."""
 _EVENT_SPAN: Final = 50_000
 _WAVEFORMS_KEPT: Final = 50
 _WAVEFORMS_SENT: Final = 8
@@ -38,6 +38,19 @@ _CACHED: Final = 48
 
 class FellBehindError(Exception):
     """The client was so slow that spikes or stims have left the history before it took them."""
+
+
+class Missed:
+    """Counts the frames that a client has missed; those of two topics at the same time are counted once."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._until = 0
+
+    def add(self, start: int, stop: int) -> None:
+        """Take note that [start, stop) is not sent."""
+        self.frames += max(0, stop - max(start, self._until))
+        self._until = max(self._until, stop)
 
 
 class Sections:
@@ -89,7 +102,7 @@ def _begin(source: Source, command: Subscribe) -> int:
     position = source.position()
     if command.since is None:
         return position
-    return max(source.oldest(), min(command.since, position))
+    return max(source.horizon(), min(command.since, position))
 
 
 class Events:
@@ -100,7 +113,7 @@ class Events:
         self._kind = kind
         self._cursor = _begin(sections.source, command)
 
-    def take(self, position: int) -> bytes | None:
+    def take(self, position: int, slow: bool) -> bytes | None:
         """Return the next section, or None where nothing follows yet."""
         start = self._cursor
         if position <= start:
@@ -118,21 +131,21 @@ class Events:
 class Frames:
     """The overview of all channels, or chosen channels' traces."""
 
-    def __init__(self, sections: Sections, command: Subscribe) -> None:
+    def __init__(self, sections: Sections, command: Subscribe, missed: Missed) -> None:
         self._sections = sections
         self._command = command
-        source = sections.source
-        self._cursor = -(-_begin(source, command) // GRID) * GRID
-        self._caught_up = source.position()
-        self.dropped = 0
-        """Frames that this client has missed."""
+        self._missed = missed
+        self._cursor = -(-_begin(sections.source, command) // GRID) * GRID
 
-    def take(self, position: int) -> bytes | None:
-        """Return the next section, or None where nothing follows yet."""
+    def take(self, position: int, slow: bool) -> bytes | None:
+        """Return the next section, or None where nothing follows yet.
+
+        A `slow` client, one that had to be waited for, goes on near the present where it is too far behind.
+        """
         stop = position // GRID * GRID
         if stop <= self._cursor:
             return None
-        lagging = self._cursor >= self._caught_up and stop - self._cursor > _LAG
+        lagging = slow and stop - self._cursor > _LAG
         if lagging or self._cursor < self._sections.source.oldest():
             self._skip(stop)
         start, stop = self._cursor, min(stop, self._cursor + CHUNK)
@@ -146,7 +159,7 @@ class Frames:
 
     def _skip(self, stop: int) -> None:
         to = max(self._cursor, stop - CHUNK)
-        self.dropped += to - self._cursor
+        self._missed.add(self._cursor, to)
         self._cursor = to
 
     def _section(self, start: int, stop: int) -> bytes:
@@ -169,7 +182,7 @@ class Waveforms:
         self._cursor = _begin(sections.source, command)
         self._pending: deque[Spike] = deque(maxlen=_WAVEFORMS_KEPT)
 
-    def take(self, position: int) -> bytes | None:
+    def take(self, position: int, slow: bool) -> bytes | None:
         """Return the next section, or None where nothing follows yet."""
         stop = loadable_until(position)
         if stop > self._cursor:
@@ -195,7 +208,7 @@ class Waveforms:
 BinaryTopic = Events | Frames | Waveforms
 
 
-def binary_topic(sections: Sections, command: Subscribe) -> BinaryTopic | None:
+def binary_topic(sections: Sections, command: Subscribe, missed: Missed) -> BinaryTopic | None:
     """Return the topic that a subscription asks for, or None where it is one of the JSON ones."""
     match command.topic:
         case "spikes":
@@ -203,7 +216,7 @@ def binary_topic(sections: Sections, command: Subscribe) -> BinaryTopic | None:
         case "stims":
             return Events(sections, messages.STIMS, command)
         case "overview" | "traces":
-            return Frames(sections, command)
+            return Frames(sections, command, missed)
         case "waveforms":
             return Waveforms(sections, command)
     return None

@@ -9,7 +9,7 @@ export class Header {
     this.page = page;
     this.last = 0;
     const byId = (id) => document.getElementById(id);
-    this.parts = Object.fromEntries(["lamp", "mode", "device", "clock", "timestamp", "spike-rate", "stim-rate", "loop", "loop-label", "recording", "missed", "fact-missed", "fact-loop", "fact-recording", "pause", "theme", "live"].map((id) => [id, byId(id)]));
+    this.parts = Object.fromEntries(["lamp", "mode", "device", "device-label", "clock", "timestamp", "spike-rate", "stim-rate", "loop", "loop-label", "recording", "missed", "fact-missed", "fact-loop", "fact-recording", "pause", "theme", "live"].map((id) => [id, byId(id)]));
   }
 
   draw(now, end) {
@@ -17,6 +17,7 @@ export class Header {
     this.last = now;
     const { device, fps, clock, connected, status, spikes, stims } = this.page;
     const seconds = Math.max(0, end - device.start) / fps;
+    this.#text("device-label", this.page.recorded ? "File" : "Device");
     this.#text("device", device.device);
     this.parts.device.title = device.device;
     this.#text("clock", clockText(seconds, 1));

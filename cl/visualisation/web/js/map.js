@@ -95,7 +95,7 @@ export class ElectrodeMap {
     const last = spikes.index(end);
     const from = Math.max(end - RATE_SECONDS * fps, spikes.begin);
     for (let i = spikes.index(from); i < last; i++) this.rates[spikes.channel(i)]++;
-    const seconds = Math.max((end - from) / fps, 0.1);
+    const seconds = Math.max((end - from) / fps, 0.5);
     for (let channel = 0; channel < CHANNELS; channel++) this.rates[channel] /= seconds;
   }
 

@@ -30,7 +30,8 @@ export class StreamPanel {
   #make(name) {
     const part = (tag, kind, parent) => parent.appendChild(Object.assign(document.createElement(tag), { className: kind }));
     const box = part("div", "stream", this.box);
-    const row = { box, name: part("div", "name", box), text: part("div", "text", box), canvas: part("canvas", "", box) };
+    const head = part("div", "head", box);
+    const row = { box, name: part("span", "name", head), fields: part("span", "fields", head), text: part("div", "text", box), canvas: part("canvas", "", box) };
     row.name.textContent = name;
     row.name.title = name;
     this.rows.set(name, row);
@@ -38,10 +39,24 @@ export class StreamPanel {
   }
 
   #show(stream, row) {
+    const fields = [...stream.series.entries()].filter(([, points]) => points.length > 1).slice(0, MOST_FIELDS);
+    this.#fields(row.fields, fields.map(([field]) => field).filter((field) => field !== ""));
     row.text.textContent = stream.text ?? "nothing yet";
     row.text.title = stream.text ?? "";
     row.box.dataset.count = stream.count;
-    this.#curves(row.canvas, [...stream.series.values()].filter((points) => points.length > 1).slice(0, MOST_FIELDS));
+    this.#curves(row.canvas, fields.map(([, points]) => points));
+  }
+
+  // Which curve is which: the fields' names in the curves' colours.
+  #fields(box, names) {
+    if (box.dataset.names === names.join("\n") && box.dataset.theme === this.page.theme.name) return;
+    box.dataset.names = names.join("\n");
+    box.dataset.theme = this.page.theme.name;
+    box.replaceChildren(...names.map((name, i) => {
+      const part = Object.assign(document.createElement("span"), { textContent: name });
+      part.style.color = this.page.theme.traces[i];
+      return part;
+    }));
   }
 
   #curves(canvas, series) {

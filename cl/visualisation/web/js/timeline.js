@@ -5,6 +5,7 @@ import { Surface } from "./canvas.js";
 
 const EVERY_MS = 100;
 const PAD = 8;
+const MOST_BINS = 300;
 
 export class Timeline {
   constructor(page) {
@@ -61,32 +62,38 @@ export class Timeline {
 
   #activity(from, to, x, height) {
     const { context, px } = this.surface;
-    const { spikes, stims, theme } = this.page;
-    const told = this.page.device.summary;
-    const bins = told ? told.spikes.length : Math.max(1, Math.ceil((to - from) / (8 * spikes.binFrames)));
-    const size = told ? told.bin_frames : 8 * spikes.binFrames;
-    const begin = told ? this.page.device.start : Math.floor(from / size) * size;
-    const count = (store, values, bin) => {
-      if (told) return values[bin];
-      let sum = 0;
-      const first = (begin + bin * size) / store.binFrames;
-      for (let k = 0; k < 8; k++) sum += store.countOf(first + k);
-      return sum;
-    };
-    const heights = Array.from({ length: bins + 1 }, (_, bin) => count(spikes, told?.spikes, bin) || 0);
-    const most = Math.max(1, ...heights);
-    const wide = Math.max(1, x(begin + size) - x(begin) - px * 0.5);
+    const { theme } = this.page;
+    const { size, begin, spikes, stims } = this.#bins(from, to);
+    const most = Math.max(1, ...spikes);
+    const wide = Math.max(px, x(begin + size) - x(begin) - px * 0.5);
     const left = x(from);
-    for (let bin = 0; bin <= bins; bin++) {
+    const right = x(to);
+    context.fillStyle = theme.muted;
+    spikes.forEach((count, bin) => {
       const at = Math.max(left, x(begin + bin * size));
-      const high = (heights[bin] / most) * (height - 8 * px);
-      context.fillStyle = theme.muted;
-      context.fillRect(at, height - high, wide, high);
-      if (count(stims, told?.stims, bin)) {
-        context.fillStyle = theme.stim;
-        context.fillRect(at, 2 * px, Math.max(wide, 2 * px), 2.5 * px);
-      }
-    }
+      const high = (count / most) * (height - 8 * px);
+      context.fillRect(at, height - high, Math.min(wide, right - at), high);
+    });
+    context.fillStyle = theme.stim;
+    stims.forEach((count, bin) => {
+      if (count) context.fillRect(Math.max(left, x(begin + bin * size)), 2 * px, Math.max(wide, 2 * px), 2.5 * px);
+    });
+  }
+
+  // A recording comes with its own summary; of a device the page counts what it has seen.
+  #bins(from, to) {
+    const { spikes, stims, device } = this.page;
+    if (device.summary) return { size: device.summary.bin_frames, begin: device.start, ...device.summary };
+    const own = spikes.binFrames;
+    const size = own * Math.max(1, Math.ceil((to - from) / own / MOST_BINS));
+    const begin = Math.floor(from / size) * size;
+    const sum = (store, at) => {
+      let count = 0;
+      for (let bin = at / own; bin < (at + size) / own; bin++) count += store.countOf(bin);
+      return count;
+    };
+    const starts = Array.from({ length: Math.ceil((to - begin) / size) }, (_, k) => begin + k * size);
+    return { size, begin, spikes: starts.map((at) => sum(spikes, at)), stims: starts.map((at) => sum(stims, at)) };
   }
 
   #tell(from, to, end, text) {

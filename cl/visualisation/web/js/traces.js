@@ -7,6 +7,7 @@ const LEFT = 62;
 const RIGHT = 8;
 const AXIS = 18;
 const TOP = 4;
+const MARK = 4;
 
 export class Traces {
   constructor(page) {
@@ -139,7 +140,9 @@ export class Traces {
       strip.fillStyle = theme.traces[i];
       this.#line(strip, store, column, (this.means.get(channel) ?? 0), i, lane, from, to, columnOf, slotOf);
     }
-    this.#events(strip, channel, i, lane, from, to, columnOf, slotOf);
+    // Marks are wider than a column: they wait until all of it lies in what has been cleared.
+    const wait = (MARK * this.surface.px) / (columnOf(1e6) / 1e6);
+    this.#events(strip, channel, i, lane, from - wait, to - wait, columnOf, slotOf);
   }
 
   // One upright bar a pixel column, from the lowest to the highest of what falls into it, and joined
