@@ -53,6 +53,9 @@ def _string(attribute: AttrID) -> Any:
             return loads(data)
         except MalformedPickleError:
             pass  # it is a text that ends with a full stop
+    kind = attribute.get_type()
+    if not kind.is_variable_str() and kind.get_strpad() == h5py.h5t.STR_NULLTERM:
+        data = data.split(b"\0", 1)[0]
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -65,15 +65,14 @@ def check_for_pytables(file: h5py.File) -> None:
 
 def _objects(file: h5py.File) -> Iterator[tuple[str, Any]]:
     paths: list[bytes] = [b"."]
+    links: list[tuple[bytes, int]] = []
     h5py.h5o.visit(file.id, paths.append)
-    file.id.links.visit(lambda name, link: _check_link(name, link), info=True)
+    file.id.links.visit(lambda name, link: links.append((name, link.type)), info=True)
+    for name, kind in links:
+        if kind not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
+            raise UnsafeOperationError(f"the link {name!r} leads to another file, which PyTables would open")
     for path in paths:
         yield path.decode("utf-8", "replace"), h5py.h5o.open(file.id, path)
-
-
-def _check_link(name: bytes, link: Any) -> None:
-    if link.type not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
-        raise UnsafeOperationError(f"the link {name!r} leads to another file, which PyTables would open")
 
 
 def _check(attribute: h5py.h5a.AttrID, path: str) -> None:

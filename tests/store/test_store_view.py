@@ -1,0 +1,514 @@
+"""The view of a recording: what PyTables reads of the same file, and errors that say what is wrong."""
+
+from __future__ import annotations
+
+import builtins
+import warnings
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import tables
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from store_files import SYSTEM, Filler, same
+
+from cl import RecordingView
+from cl._store.packing import pack, unpack
+from cl._store.writer import RecordingWriter
+from cl.util import AttributesView
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "r.h5"
+    application = {"subject": "dish 7", "weights": np.arange(3.0), "nested": {"a": [1, (2.5, None)]}}
+    filler = Filler(RecordingWriter(path, application=application, system=SYSTEM, start_timestamp=4000))
+    filler.add_stream("game", {"score": 7, "layout": [1, 2]})
+    filler.add_stream("empty", {})
+    filler.streams.pop("empty")
+    filler.add(3000, 200, 90, 40)
+    filler.writer.flush()
+    filler.add(700, 50, 10, 3)
+    filler.writer.finish()
+    return path
+
+
+@pytest.fixture(params=["reference", "ours"])
+def any_recording(request: pytest.FixtureRequest, shared_data: Path, recording: Path) -> Path:
+    return shared_data / "reference_recording.h5" if request.param == "reference" else recording
+
+
+# -- field by field
+
+
+def test_content_is_what_pytables_reads(any_recording: Path) -> None:
+    with RecordingView(any_recording) as view, tables.open_file(str(any_recording)) as other:
+        root = other.root
+        assert view.complete
+        for name in root._v_attrs._f_list("user"):
+            expected = root._v_attrs[name]
+            expected = expected.item() if isinstance(expected, np.generic) else expected
+            assert same(view.attributes[name], expected), name
+        assert set(view.attributes) == set(root._v_attrs._f_list("user"))
+        np.testing.assert_array_equal(view.samples[:], root.samples[:])
+        for name in ("spikes", "stims"):
+            ours, theirs = getattr(view, name), getattr(root, name)
+            assert (ours.colnames, ours.dtype, ours.nrows) == (theirs.colnames, theirs.dtype, theirs.nrows)
+            assert ours[:].tobytes() == theirs[:].tobytes()
+        assert list(view.data_streams) == sorted(root.data_stream._v_groups)
+        for name, stream in view.data_streams.items():
+            group = root.data_stream[name]
+            assert stream.attributes["name"] == group._v_attrs.name == name
+            assert same(stream.attributes["application"], group._v_attrs.application)
+            blob = group.data[:].tobytes()
+            rows = group.index[:].tolist()
+            assert stream.keys_for_range() == [t for t, _, _ in rows]
+            for (_, a, b), (_, value) in zip(rows, stream.items(), strict=True):
+                assert same(value, unpack(blob[a:b]))
+
+
+def test_our_layout_is_the_references(recording: Path, shared_data: Path) -> None:
+    """The types of data and attributes, of everything that both have."""
+    with h5py.File(recording) as ours, h5py.File(shared_data / "reference_recording.h5") as reference:
+        for path in ("/", "samples", "spikes", "stims", "data_stream", "data_stream/game/index"):
+            a, b = ours[path], reference[path]
+            assert set(a.attrs) == set(b.attrs), path
+            for name in a.attrs:
+                x = h5py.h5a.open(a.id, name.encode()).get_type()
+                y = h5py.h5a.open(b.id, name.encode()).get_type()
+                assert x.get_class() == y.get_class(), (path, name)
+                if x.get_class() == h5py.h5t.STRING:
+                    assert (x.get_cset(), x.get_strpad()) == (y.get_cset(), y.get_strpad()), (path, name)
+                else:
+                    assert x == y, (path, name)
+            if isinstance(a, h5py.Dataset):
+                assert (a.dtype, a.maxshape, a.shape[1:]) == (b.dtype, b.maxshape, b.shape[1:])
+                assert a.chunks is not None and a.compression is None
+                assert a.id.get_type() == b.id.get_type()
+
+
+def test_attributes(recording: Path) -> None:
+    with RecordingView(recording) as view:
+        attributes = view.attributes
+        assert isinstance(attributes, AttributesView)
+        assert attributes.start_timestamp == 4000 and attributes.end_timestamp == 7700
+        assert type(attributes.start_timestamp) is int and type(attributes.duration_seconds) is float
+        assert attributes["duration_frames"] == 3700 and attributes.duration_seconds == 0.148
+        assert attributes.hostname == "bench-1" and attributes.uV_per_sample_unit == 0.195
+        assert attributes.file_format == {
+            "version": "SDK",
+            "stim_and_spike_timestamps_relative_to_start": True,
+        }
+        assert "application" in attributes and "CLASS" not in attributes
+        assert len(attributes) == len(list(attributes)) == len(dict(attributes))
+        assert attributes.get("nothing") is None
+        with pytest.raises(AttributeError, match="nothing"):
+            attributes.nothing  # noqa: B018
+        assert "dish 7" in repr(attributes) and "hostname" in dir(attributes)
+
+
+# -- tables
+
+
+def test_tables_are_indexed_like_pytables(any_recording: Path) -> None:
+    with RecordingView(any_recording) as view, tables.open_file(str(any_recording)) as other:
+        for name in ("spikes", "stims"):
+            ours, theirs = getattr(view, name), getattr(other.root, name)
+            rows = len(ours)
+            for key in (
+                0,
+                -1,
+                np.int64(3),
+                slice(5, 20),
+                slice(None, None, 7),
+                slice(-5, None),
+                [3, 1, 1, -1],
+            ):
+                assert ours[key].tobytes() == theirs[key].tobytes(), key
+            assert ours[[]].shape == (0,)
+            mask = np.arange(rows) % 3 == 0
+            assert ours[mask].tobytes() == theirs[:][mask].tobytes()
+            assert ours[::-1].tobytes() == theirs[:][::-1].tobytes()
+            assert ours.read(3, 30, 4).tobytes() == theirs.read(3, 30, 4).tobytes()
+            assert (ours.read(field="channel") == theirs.read(field="channel")).all()
+            assert (ours.col("timestamp") == theirs.col("timestamp")).all()
+            assert (ours.cols.channel[4:9] == theirs.cols.channel[4:9]).all()
+            assert len(ours.cols.channel) == rows and list(ours.cols.channel) == ours["channel"].tolist()
+            assert [row["channel"] for row in ours] == [row["channel"] for row in theirs]
+            assert [r["timestamp"] for r in ours.iterrows(2, 9)] == [
+                r["timestamp"] for r in theirs.iterrows(2, 9)
+            ]
+            assert np.asarray(ours).tobytes() == theirs[:].tobytes()
+            assert ours.shape == theirs.shape
+            for wrong in (rows, -rows - 1, [rows], np.ones(rows + 1, bool)):
+                with pytest.raises(IndexError):
+                    ours[wrong]
+            with pytest.raises(KeyError, match="nothing"):
+                ours.col("nothing")
+            with pytest.raises(AttributeError, match="nothing"):
+                ours.cols.nothing  # noqa: B018
+
+
+CONDITIONS = [
+    "((channel==8) | (channel==9)) & (timestamp < 1000)",
+    "channel == 9",
+    "~(channel > 30)",
+    "(timestamp >= 100) & (timestamp <= 100 + 50)",
+    "(timestamp % 2 == 0) ^ (channel % 2 == 1)",
+    "timestamp / 2 > channel * 3.5",
+    "where(channel > 10, timestamp, -timestamp) > 50",
+    "sqrt(timestamp) < 9",
+    "(channel & 3) == 1",
+    "-timestamp < -77",
+    "timestamp ** 2 > 10000",
+    "(channel << 2) > 100",
+    "timestamp > 1e300",
+    "channel < 0",
+]
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("name", ["spikes", "stims"])
+def test_conditions_are_pytables(any_recording: Path, condition: str, name: str) -> None:
+    with RecordingView(any_recording) as view, tables.open_file(str(any_recording)) as other:
+        ours, theirs = getattr(view, name), getattr(other.root, name)
+        assert ours.get_where_list(condition).tolist() == theirs.get_where_list(condition, sort=True).tolist()
+        assert ours.read_where(condition).tobytes() == theirs.read_where(condition).tobytes()
+        assert [r["timestamp"] for r in ours.where(condition)] == ours.read_where(
+            condition, field="timestamp"
+        ).tolist()
+        some = ours.get_where_list(condition, start=3, stop=40, step=2)
+        assert some.tolist() == sorted(theirs.get_where_list(condition, start=3, stop=40, step=2).tolist())
+
+
+def test_conditions_know_variables(recording: Path) -> None:
+    wanted = 7  # noqa: F841 - the condition finds it
+    limit = np.int64(100)  # noqa: F841
+    with RecordingView(recording) as view:
+        found = view.spikes.read_where("(channel == wanted) & (timestamp < limit)")
+        assert found["channel"].tolist() == [7, 7]
+        assert (
+            len(
+                view.spikes.read_where(
+                    "(channel == wanted) & (timestamp < limit)", {"wanted": 14, "limit": 3}
+                )
+            )
+            == 1
+        )
+        assert [row["channel"] for row in view.spikes.where("channel == wanted")] == [7] * 4
+        with pytest.raises(NameError, match="unheard"):
+            view.spikes.read_where("channel == unheard")
+
+
+@pytest.mark.parametrize(
+    ("condition", "error"),
+    [
+        ("channel ==", SyntaxError),
+        ("channel = 8", SyntaxError),
+        ("", SyntaxError),
+        ("(" * 9000, SyntaxError),
+        ("x" * 20_000, ValueError),
+        ("channel == 8 and timestamp > 1", TypeError),
+        ("not channel", TypeError),
+        ("1 < channel < 9", TypeError),
+        ("channel + 1", TypeError),
+        ("channel", TypeError),
+        ("samples > 1", NotImplementedError),
+        ("channel.tofile('/tmp/x') == 1", TypeError),
+        ("__import__('os').system('true') == 0", TypeError),
+        ("(lambda: 1)() == 1", TypeError),
+        ("[1][0] == 1", TypeError),
+        ("sin.__class__ == 1", TypeError),
+        ("evaluate('1') == 1", TypeError),
+        ("load('x') == 1", TypeError),
+        ("channel == f'{1}'", TypeError),
+        ("sqrt(timestamp, out=channel) > 1", TypeError),
+        (7, TypeError),
+    ],
+)
+def test_conditions_that_are_none(recording: Path, condition: Any, error: type[Exception]) -> None:
+    with RecordingView(recording) as view, pytest.raises(error):
+        view.spikes.read_where(condition)
+
+
+def test_conditions_cannot_be_made_to_take_for_ever(recording: Path) -> None:
+    with RecordingView(recording) as view:
+        assert view.spikes.get_where_list("timestamp > 10 ** 10 ** 10 ** 10").size <= 250
+        assert view.spikes.get_where_list("timestamp > (1 << 10000000000)").size <= 250
+
+
+# -- samples
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_samples_are_indexed_like_an_array(shared_data: Path, data: st.DataObject) -> None:
+    with RecordingView(shared_data / "reference_recording.h5") as view:
+        rows = np.arange(200)
+        expected = view.samples.read(0, 200)
+        bound = st.one_of(st.none(), st.integers(-210, 210))
+        step = st.one_of(st.none(), st.integers(-5, 5).filter(bool))
+        key = data.draw(
+            st.one_of(
+                st.builds(slice, bound, bound, step),
+                st.integers(-200, 199),
+                st.lists(st.integers(-200, 199), min_size=1),
+            )
+        )
+        columns = data.draw(
+            st.one_of(st.just(()), st.just((5,)), st.just((slice(3, 9),)), st.just(([1, 4],)))
+        )
+        del rows
+        view.samples._rows = 200
+        key = (key, *columns) if columns else key
+        if isinstance(key, tuple) and isinstance(key[0], list) and isinstance(key[1], list):
+            return
+        np.testing.assert_array_equal(view.samples[key], expected[key])
+
+
+def test_samples(recording: Path) -> None:
+    with RecordingView(recording) as view:
+        samples = view.samples
+        assert (len(samples), samples.shape, samples.nrows) == (3700, (3700, 64), 3700)
+        assert samples.dtype == np.int16
+        whole = samples.read()
+        assert (samples[...] == whole).all() and (samples[..., 3] == whole[:, 3]).all()
+        assert (np.asarray(samples) == whole).all()
+        assert (np.array([row[0] for row in samples]) == whole[:, 0]).all()
+        assert samples[10, 3] == whole[10, 3]
+        assert (samples[[5, 900, 5]] == whole[[5, 900, 5]]).all()
+        assert "3700" in repr(samples)
+        with pytest.raises(IndexError):
+            samples[3700]
+
+
+# -- data streams
+
+
+def test_streams(recording: Path) -> None:
+    with RecordingView(recording) as view:
+        streams = view.data_streams
+        assert list(streams) == ["empty", "game"] and len(streams) == 2 and "game" in streams
+        game = streams["game"]
+        assert streams.game is game and game.name == "game"
+        assert len(game) == 43
+        assert list(game) == list(game.keys()) == [5 * i for i in range(43)]
+        assert game[10] == {"n": 2, "name": "game"}
+        assert 10 in game and 11 not in game and "x" not in game
+        with pytest.raises(KeyError):
+            game[11]
+        assert [v["n"] for v in game[10:26]] == [2, 3, 4, 5]
+        assert game.keys_for_range(10, 26) == [10, 15, 20, 25]
+        assert [v["n"] for v in game.values_for_range(None, 6)] == [0, 1]
+        assert game.items_for_range(205)[0] == (205, {"n": 41, "name": "game"})
+        assert game[26:10] == []
+        assert len(game.values()) == len(game.items()) == 43
+        assert [v["n"] for v in game.values()] == list(range(43))
+        assert dict(game.items())[5]["n"] == 1
+        assert game.attributes["application"] == {"score": 7, "layout": [1, 2]}
+        assert game.attributes.score == game.attributes["score"] == 7
+        assert dict(game.attributes) == {"application": {"score": 7, "layout": [1, 2]}, "name": "game"}
+        assert len(streams.empty) == 0 and list(streams.empty.items()) == [] and streams.empty[0:9] == []
+        assert "game" in repr(streams) and "43" in repr(game)
+        with pytest.raises(KeyError):
+            streams["nothing"]
+        with pytest.raises(AttributeError, match="nothing"):
+            streams.nothing  # noqa: B018
+
+
+def test_stream_entries_of_every_size(tmp_path: Path) -> None:
+    """Entries larger than a chunk, and than what is read at once."""
+    path = tmp_path / "r.h5"
+    writer = RecordingWriter(path)
+    writer.add_stream("s")
+    sizes = [0, 1, 16_000, 70_000, 1_200_000, 3, 2_000_000, 40_000] * 2
+    for i, size in enumerate(sizes):
+        writer.append_stream("s", i, pack(bytes([i]) * size))
+    writer.finish(len(sizes))
+    with RecordingView(path) as view:
+        stream = view.data_streams.s
+        assert [len(v) for v in stream.values()] == sizes
+        assert all(stream[i] == bytes([i]) * size for i, size in enumerate(sizes))
+
+
+# -- life
+
+
+def test_what_was_not_recorded_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    writer = RecordingWriter(
+        path, include_spikes=False, include_stims=False, include_raw_samples=False, include_data_streams=False
+    )
+    writer.cover(500)
+    writer.append_spikes([1], [2], np.zeros((1, 75)))
+    writer.append_stims([1], [2])
+    with pytest.raises(ValueError, match="no data streams"):
+        writer.add_stream("s")
+    writer.finish()
+    with RecordingView(path) as view:
+        assert (view.samples, view.spikes, view.stims, view.data_streams) == (None,) * 4
+        assert view.attributes.duration_frames == 500
+        assert view.file.root._v_attrs.duration_frames == 500
+
+
+def test_closing(recording: Path) -> None:
+    view = RecordingView(recording)
+    spikes, samples, stream = view.spikes, view.samples, view.data_streams.game
+    attributes = view.attributes
+    assert "r.h5" in repr(view)
+    view.close()
+    view.close()
+    for use in (
+        lambda: view.file,
+        lambda: spikes[0],
+        lambda: spikes.col("channel"),
+        lambda: samples[:],
+        lambda: list(stream.values()),
+        lambda: attributes["hostname"],
+    ):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+    assert "closed" in repr(view)
+
+
+def test_file_is_pytables(recording: Path) -> None:
+    with RecordingView(recording) as view:
+        file = view.file
+        assert isinstance(file, tables.File) and view.file is file
+        assert file.root.spikes.nrows == 250
+        assert file.root._v_attrs.application["subject"] == "dish 7"
+    assert not file.isopen
+
+
+def test_file_is_h5py_without_pytables(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without_tables(name: str, *rest: Any) -> Any:
+        if name == "tables":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_tables)
+    with RecordingView(recording) as view:
+        assert isinstance(view.file, h5py.File)
+
+
+def test_nothing_but_attributes_is_read_on_opening(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[Any] = []
+    real = h5py.Dataset.__getitem__
+    monkeypatch.setattr(
+        h5py.Dataset, "__getitem__", lambda self, key: reads.append(self.name) or real(self, key)
+    )
+    with RecordingView(recording) as view:
+        assert view.complete and len(view.spikes) == 250 and len(view.data_streams.game) == 43
+        assert reads == []
+
+
+# -- what is no recording
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.h5"):
+        RecordingView(tmp_path / "none.h5")
+    with pytest.raises(IsADirectoryError):
+        RecordingView(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "is empty"), (b"hello", "not an HDF5 file"), (b"\x89HDF\r\n\x1a\n" + bytes(8), "cannot be read")],
+)
+def test_foreign_files(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "foreign.h5"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=reason) as caught:
+        RecordingView(path)
+    assert "foreign.h5" in str(caught.value)
+
+
+def test_other_hdf5(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "o.h5", "w") as other:
+        other["x"] = [1, 2]
+    with pytest.raises(ValueError, match="has no attribute 'frames_per_second'"):
+        RecordingView(tmp_path / "o.h5")
+
+
+def _samples(file: h5py.File, value: Any) -> None:
+    del file["samples"]
+    file["samples"] = value
+
+
+def _events(file: h5py.File, dtype: Any) -> None:
+    del file["spikes"]
+    file.create_dataset("spikes", shape=(3,), dtype=dtype)
+
+
+def _member(file: h5py.File, name: str, link: Any) -> None:
+    del file[name]
+    file[name] = link
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda f: _samples(f, np.zeros((5, 64))), "samples should be int16"),
+        (lambda f: _samples(f, np.zeros((5, 64), "u2")), "samples should be int16"),
+        (lambda f: _samples(f, np.zeros((5, 63), "i2")), r"shape \(frames, 64\)"),
+        (lambda f: _samples(f, np.zeros(64, "i2")), r"shape \(frames, 64\)"),
+        (lambda f: _samples(f, np.int16(3)), r"shape \(frames, 64\)"),
+        (lambda f: _member(f, "samples", f.create_group("g")), "samples should be a Dataset"),
+        (lambda f: _events(f, [("timestamp", "i8")]), "spikes has no column 'channel'"),
+        (lambda f: _events(f, "i8"), "spikes has no column 'timestamp'"),
+        (lambda f: _events(f, [("timestamp", "f8"), ("channel", "u1")]), "'timestamp' should be an integer"),
+        (lambda f: _member(f, "stims", f.create_group("g")), "stims should be a Dataset"),
+        (lambda f: _member(f, "data_stream", f["spikes"]), "data_stream should be a Group"),
+        (lambda f: _member(f, "samples", h5py.ExternalLink("other.h5", "/x")), "another file"),
+    ],
+)
+def test_wrong_parts(recording: Path, change: Any, reason: str) -> None:
+    with h5py.File(recording, "r+") as file:
+        change(file)
+    with pytest.raises(ValueError, match=reason):
+        RecordingView(recording)
+
+
+def test_streams_with_wrong_parts(recording: Path) -> None:
+    with h5py.File(recording, "r+") as file:
+        index = file["data_stream/game/index"]
+        rows = index[:]
+        rows["end_index"][5] = 10**9
+        index[:] = rows
+        del file["data_stream/empty/data"]
+        file["data_stream/loose"] = [1, 2]
+    with RecordingView(recording) as view:
+        with pytest.raises(ValueError, match="points beyond"):
+            view.data_streams.game[0]
+        with pytest.raises(ValueError, match="has no data"):
+            view.data_streams.empty.keys_for_range()
+        with pytest.raises(ValueError, match="'loose' should be a group"):
+            view.data_streams["loose"]
+
+
+def test_names_that_pytables_finds_unnatural(tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    writer = RecordingWriter(path)
+    names = ["a b", "class", "1st", "größe", "x" * 255, "..", "items", "_group"]
+    for name in names:
+        writer.add_stream(name, {"n": name})
+    with pytest.raises(ValueError, match="already"):
+        writer.add_stream("a b")
+    for wrong in ("", ".", "a/b", "a\0b", "é" * 128, "\ud800", "_i_x"):
+        with pytest.raises(ValueError):
+            writer.add_stream(wrong)
+    with pytest.raises(TypeError):
+        writer.add_stream(5)  # type: ignore[arg-type]
+    writer.finish()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tables.NaturalNameWarning)
+        with RecordingView(path) as view:
+            assert set(view.data_streams) == set(names)
+            assert all(view.data_streams[name].attributes["n"] == name for name in names)
+            assert set(view.file.root.data_stream._v_groups) == set(names)
