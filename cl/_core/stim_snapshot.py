@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
     from .stim_queue import Channel, DeferredInterrupt, Sync, Wait
 
-_FIELDS = ("delayed", "free_at", "intended", "left", "stim", "sync", "wake")
+_FIELDS = ("delayed", "left", "sync", "wake")
+"""What commands can change of a channel, beside its queue; they begin nothing."""
 
 
 class Snapshot:

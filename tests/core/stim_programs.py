@@ -129,7 +129,7 @@ def run(
             position = min(step, position + piece)
             quiet_before = sequencer.next_step
             new = sequencer.advance(position)
-            assert not new or new[0].step >= quiet_before
+            assert not new or quiet_before <= new[0].step <= new[-1].step < position
             pulses.extend(new)
 
     now = 0

@@ -101,6 +101,17 @@ def test_an_interrupt_makes_room_and_is_never_refused() -> None:
     assert steps(sequencer) == [(4, 8), (254, 8), (504, 8)]
 
 
+def test_an_interrupt_in_the_step_in_which_a_period_ends_is_over_at_once() -> None:
+    sequencer = Sequencer(StimLimits(channel_queue=1))
+    sequencer.submit(ONE, 0)
+    sequencer.submit(interrupt_then_stim_operations(8, DESIGN), 250)
+    assert steps(sequencer) == [(4, 8), (254, 8)]
+    sequencer = Sequencer(StimLimits(channel_queue=1))
+    sequencer.submit(ONE, 0)
+    with pytest.raises(ChannelQueueFull):
+        sequencer.submit(interrupt_then_stim_operations(8, DESIGN), 249)
+
+
 def test_syncs_in_flight_are_limited() -> None:
     sequencer = Sequencer()
     sequencer.submit(stim_operations(8, DESIGN, BurstDesign(3, 200)), 0)
@@ -175,6 +186,8 @@ def test_limits_can_be_replaced() -> None:
         ((*interrupt_operations(BOTH), *interrupt_operations(9)), 900),
         ((*stim_operations(~ChannelSet(), DESIGN),) * 2, None),
         (ONE, 700),
+        ((*interrupt_operations(11), *(ONE * 5)), None),
+        ((*interrupt_operations(ChannelSet(11, 12)), *(ONE * 5)), None),
     ],
 )
 def test_a_plan_is_refused_whole(operations: tuple[Any, ...], at_step: int | None) -> None:
@@ -183,6 +196,9 @@ def test_a_plan_is_refused_whole(operations: tuple[Any, ...], at_step: int | Non
         sequencer.submit(stim_operations(8, DESIGN, BurstDesign(3, 100)), 0)
         sequencer.submit(stim_operations(BOTH, DESIGN), 0)
         sequencer.submit(stim_operations(10, DESIGN, None, 2000), 0)
+        sequencer.submit(stim_operations(11, DESIGN, None, 20_000), 0)
+        sequencer.submit(stim_operations(13, DESIGN, None, 10_000), 0)
+        sequencer.submit(stim_operations(ChannelSet(11, 12, 13), DESIGN), 0)
         sequencer.submit(ONE, 0, 800)
         return sequencer
 
@@ -194,6 +210,28 @@ def test_a_plan_is_refused_whole(operations: tuple[Any, ...], at_step: int | Non
         untouched.queued(channel) for channel in range(64)
     ]
     assert refused.advance(100_000) == untouched.advance(100_000)
+
+
+def test_a_plan_that_is_far_too_long_leaves_nothing_behind() -> None:
+    sequencer = Sequencer(StimLimits(channel_queue=4))
+    stim = stim_operations(BOTH, DESIGN)
+    with pytest.raises(ChannelQueueFull):
+        sequencer.submit(stim * 3, 0)
+    assert sequencer.queued(8) == 0
+    sequencer.submit(stim * 2, 0)
+    assert len(steps(sequencer)) == 4
+
+
+def test_a_plan_waits_on_after_a_refused_interrupt() -> None:
+    sequencer = Sequencer(StimLimits(channel_queue=2))
+    sequencer.submit((*ONE, *stim_operations(9, DESIGN)), 0, 1000)
+    with pytest.raises(ChannelQueueFull):
+        sequencer.submit((*interrupt_operations(8), *(ONE * 3)), 0)
+    sequencer.submit(interrupt_operations(9), 0)
+    with pytest.raises(RunTimestampOrderError):
+        sequencer.submit(stim_operations(10, DESIGN), 0, 900)
+    sequencer.submit(interrupt_operations(8), 0)
+    sequencer.submit(stim_operations(10, DESIGN), 0, 900)
 
 
 @settings(deadline=None, max_examples=120)

@@ -295,6 +295,17 @@ def test_next_step_is_where_the_next_pulse_may_be(bench: Bench) -> None:
     assert bench.sequencer.next_step == NEVER
 
 
+def test_pulses_are_given_in_the_piece_of_time_they_start_in(bench: Bench) -> None:
+    bench.stim(100, 8)
+    bench.stim(102, 9)
+    bench.stim(103, 10)
+    assert bench.pulses(104) == []
+    assert bench.pulses(105) == [(104, 8)]
+    assert bench.pulses(106) == []
+    assert bench.pulses(107) == [(106, 9)]
+    assert bench.pulses(108) == [(107, 10)]
+
+
 def test_a_command_before_the_last_one_counts_as_of_the_last_one(bench: Bench) -> None:
     bench.stim(100, 8)
     bench.stim(90, 9)
