@@ -92,11 +92,6 @@ class Stream(ABC, Generic[T]):
         """End the stream, as `close` does."""
         self.close()
 
-    def __del__(self) -> None:
-        # Left without its context manager: it must not hold time for ever.
-        if self._waiter is not None and not self._closed and self._engine.clock is None:
-            sync.drop(self._engine, self._party)
-
     # -- iterating ------------------------------------------------------------------------
 
     def __aiter__(self) -> Self:
