@@ -10,6 +10,7 @@ import numpy as np
 
 from cl.error import UnsafeOperationError
 
+from .errors import damaged
 from .guard import is_text, raw_strings
 from .pickles import MalformedPickleError, loads
 
@@ -27,7 +28,10 @@ def read_attribute(holder: h5py.Group | h5py.Dataset, name: str) -> Any:
     values an array. Raises KeyError if there is none, UnsafeOperationError for a pickle
     that is not of plain values, ValueError for what cannot be read.
     """
-    if name not in holder.attrs:
+    where = f"the attribute {name!r} of {holder.file.filename}: {holder.name}"
+    with damaged(where):
+        known = name in holder.attrs
+    if not known:
         raise KeyError(name)
     try:
         attribute = h5py.h5a.open(holder.id, name.encode("utf-8", "surrogateescape"))
@@ -35,15 +39,9 @@ def read_attribute(holder: h5py.Group | h5py.Dataset, name: str) -> Any:
             return _string(attribute)
         return _number(holder.attrs[name])
     except UnsafeOperationError as error:
-        raise UnsafeOperationError(
-            f"the attribute {name!r} of {_place(holder)} is unsafe: {error}"
-        ) from error
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"the attribute {name!r} of {_place(holder)} cannot be read: {error}") from error
-
-
-def _place(holder: h5py.Group | h5py.Dataset) -> str:
-    return f"{holder.file.filename}: {holder.name}"
+        raise UnsafeOperationError(f"{where} is unsafe: {error}") from error
+    except (OSError, RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        raise ValueError(f"{where} cannot be read: {error}") from error
 
 
 def _string(attribute: AttrID) -> Any:

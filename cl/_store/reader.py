@@ -66,13 +66,13 @@ def member(file: h5py.File, name: str, kind: type[Any]) -> Any:
     """
     import h5py
 
+    from .errors import damaged
+
     where = f"{file.filename}: /{name}"
-    try:
+    with damaged(where):
         if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
             raise ValueError(f"{where} is a link to another file")
         found = file.get(name)
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"{where} cannot be reached: {error}") from error
     if found is not None and not isinstance(found, kind):
         raise ValueError(f"{where} should be a {kind.__name__}, it is a {type(found).__name__}")
     return found
@@ -146,9 +146,12 @@ def open_replay(path: str | os.PathLike[str]) -> ReplayData:
     Raises FileNotFoundError for a missing file and ValueError for one that is
     truncated, foreign, or not of 64 channels at 25 000 frames/s.
     """
+    from .errors import damaged
+
     file = open_file(path)
     try:
-        return _replay(file)
+        with damaged(str(path)):
+            return _replay(file)
     except BaseException:
         file.close()
         raise
@@ -194,10 +197,7 @@ def _spikes(
     if table is None:
         return np.empty(0, np.int64), np.empty(0, np.uint8), None
     check_events(table)
-    try:
-        rows = table[:]
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"{file.filename}: /spikes cannot be read: {error}") from error
+    rows = table[:]
     if not _relative(file):
         rows["timestamp"] -= int(number(file, "start_timestamp", 0))
     order = np.lexsort((rows["channel"], rows["timestamp"]))

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from .attributes_view import AttributesView
+from .errors import damaged
 from .packing import unpack
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class DataStreamView(Mapping[int, Any]):
     def _part(self, name: str) -> h5py.Dataset:
         if not self._group:
             raise ValueError("the recording is closed")
-        part = self._group.get(name)
+        with damaged(f"{self._group.file.filename}: {self._group.name}/{name}"):
+            part = self._group.get(name)
         if not isinstance(part, h5py.Dataset) or part.ndim != 1:
             raise ValueError(f"{self._group.file.filename}: {self._group.name} has no {name}")
         return part
@@ -62,10 +64,8 @@ class DataStreamView(Mapping[int, Any]):
             where = f"{index.file.filename}: {index.name}"
             if not {"timestamp", "start_index", "end_index"} <= {*(index.dtype.names or ())}:
                 raise ValueError(f"{where} should be a table of timestamp, start_index and end_index")
-            try:
+            with damaged(where):
                 rows = index[:]
-            except (OSError, RuntimeError) as error:
-                raise ValueError(f"{where} cannot be read: {error}") from error
             names = ("timestamp", "start_index", "end_index")
             timestamps, starts, ends = (rows[name].astype(np.int64) for name in names)
             size = self._part("data").shape[0]
@@ -76,10 +76,8 @@ class DataStreamView(Mapping[int, Any]):
 
     def _bytes(self, start: int, stop: int) -> memoryview:
         data = self._part("data")
-        try:
+        with damaged(f"{data.file.filename}: {data.name}"):
             return memoryview(data[start:stop].tobytes())
-        except (OSError, RuntimeError) as error:
-            raise ValueError(f"{data.file.filename}: {data.name} cannot be read: {error}") from error
 
     def _values(self, first: int, stop: int) -> Iterator[Any]:
         """Yield the values of entries by number, reading many at once."""
@@ -181,11 +179,12 @@ class DataStreamsView(Mapping[str, DataStreamView]):
         if found is None:
             if not self._group:
                 raise ValueError("the recording is closed")
-            group = self._group[name]
-            if not isinstance(group, h5py.Group):
-                where = f"{self._group.file.filename}: {self._group.name}"
-                raise ValueError(f"{where}: {name!r} should be a group, it is a {type(group).__name__}")
-            found = self._streams[name] = DataStreamView(group)
+            where = f"{self._group.file.filename}: {self._group.name}, {name!r}"
+            with damaged(where):
+                group = self._group[name]
+                if not isinstance(group, h5py.Group):
+                    raise ValueError(f"{where} should be a group, it is a {type(group).__name__}")
+                found = self._streams[name] = DataStreamView(group)
         return found
 
     def __getattr__(self, name: str) -> DataStreamView:

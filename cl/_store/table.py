@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from . import conditions
+from .errors import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,11 +55,9 @@ class Data:
         return self._dataset
 
     def _block(self, start: int, stop: int) -> NDArray[Any]:
-        try:
-            return self._open()[start:stop]  # type: ignore[no-any-return]
-        except (OSError, RuntimeError) as error:
-            name = self._dataset.name
-            raise ValueError(f"rows {start} to {stop} of {name} cannot be read: {error}") from error
+        dataset = self._open()
+        with damaged(f"{dataset.file.filename}: {dataset.name}, rows {start} to {stop},"):
+            return dataset[start:stop]  # type: ignore[no-any-return]
 
     def read(
         self, start: int | None = None, stop: int | None = None, step: int | None = None
@@ -216,10 +215,8 @@ class Table(Data):
             raise KeyError(f"there is no column {name!r}, there are {self.colnames}")
         if name in self._cache:
             return self._cache[name]
-        try:
+        with damaged(f"{dataset.file.filename}: {dataset.name}, column {name!r},"):
             values: NDArray[Any] = dataset.fields(name)[: self._rows]
-        except (OSError, RuntimeError) as error:
-            raise ValueError(f"column {name!r} of {dataset.name} cannot be read: {error}") from error
         if values.ndim == 1:
             self._cache[name] = values
         return values

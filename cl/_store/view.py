@@ -9,6 +9,7 @@ import h5py
 
 from . import reader
 from .attributes_view import AttributesView, read_attribute
+from .errors import damaged
 from .guard import check_for_pytables
 from .streams_view import DataStreamsView
 from .table import Array, Table
@@ -44,7 +45,8 @@ class RecordingView:
         self._tables: Any = None
         self._h5: h5py.File | None = reader.open_file(path)
         try:
-            self._load(self._h5)
+            with damaged(str(path)):
+                self._load(self._h5)
         except BaseException:
             self.close()
             raise

@@ -1,0 +1,333 @@
+"""Writing recordings: everything that was given is there, exactly once."""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict, defaultdict
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+import tables
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from store_files import SYSTEM, Filler, check_tables, check_view, frames, same
+from test_store_packing import VALUES
+from test_store_pickles import VALUES as PICKLE_VALUES
+
+from cl import RecordingView
+from cl._store.attributes import plain_dict
+from cl._store.git_state import git_state
+from cl._store.packing import pack
+from cl._store.writer import RecordingWriter
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_division_gives_the_same(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)
+    path = tmp_path / "r.h5"
+    filler = Filler(RecordingWriter(path, application={"a": seed}, system=SYSTEM))
+    for i in range(40):
+        if random.random() < 0.2:
+            filler.add_stream(f"s{i}", {"i": i})
+        size = random.choice([1, 10, 511, 512, 513, 3000])
+        filler.add(
+            random.randrange(size), random.randrange(200), random.randrange(700), random.randrange(300)
+        )
+        if random.random() < 0.4:
+            filler.writer.flush()
+    filler.writer.finish()
+    with check_view(path, filler.counts) as view:
+        assert view.complete
+        assert (len(view.samples), len(view.spikes), len(view.stims)) == filler.counts[:3]
+        assert {name: len(stream) for name, stream in view.data_streams.items()} == filler.streams
+    check_tables(path, filler.counts)
+
+
+def test_the_file_is_readable_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    filler = Filler(RecordingWriter(path, system=SYSTEM))
+    for i in range(5):
+        filler.add(700, 100, 30)
+        flushed = filler.counts
+        filler.writer.flush()
+        filler.add(100, 5, 5)
+        with check_view(path, flushed) as view:
+            assert not view.complete
+            assert len(view.samples) == flushed[0] and len(view.spikes) == flushed[1]
+            assert view.attributes["end_timestamp"] == flushed[0] == 700 * (i + 1) + 100 * i
+        check_tables(path, flushed)
+    filler.writer.abort()
+    filler.writer.abort()
+
+
+def test_what_is_derived_without_an_end(tmp_path: Path) -> None:
+    created = datetime(2026, 11, 22, 8, 27, 7, 801741, tzinfo=UTC)
+    writer = RecordingWriter(tmp_path / "r.h5", created=created, start_timestamp=1000)
+    writer.append_samples(frames(0, 5000))
+    writer.flush()
+    writer.abort()
+    with RecordingView(tmp_path / "r.h5") as view:
+        assert not view.complete
+        assert view.attributes["duration_frames"] == 5000
+        assert view.attributes["duration_seconds"] == 0.2
+        assert view.attributes["end_timestamp"] == 6000
+        assert view.attributes["created_utc"] == "2026-11-22T08:27:07.801741+00:00"
+        assert view.attributes["ended_utc"] == "2026-11-22T08:27:08.001741+00:00"
+    with tables.open_file(str(tmp_path / "r.h5")) as other:
+        assert other.root._v_attrs.duration_frames == 5000
+        assert other.root._v_attrs.ended_utc == ""
+
+
+def test_without_samples_the_cover_counts(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "r.h5", include_raw_samples=False)
+    writer.append_samples(frames(0, 100))
+    writer.append_spikes([350], [4], np.zeros((1, 75)))
+    writer.cover(300)
+    writer.flush()
+    with RecordingView(tmp_path / "r.h5") as view:
+        assert view.attributes["duration_frames"] == 351
+    writer.cover(400)
+    writer.flush()
+    with RecordingView(tmp_path / "r.h5") as view:
+        assert view.attributes["duration_frames"] == 400
+    writer.finish(500)
+    with RecordingView(tmp_path / "r.h5") as view:
+        assert (view.complete, view.attributes["duration_frames"], view.samples) == (True, 500, None)
+
+
+def test_times_and_identity(tmp_path: Path) -> None:
+    created = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=2)))
+    writer = RecordingWriter(
+        tmp_path / "r.h5",
+        created=created,
+        system={"hostname": "ä" * 50, "project_id": ""},
+        file_version="CL1 3",
+        uV_per_sample_unit=0.25,
+        start_timestamp=5,
+        directory=tmp_path,
+    )
+    writer.finish(25_005, {"late": True}, created + timedelta(seconds=1))
+    with RecordingView(tmp_path / "r.h5") as view:
+        attributes = view.attributes
+        assert attributes["created_utc"] == "2026-01-02T01:04:05.000006+00:00"
+        assert attributes["ended_utc"] == "2026-01-02T01:04:06.000006+00:00"
+        assert datetime.fromisoformat(attributes["created_localtime"]) == created
+        assert (attributes["hostname"], attributes["project_id"]) == ("ä" * 50, "")
+        assert attributes["cell_batch_id"] == ""
+        assert attributes["file_format"]["version"] == "CL1 3"
+        assert attributes["uV_per_sample_unit"] == 0.25
+        assert attributes["application"] == {"late": True}
+        # No samples were given, so the file covers no frames whatever the end was said to be.
+        assert attributes["duration_frames"] == 0
+        assert attributes["git_hash"] == attributes["git_status"] == ""
+
+
+def test_wrong_frames(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "r.h5")
+    for wrong in (np.zeros((5, 63), "i2"), np.zeros(64, "i2"), np.zeros((5, 64)), np.zeros((5, 64), "u2")):
+        with pytest.raises(ValueError, match="int16"):
+            writer.append_samples(wrong)
+    with pytest.raises(KeyError):
+        writer.append_stream("none", 1, b"")
+    writer.finish()
+    with RecordingView(tmp_path / "r.h5") as view:
+        assert len(view.samples) == 0
+
+
+def test_frames_of_other_memory_layouts(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "r.h5")
+    block = frames(0, 40)
+    writer.append_samples(np.asfortranarray(block[:10]))
+    writer.append_samples(block[10:30:2])
+    writer.append_samples(block[30:].astype(">i2"))
+    writer.finish()
+    with RecordingView(tmp_path / "r.h5") as view:
+        expected = np.concatenate([block[:10], block[10:30:2], block[30:]])
+        np.testing.assert_array_equal(view.samples[:], expected)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=20).filter(
+            lambda s: "/" not in s and "\0" not in s and s != "." and not s.startswith(("_i_", "_p_"))
+        ),
+        st.lists(VALUES, max_size=5),
+        max_size=12,
+    )
+)
+def test_any_values_in_any_number_of_streams(
+    tmp_path_factory: pytest.TempPathFactory, streams: dict[str, list[Any]]
+) -> None:
+    path = tmp_path_factory.mktemp("s") / "r.h5"
+    writer = RecordingWriter(path)
+    for name, values in streams.items():
+        writer.add_stream(name, {"count": len(values)})
+        for i, value in enumerate(values):
+            writer.append_stream(name, i * 10, pack(value))
+    writer.finish()
+    with RecordingView(path) as view:
+        assert set(view.data_streams) == set(streams)
+        for name, values in streams.items():
+            stream = view.data_streams[name]
+            assert stream.attributes["application"] == {"count": len(values)}
+            assert same(list(stream.items()), [(i * 10, value) for i, value in enumerate(values)])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.dictionaries(st.text(), PICKLE_VALUES, max_size=6))
+def test_any_attributes(tmp_path_factory: pytest.TempPathFactory, attributes: dict[str, Any]) -> None:
+    path = tmp_path_factory.mktemp("a") / "r.h5"
+    writer = RecordingWriter(path, application=attributes)
+    writer.add_stream("s", attributes)
+    writer.finish()
+    with RecordingView(path) as view:
+        assert same(view.attributes["application"], attributes)
+        assert same(view.data_streams["s"].attributes["application"], attributes)
+        theirs = view.file.root._v_attrs.application
+        assert same(theirs, attributes)
+
+
+def test_many_streams(tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    writer = RecordingWriter(path, include_raw_samples=False)
+    for i in range(400):
+        writer.add_stream(f"stream {i}", {"i": i})
+        writer.append_stream(f"stream {i}", i, pack(i))
+        if i % 50 == 0:
+            writer.flush()
+    writer.finish(400)
+    with RecordingView(path) as view:
+        assert len(view.data_streams) == 400
+        assert all(view.data_streams[f"stream {i}"][i] == i for i in range(400))
+        assert all(view.data_streams[f"stream {i}"].attributes["i"] == i for i in range(400))
+
+
+def test_attributes_as_they_stand_at_the_end(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "r.h5", application={"a": 0})
+    writer.add_stream("s", {"score": 0})
+    for i in range(20):
+        writer.set_stream_attributes("s", {"score": i, "pad": "x" * (i % 7) * 300})
+        writer.set_attributes({"a": i, "pad": "y" * (i % 5) * 10_000})
+        if i % 3 == 0:
+            writer.flush()
+            with RecordingView(tmp_path / "r.h5") as view:
+                assert view.data_streams.s.attributes["score"] == view.attributes["application"]["a"] == i
+    writer.finish()
+    with RecordingView(tmp_path / "r.h5") as view:
+        assert view.data_streams.s.attributes["score"] == view.attributes["application"]["a"] == 19
+
+
+# -- attributes that fit and that do not
+
+
+class Colour(enum.IntEnum):
+    RED = 1
+
+
+def test_what_attributes_become() -> None:
+    given_values = {
+        "enum": Colour.RED,
+        "ordered": OrderedDict(a=1),
+        "default": defaultdict(list, b=[2]),
+        "text": type("Text", (str,), {})("x"),
+        "array": np.arange(4)[::2],
+        "masked key": {Colour.RED: 1},
+    }
+    plain = plain_dict(given_values)
+    assert [type(value) for value in plain.values()] == [int, dict, dict, str, np.ndarray, dict]
+    assert type(next(iter(plain["masked key"]))) is int
+    assert plain_dict(None) == {}
+
+
+def test_attributes_are_copied() -> None:
+    inner = [1]
+    array = np.zeros(2)
+    plain = plain_dict({"a": inner, "b": array})
+    inner.append(2)
+    array[0] = 5
+    assert plain["a"] == [1] and plain["b"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "error", "text"),
+    [
+        ({"when": datetime(2026, 1, 1)}, TypeError, r"attributes\['when'\] is a datetime"),
+        ({"a": {"b": [1, object()]}}, TypeError, r"attributes\['a'\]\['b'\]\[1\] is a object"),
+        ({"f": len}, TypeError, "builtin_function"),
+        ({"o": np.array([None])}, TypeError, "numpy ndarray of object"),
+        ({"m": np.ma.array([1], mask=[1])}, TypeError, "MaskedArray"),
+        ({1: 2}, TypeError, "name of an attribute should be a string, not 1"),
+        (5, TypeError, "should be a dict, not 5"),
+        ([1], TypeError, "should be a dict"),
+    ],
+)
+def test_attributes_that_do_not_fit(
+    tmp_path: Path, attributes: Any, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        RecordingWriter(tmp_path / "r.h5", application=attributes)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_attributes_that_contain_themselves_or_are_too_large(tmp_path: Path) -> None:
+    itself: dict[str, Any] = {}
+    itself["a"] = itself
+    with pytest.raises(ValueError, match="contains itself"):
+        plain_dict(itself)
+    writer = RecordingWriter(tmp_path / "r.h5", application={"a": 1})
+    with pytest.raises(ValueError, match="at most 16777216"):
+        writer.set_attributes({"a": b"\xff" * 17_000_000})
+    writer.set_attributes({"a": "b" * 3_000_000})
+    writer.finish()
+    with RecordingView(tmp_path / "r.h5") as view:
+        assert len(view.attributes["application"]["a"]) == 3_000_000
+
+
+# -- git
+
+
+def test_git_state(tmp_path: Path) -> None:
+    repository = tmp_path / "project"
+    git = repository / ".git"
+    (git / "refs/heads/topic").mkdir(parents=True)
+    (git / "refs/tags/v").mkdir(parents=True)
+    inner = repository / "a/b"
+    inner.mkdir(parents=True)
+    commit, other = "1" * 40, "2" * 40
+    (git / "HEAD").write_text("ref: refs/heads/topic/x\n")
+    (git / "refs/heads/topic/x").write_text(commit + "\n")
+    (git / "refs/tags/v/1").write_text(commit + "\n")
+    (git / "refs/tags/old").write_text(other + "\n")
+    (git / "packed-refs").write_text(
+        f"# pack-refs with: peeled\n{other} refs/heads/main\n{other} refs/tags/annotated\n^{commit}\n"
+    )
+    expected = {
+        "git_hash": commit,
+        "git_branch": "topic/x",
+        "git_tags": "annotated, v/1",
+        "git_status": "unknown",
+    }
+    assert git_state(inner) == expected
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    assert git_state(repository)["git_hash"] == other
+    (git / "HEAD").write_text(commit + "\n")
+    assert git_state(repository) == {**expected, "git_branch": ""}
+    worktree = tmp_path / "tree"
+    worktree.mkdir()
+    own = git / "worktrees/tree"
+    own.mkdir(parents=True)
+    (worktree / ".git").write_text(f"gitdir: {own}\n")
+    (own / "HEAD").write_text("ref: refs/heads/topic/x\n")
+    (own / "commondir").write_text("../..\n")
+    assert git_state(worktree) == expected
+
+
+def test_no_git(tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("git_hash", "git_branch", "git_tags", "git_status"), "")
+    (tmp_path / ".git").mkdir()
+    assert git_state(tmp_path) == nothing
