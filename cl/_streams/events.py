@@ -9,7 +9,7 @@ from cl._wait.events import EventWaiter
 
 from .cursor import Cursor
 from .statistics import StreamStatistics
-from .stream import Stream
+from .stream import SLACK_FRAMES, Stream
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
@@ -139,4 +139,4 @@ class EventStream(Stream[T]):
         """Return up to where time may go without loss while nobody takes anything. Locked."""
         engine = self._engine
         head = min(cursor.head(engine.position) for cursor in self._cursors)
-        return head + engine.history_frames
+        return head + engine.history_frames - SLACK_FRAMES

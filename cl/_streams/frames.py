@@ -9,7 +9,7 @@ from cl._rates import whole
 from cl._wait.events import EventWaiter
 
 from .statistics import StreamStatistics
-from .stream import Stream
+from .stream import SLACK_FRAMES, Stream
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,4 +95,4 @@ class FrameStream(Stream["NDArray[np.int16]"]):
 
     def _horizon(self) -> int:
         """Return up to where time may go without loss while nobody takes anything. Locked."""
-        return self._at + self._engine.history_frames
+        return self._at + self._engine.history_frames - SLACK_FRAMES

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
-from cl._core.constants import FRAMES_PER_SECOND
+from cl._core.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
 from cl._core.schedule import STREAM, Party
 from cl._rates import whole
 from cl._wait import sync
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LEFT_FRAMES: Final = 5 * FRAMES_PER_SECOND
-"""Where a lagging consumer goes on: a little inside of the history, so that it is not lost again at once."""
+SLACK_FRAMES: Final = HISTORY_FRAMES - 5 * FRAMES_PER_SECOND
+"""What is kept beyond the promised 5 s.
+
+So much before its loss something is given up in wall-clock time, and time stopped for it in accelerated time:
+what a consumer gets can still be looked at, and the next is not lost before it is asked for.
+"""
 
 
 class Stream(ABC, Generic[T]):
@@ -132,7 +136,7 @@ class Stream(ABC, Generic[T]):
         with engine.lock:
             if engine.clock is None and not self._serving():
                 return []
-            lost = self._drop_lost(max(engine.start, engine.position - _LEFT_FRAMES))
+            lost = self._drop_lost(engine.oldest + SLACK_FRAMES)
             if lost:
                 self._missed += lost
                 raise LaggedError(self._lagged(lost), lost)
