@@ -69,8 +69,11 @@ class Session:
             self.engine.device.close()
 
     def _end(self) -> None:
-        if self.engine.failure is None:
-            self.neurons._interrupt_all()
+        try:
+            if self.engine.failure is None:
+                self.neurons._interrupt_all()
+        finally:
+            self.neurons._recordings.finalise()
 
 
 def _build(settings: Settings) -> Device:

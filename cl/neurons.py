@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from ._core.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
 from ._core.schedule import READ, SLEEP, Hold
 from ._rates import seconds_to_frames, whole
+from ._recording_methods import RecordingMethods
 from ._streams.methods import StreamMethods
 from ._wait import sync
 from ._wait.body import current_body
 from .error import ControlRequiredError
 from .events import DetectionResult
 from .loop import AsyncLoop, Loop
+from .recording import Recordings
 from .stim import (
     BurstDesign,
     ChannelSet,
@@ -39,7 +41,7 @@ _HEAVY_READ = 5_000
 """Frames that take longer to make than a task may keep its event loop from the others."""
 
 
-class Neurons(StreamMethods):
+class Neurons(StreamMethods, RecordingMethods):
     """A started device. Made by `cl.open()` and `cl.aopen()`; do not make one yourself.
 
     Synchronous methods block their thread; those that begin with `a` are awaited and never block
@@ -50,6 +52,7 @@ class Neurons(StreamMethods):
     def __init__(self, engine: Engine, attributes: dict[str, Any]) -> None:
         self._engine = engine
         self._attributes = attributes
+        self._recordings = Recordings(engine)
         self._control = False
         self._started = True
 
@@ -292,13 +295,15 @@ class Neurons(StreamMethods):
     def _submit(self, operations: tuple[Operation, ...], at_timestamp: int | None = None) -> None:
         if not self._control or not self._started:
             self._require_control()
+        self._engine.submit(operations, self._present(), at_timestamp)
+
+    def _present(self) -> int:
         engine = self._engine
         body = current_body.get()
         if body is not None and body.engine is engine:
             # In a body: as of the tick, which is the position unless more has been given since.
-            engine.submit(operations, engine.position, at_timestamp)
-        else:
-            engine.submit(operations, engine.now(), at_timestamp)
+            return engine.position
+        return engine.now()
 
     # -- control and readiness ------------------------------------------------------------
 
@@ -338,6 +343,7 @@ class Neurons(StreamMethods):
     def stop(self) -> None:
         """Stop the device: recordings are finalised and stimulation ends; `start` starts it again."""
         self._interrupt_all()
+        self._recordings.finalise()
         self._started = False
 
     def restart(self, timeout_seconds: float = 15.0, wait_until_recordable: bool = True) -> None:

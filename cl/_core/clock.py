@@ -83,3 +83,8 @@ def host_seconds() -> float:
 def host_ns() -> int:
     """Return the host's `perf_counter_ns`."""
     return perf_counter_ns()
+
+
+def utc_stamp() -> str:
+    """Return the present date and time, UTC, as names of files have it: 2026_11_22_10_27_00."""
+    return time.strftime("%Y_%m_%d_%H_%M_%S", time.gmtime())

@@ -176,7 +176,8 @@ class Engine:
         """Compute anew up to where time may pass without a look at the device. Locked."""
         free = self.device.quiet_until()
         for tap in self.taps:
-            free = min(free, tap.limit)
+            # At its limit a tap is served: that is something to look at.
+            free = min(free, tap.limit - 1)
         self.free_until = min(free, self._next_trim)
 
     def pass_quietly(self, to: int) -> bool:

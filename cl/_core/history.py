@@ -24,14 +24,18 @@ class EventLog(Generic[T]):
 
     `times` and `items` are parallel; `first` is the absolute index of their first entry. Old
     entries are dropped by `trim`; a cursor is an absolute index, so it survives that.
+
+    Only `window` may be called without the engine's lock: it looks at a pair of lists that belong
+    together, to which events are added item first, and which are replaced, not cut, when trimmed.
     """
 
-    __slots__ = ("first", "items", "times")
+    __slots__ = ("_pair", "first", "items", "times")
 
     def __init__(self) -> None:
         self.first = 0
         self.times: list[int] = []
         self.items: list[T] = []
+        self._pair = self.times, self.items
 
     @property
     def end(self) -> int:
@@ -40,23 +44,13 @@ class EventLog(Generic[T]):
 
     def append(self, timestamp: int, item: T) -> None:
         """Add one event, not earlier than the last one."""
-        self.times.append(timestamp)
         self.items.append(item)
-
-    def insert(self, timestamp: int, item: T) -> None:
-        """Add one event behind those of its own timestamp, wherever it belongs."""
-        times = self.times
-        if not times or times[-1] <= timestamp:
-            self.append(timestamp, item)
-            return
-        at = bisect_left(times, timestamp + 1)
-        times.insert(at, timestamp)
-        self.items.insert(at, item)
+        self.times.append(timestamp)
 
     def extend(self, timestamps: Iterable[int], items: Iterable[T]) -> None:
         """Add events in order."""
-        self.times.extend(timestamps)
         self.items.extend(items)
+        self.times.extend(timestamps)
 
     def trim(self, before: int) -> None:
         """Drop what is older than `before`, once that is worth the move."""
@@ -66,8 +60,9 @@ class EventLog(Generic[T]):
         gone = bisect_left(times, before)
         if gone < 256 and gone * 2 < len(times):
             return
-        del times[:gone]
-        del self.items[:gone]
+        self.times = times[gone:]
+        self.items = self.items[gone:]
+        self._pair = self.times, self.items
         self.first += gone
 
     def index(self, timestamp: int) -> int:
@@ -76,9 +71,9 @@ class EventLog(Generic[T]):
 
     def window(self, start: int, stop: int) -> list[T]:
         """Return the events of [start, stop)."""
-        times = self.times
+        times, items = self._pair
         low = bisect_left(times, start)
-        return self.items[low : bisect_left(times, stop, low)]
+        return items[low : bisect_left(times, stop, low)]
 
 
 class FrameRing:

@@ -1,0 +1,72 @@
+"""Data streams: what a program publishes beside the device's own data."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ._core.entries import StreamEntry
+from ._rates import whole
+
+if TYPE_CHECKING:
+    from ._core.engine import Engine
+
+
+class DataStream:
+    """A named stream of timestamped values, for recordings and for whoever looks on.
+
+    Made by `Neurons.create_data_stream`. It goes into the recordings that run and into later ones.
+    """
+
+    def __init__(self, engine: Engine, name: str, attributes: Mapping[str, Any] | None = None) -> None:
+        from ._store.attributes import plain_dict
+        from ._store.stream_names import check_stream_name
+
+        check_stream_name(name)
+        self.name = name
+        self._engine = engine
+        self._attributes = plain_dict(attributes)
+        self._lock = threading.Lock()
+        self._last: int | None = None
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The stream's attributes as they stand."""
+        return dict(self._attributes)
+
+    def append(self, timestamp: int, data: Any) -> None:
+        """Add an entry: anything msgpack can hold, and numpy arrays and scalars.
+
+        Timestamps are frame numbers and strictly ascend: `RuntimeError` otherwise. `TypeError` or
+        `ValueError` for data that cannot be stored. The data is taken as it is now.
+        """
+        from ._store.packing import pack
+
+        at = whole("timestamp", timestamp, 0)
+        packed = pack(data)
+        engine = self._engine
+        with self._lock:
+            if self._last is not None and at <= self._last:
+                raise RuntimeError(
+                    f"data stream {self.name!r}: timestamp {at} does not come after the last, {self._last}"
+                )
+            engine.check()
+            with engine.lock:
+                engine.bus.entries.append(engine.position, StreamEntry(self.name, at, data, packed))
+            self._last = at
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set one attribute; recordings have the attributes as they stand at their end."""
+        self.update_attributes({key: value})
+
+    def update_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set some attributes; `TypeError` for values that a recording cannot hold."""
+        from ._store.attributes import plain_dict
+
+        changed = plain_dict(attributes)
+        with self._lock:
+            self._attributes = {**self._attributes, **changed}
+
+    def __repr__(self) -> str:
+        return f"DataStream({self.name!r})"
