@@ -16,6 +16,9 @@ import cl._store.ordered_file as ordered_file
 from cl._store import layout
 from cl._store.writer import RecordingWriter
 
+STRIDE = int(os.environ.get("CL_TEST_STORE_STRIDE", "7"))
+"""Every how many states the long test looks at (1: at all, which takes a minute)."""
+
 Counts = tuple[int, int, int, dict[str, int]]
 
 
@@ -96,8 +99,8 @@ def test_every_state_between_two_writes_is_readable(tmp_path: Path, monkeypatch:
         if done < first:
             continue
         looked_at += 1
-        if looked_at % 4 and done < len(log.writes) - 60:
-            continue  # the rest is looked at by benchmarks/bench_store.py --states
+        if looked_at % STRIDE and done < len(log.writes) - 60:
+            continue
         state.write_bytes(image)
         with check_view(state, log.required(done)) as view:
             ended += view.complete
@@ -107,6 +110,34 @@ def test_every_state_between_two_writes_is_readable(tmp_path: Path, monkeypatch:
     assert 0 < ended < 10, "the end is one write among the last"
 
 
+@pytest.mark.parametrize("before", [60, 64 * 64 - 4])
+def test_every_state_while_an_index_gets_a_level(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """A chunk a row: the 65th needs a second level, the 4097th a third."""
+    monkeypatch.setattr(layout, "STIM_CHUNK", 1)
+    log = Log(monkeypatch)
+    filler = Filler(RecordingWriter(tmp_path / "all.h5", application={"a": 1}))
+    filler.add(stims=before)
+    filler.writer.flush()
+    log.mark(filler.counts)
+    start = len(log.writes)
+    for _ in range(4):
+        filler.add(stims=2)
+        filler.writer.flush()
+        log.mark(filler.counts)
+    filler.writer.abort()
+    state = tmp_path / "state.h5"
+    looked_at = 0
+    for done, image in states(log, Random(3)):
+        if done >= start:
+            state.write_bytes(image)
+            check_view(state, log.required(done)).close()
+            check_tables(state, log.required(done))
+            looked_at += 1
+    assert looked_at > 40
+
+
 _DRIVER = Path(__file__).with_name("kill_recorder.py")
 
 
@@ -114,7 +145,7 @@ _DRIVER = Path(__file__).with_name("kill_recorder.py")
 def test_killed_process(tmp_path: Path, phase: str) -> None:
     """Real processes, killed at random moments; what they had flushed is there, without a repair."""
     result = subprocess.run(
-        [sys.executable, str(_DRIVER), str(tmp_path), phase, "25", "3"],
+        [sys.executable, str(_DRIVER), str(tmp_path), phase, "15", "3"],
         capture_output=True,
         text=True,
         timeout=100,
@@ -123,5 +154,5 @@ def test_killed_process(tmp_path: Path, phase: str) -> None:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     killed, unreadable = map(int, result.stdout.split()[-2:])
-    assert killed >= 20
+    assert killed == 15
     assert unreadable == 0

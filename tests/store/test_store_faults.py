@@ -206,12 +206,8 @@ def attempt(use):
     try:
         use()
         return 1
-    except (ValueError, KeyError, UnsafeOperationError):
+    except (ValueError, UnsafeOperationError):
         return 0
-    except Exception as error:
-        if type(error).__module__.startswith(("tables", "h5py")):
-            return 0
-        raise
 
 def read(path):
     with RecordingView(path) as view:
@@ -222,7 +218,6 @@ def read(path):
                 attempt(lambda: part[:])
         for name in view.data_streams or ():
             attempt(lambda: list(view.data_streams[name].items()))
-        attempt(lambda: repr(view.file))
 
 readable = 0
 for path in map(Path, sys.argv[1:]):
@@ -283,7 +278,7 @@ def test_truncated_files(tmp_path: Path, original: bytes, shared_data: Path) -> 
 def test_damaged_files(tmp_path: Path, original: bytes) -> None:
     """Bytes exchanged anywhere, in the structures above all: errors, or what is there; never a crash of ours.
 
-    HDF5 itself is not safe against every damage, so what is read is read in another process.
+    Without PyTables: that one does crash on some (an attribute's type that claims to be a pointer).
     """
     random = Random(6)
     paths = []
