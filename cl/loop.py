@@ -119,6 +119,7 @@ class AsyncTicks:
 
     def __init__(self, loop: AsyncLoop) -> None:
         self._loop = loop
+        self._engine = loop._engine
         self._run: Run | None = None
         self._waiter: Waiter | None = None
         self._in_body = False
@@ -128,13 +129,16 @@ class AsyncTicks:
         return self
 
     async def __anext__(self) -> LoopTick:
-        if self._over:
-            raise StopAsyncIteration
         run = self._run
-        if run is None:
+        if self._in_body and run is not None:
+            run.index += 1
+            run.due += run.n
+            if self._passes(run):
+                return run.enter(run.due)
+        elif self._over:
+            raise StopAsyncIteration
+        elif run is None:
             run = self._begin()
-        elif self._in_body:
-            run.leave()
         self._in_body = False
         try:
             while not run.over():
@@ -157,6 +161,7 @@ class AsyncTicks:
         """End the iteration, at once."""
         if not self._over:
             self._over = True
+            self._in_body = False
             if self._run is not None:
                 self._run.close()
 
@@ -168,11 +173,26 @@ class AsyncTicks:
         from ._wait.aio import Waiter
 
         run = self._run = Run(self._loop)
-        self._waiter = Waiter(self._loop._engine, run.party)
+        self._waiter = Waiter(self._engine, run.party)
         return run
 
+    def _passes(self, run: Run) -> bool:
+        """Let time pass to the next tick, if the loop is alone and nothing happens until then."""
+        engine, due = self._engine, run.due
+        scheduler, party = engine.scheduler, run.party
+        if scheduler.solo is not party or run.over() or not self._waiter.may_go_on():  # type: ignore[union-attr]
+            return False
+        with engine.lock:
+            alone = scheduler.solo is party and engine.position <= due <= engine.free_until
+            if alone:
+                engine.position = engine.asked = due
+        if alone:
+            self._loop._recovery = None
+            self._loop._lateness.punctual += 1
+        return alone
+
     async def _next(self, run: Run) -> LoopTick | None:
-        engine, waiter, due = self._loop._engine, self._waiter, run.due
+        engine, waiter, due = self._engine, self._waiter, run.due
         assert waiter is not None
         clock = engine.clock
         now = engine.position if clock is None else clock.now()
@@ -184,14 +204,7 @@ class AsyncTicks:
             await waiter.wait(due)
             run.count_wall(clock.due_ns(due))
             return run.enter(due)
-        alone = False
-        if engine.scheduler.solo is run.party and waiter.may_go_on():
-            with engine.lock:
-                alone = engine.scheduler.solo is run.party and engine.position <= due <= engine.free_until
-                if alone:
-                    engine.position = engine.asked = due
-        if not alone:
-            await waiter.wait(due)
+        await waiter.wait(due)
         run.count_virtual(engine.position - due)
         return run.enter(due)
 

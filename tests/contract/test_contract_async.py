@@ -131,6 +131,16 @@ async def test_breaking_out_frees_time_at_once() -> None:
         assert ticks == [275, 300, 325]
 
 
+async def test_an_iterator_that_was_closed_is_over() -> None:
+    async with cl.aopen() as neurons:
+        ticks = neurons.aloop(100).__aiter__()
+        assert (await ticks.__anext__()).iteration == 0
+        await ticks.aclose()  # type: ignore[attr-defined]
+        with pytest.raises(StopAsyncIteration):
+            await ticks.__anext__()
+        assert (await neurons.aread(250)).shape == (250, 64)
+
+
 async def test_aread_agrees_with_read_and_alias() -> None:
     async with cl.aopen() as neurons:
         frames = await neurons.aread(60_000)
