@@ -261,6 +261,10 @@ class Scheduler:
         """Return the hold that `party` was served with."""
         return self._holds.get(party.owner)
 
+    def is_next(self, party: Party) -> bool:
+        """Return whether `party` is the one that time moves for, as far as can be seen now."""
+        return not self._arriving and not self.holding() and self._next()[0] is party
+
     def waiting(self) -> list[Party]:
         """Return those that wait."""
         return list(self._waiting)

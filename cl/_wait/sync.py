@@ -118,7 +118,8 @@ def _wait_arrival(engine: Engine, deadline: int) -> None:
         with engine.lock:
             engine.forget_arrival(wake)
         raise
-    engine.check()
+    if engine.position < deadline:
+        engine.check()
 
 
 def _wait_virtual(engine: Engine, party: Party, deadline: int) -> None:
@@ -142,10 +143,11 @@ def _turn(engine: Engine, party: Party) -> None:
     """Move time if it is ours to move; unless served by that, block until woken."""
     with engine.lock:
         engine.check()
+        if current_task() is not None and not engine.scheduler.is_next(party):
+            raise _would_deadlock(engine, party)
         _dispatch(engine)
         if party.served:
             return
-        _refuse_deadlock(engine, party)
         gate = allocate_lock()
         gate.acquire()
         party.wake = gate.release
@@ -153,11 +155,10 @@ def _turn(engine: Engine, party: Party) -> None:
     gate.acquire()
 
 
-def _refuse_deadlock(engine: Engine, party: Party) -> None:
-    """Raise where this thread's event loop would be blocked for a task that it would have to run."""
-    if current_task() is None or engine.device.info.pushes:
-        return
-    raise RuntimeError(
+def _would_deadlock(engine: Engine, party: Party) -> RuntimeError:
+    """Return the error for a wait that would block the event loop whose tasks have to run first."""
+    others = [other.name for other in engine.scheduler.waiting() if other is not party]
+    return RuntimeError(
         f"{party.name} would block the event loop while other participants of accelerated time have to "
-        f"run first ({', '.join(engine.scheduler.holders()) or 'waiting'}): use the async form"
+        f"run first ({', '.join(engine.scheduler.holders() + others)}): use the async form"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 import cl
 import cl.sim
 from cl._core.entries import StreamEntry
+from cl._wait.sync import go_on
 
 
 def keys(events: Iterable[Any]) -> list[tuple[int, int]]:
@@ -60,3 +63,36 @@ class Echo(cl.sim.SimulatorDataSource):
         due |= {(t, 1) for t in range(max(first, self.interval), stop, self.interval)}
         frames = np.zeros((frame_count, 64), np.int16)
         return cl.sim.DataSourceBatch(frames, [cl.sim.DataSourceSpike(t, c) for t, c in sorted(due)])
+
+
+@contextmanager
+def busy_keeper(neurons: cl.Neurons) -> Iterator[None]:
+    """Do what the keeper thread does now and then (help time on), all the time."""
+    engine, stop = neurons._engine, threading.Event()
+
+    def keep() -> None:
+        while not stop.is_set():
+            with engine.lock:
+                go_on(engine)
+            stop.wait(0.0001)
+
+    thread = threading.Thread(target=keep, name="busy keeper")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def check_at_rest(neurons: cl.Neurons) -> None:
+    """Check that nobody takes part in time, holds it or waits for anything."""
+    engine = neurons._engine
+    with engine.lock:
+        engine.reap()
+        scheduler = engine.scheduler
+        assert scheduler._open == scheduler._waiting == scheduler._keen == []
+        assert scheduler._arriving == 0
+        assert engine.listeners == []
+        assert engine._arrivals == []
+        assert not engine.scheduler._moving
