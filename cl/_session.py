@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -21,8 +22,9 @@ from .neurons import Neurons
 if TYPE_CHECKING:
     from .sim.device import StreamedDevice
 
-_LAST_ANSWER_S = 35.0
-"""How long closing waits for a source that has been asked; its own timeout ends it before that."""
+_LAST_PULSES_S = 1.0
+"""How long closing waits for a source to give the frames of the pulses that have begun."""
+_log = logging.getLogger("cl")
 
 
 class Session:
@@ -50,6 +52,7 @@ class Session:
             self._keeper.start()
         if device.info.pushes and device.info.is_simulator:
             self._feeder = Feeder(self.engine, cast("StreamedDevice", device))
+            self._keeper.look = self._feeder.look
             self._feeder.start()
 
     def close(self) -> None:
@@ -65,15 +68,26 @@ class Session:
                 self.engine.end()
             self._keeper.stop()
             if self._feeder is not None:
-                self._feeder.stop(_LAST_ANSWER_S)
-            self.engine.device.close()
+                self._feeder.stop()
+            self._close_device()
 
     def _end(self) -> None:
         try:
             if self.engine.failure is None:
                 self.neurons._interrupt_all()
+                if self._feeder is not None:
+                    self._feeder.settle(_LAST_PULSES_S)
         finally:
             self.neurons._recordings.finalise()
+
+    def _close_device(self) -> None:
+        try:
+            self.engine.device.close()
+        except Exception as error:
+            if self.engine.failure is None:
+                raise
+            # What went wrong first is what the program has to hear of.
+            _log.warning("closing the device, which has failed: %s", error)
 
 
 def _build(settings: Settings) -> Device:

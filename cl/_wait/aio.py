@@ -110,7 +110,8 @@ class Waiter:
                 engine.forget_arrival(wake)
             raise
         self._yielded_ns = host_ns()
-        engine.check()
+        if engine.position < deadline:
+            engine.check()
 
     async def _wait_virtual(self, deadline: int) -> None:
         engine, party = self.engine, self.party

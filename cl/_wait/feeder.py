@@ -1,6 +1,8 @@
-"""The thread that asks sources which may keep it waiting: another thread's, a network's, a user's code.
+"""Feeds an engine from a source that may keep it waiting: another thread's, a network's, a user's code.
 
 Such a device is one that pushes: whoever needs frames says so (`demand`) and waits for their arrival.
+The source is asked in its own thread, without the engine's lock; whether it answers is watched from
+outside (`look`).
 """
 
 from __future__ import annotations
@@ -8,10 +10,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cl._core.clock import host_seconds
+from cl._core.constants import NEVER, NOTICE_FRAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cl._core.engine import Engine
     from cl._core.sequencer import Pulse
@@ -22,6 +24,34 @@ class Windowed(Protocol):
 
     wants_stims_at_once: bool
     """Whether the source answers to stims in its own time."""
+    on_submit: Callable[[], None]
+    """Called, locked, when pulses may have been queued."""
+
+    @property
+    def end_timestamp(self) -> int:
+        """Where the data end, as far as that is known."""
+        ...
+
+    @property
+    def gathered(self) -> int:
+        """Everything before this has been gathered."""
+        ...
+
+    def serve(self, work: Callable[[], object]) -> None:
+        """Let `work`, which is what asks the source, run in the source's thread."""
+        ...
+
+    def overdue(self) -> BaseException | None:
+        """Return the error of a source that has not answered in time."""
+        ...
+
+    def why_ended(self) -> BaseException:
+        """Return why nothing comes after `end_timestamp`."""
+        ...
+
+    def next_pulse(self) -> int:
+        """Return a frame before which no pulse begins. Locked."""
+        ...
 
     def deliver(self, stop: int) -> list[Pulse]:
         """Log the pulses before `stop` and return them. Locked."""
@@ -37,7 +67,7 @@ class Windowed(Protocol):
 
 
 class Feeder:
-    """Feeds an engine from a source that may block, in a thread of its own."""
+    """Feeds an engine from a source that may block, in the source's thread."""
 
     def __init__(self, engine: Engine, device: Windowed) -> None:
         self._engine = engine
@@ -45,15 +75,15 @@ class Feeder:
         self._wanted = threading.Condition(engine.lock)
         self._target = engine.position
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="cl-feeder", daemon=True)
-        self.busy_since: float | None = None
-        """When the source was asked for what it has not answered yet, in host seconds."""
+        self._tells = engine.clock is not None and device.wants_stims_at_once
+        """Whether the source is told of every pulse in its time, whoever asks for the frames around it."""
         engine.demand = self.demand
-        engine.urgent = engine.clock is not None and device.wants_stims_at_once
+        if self._tells:
+            device.on_submit = self._wanted.notify
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Begin."""
+        self._device.serve(self._run)
 
     def demand(self, to: int) -> None:
         """Ask for everything before `to`. Locked."""
@@ -61,13 +91,30 @@ class Feeder:
             self._target = to
             self._wanted.notify()
 
-    def stop(self, timeout: float) -> bool:
-        """Let the thread end; return whether it did so in time (a source that hangs cannot be ended)."""
+    def look(self) -> None:
+        """End the device if its source hangs; to be called every now and then."""
+        error = self._device.overdue()
+        if error is not None:
+            with self._engine.lock:
+                self._engine.fail(error)
+
+    def settle(self, timeout: float) -> None:
+        """Have the pulses that have begun delivered, at most so many seconds long; for after an interrupt."""
+        engine = self._engine
+        with engine.lock:
+            to = engine.asked + NOTICE_FRAMES
+            if engine.failure is not None or self._device.next_pulse() >= to:
+                return
+            settled = threading.Event()
+            self.demand(to)
+            engine.on_arrival(to, settled.set)
+        settled.wait(timeout)
+
+    def stop(self) -> None:
+        """Ask for nothing more."""
         with self._wanted:
             self._stopping = True
             self._wanted.notify()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         engine = self._engine
@@ -81,19 +128,44 @@ class Feeder:
     def _feed(self) -> bool:
         engine, device = self._engine, self._device
         with self._wanted:
-            while self._target <= engine.position and not self._stopping:
-                self._wanted.wait()
+            pulse = self._await()
             if self._stopping or engine.failure is not None:
                 return False
-            stop = engine.next_stop(self._target)
-            engine.asked = max(engine.asked, stop)
-            pulses = device.deliver(stop)
-            self.busy_since = host_seconds()
+            stop = engine.position
+            if stop < self._target:
+                if stop >= device.end_timestamp:
+                    raise device.why_ended()
+                stop = engine.next_stop(self._target)
+            engine.asked = max(engine.asked, stop, pulse + 1)
+            pulses = device.deliver(engine.asked)
         batches = device.gather(pulses, stop)
         with engine.lock:
-            self.busy_since = None
             if engine.failure is not None or engine.closed:
                 return False
             device.log(batches)
-            engine.post(stop)
+            engine.post(device.gathered)
         return True
+
+    def _await(self) -> int:
+        """Wait until frames are wanted, or a pulse begins that the source is to be told of. Locked.
+
+        Return the frame of the pulse, or -1.
+        """
+        engine = self._engine
+        while not self._stopping and engine.failure is None:
+            pulse, seconds = self._next_pulse()
+            if seconds is not None and seconds <= 0:
+                return pulse
+            if self._target > engine.position:
+                break
+            self._wanted.wait(seconds)
+        return -1
+
+    def _next_pulse(self) -> tuple[int, float | None]:
+        """Return when the source is to be told of a pulse, and in how many seconds. Locked."""
+        if not self._tells:
+            return -1, None
+        pulse = self._device.next_pulse()
+        clock = self._engine.clock
+        assert clock is not None
+        return pulse, None if pulse >= NEVER else clock.seconds_until(pulse)

@@ -12,6 +12,8 @@ from cl._core.constants import FRAMES_PER_SECOND
 from .sync import go_on
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cl._core.engine import Engine
 
 _WALL_PERIOD_S: Final = 0.1
@@ -36,6 +38,8 @@ class Keeper:
         self._stalled_since: float | None = None
         self._state: tuple[int, tuple[str, ...]] | None = None
         self._warned = False
+        self.look: Callable[[], None] = _nothing
+        """Called every now and then, for whoever has to look at something that says nothing."""
 
     def start(self) -> None:
         """Start the thread unless it runs."""
@@ -66,6 +70,7 @@ class Keeper:
                 self._move_wall()
             except Exception as error:
                 _log.debug("the device failed: %s", error)
+            self.look()
 
     def _move_wall(self) -> None:
         engine = self._engine
@@ -79,7 +84,8 @@ class Keeper:
                     engine.advance(to)
                     continue
                 if engine.demand is not None:
-                    engine.demand(to)
+                    # Only those who want what comes after the end find out that there is none.
+                    engine.demand(min(to, engine.device.end_timestamp))
             return
 
     def _keep_virtual(self) -> None:
@@ -95,6 +101,7 @@ class Keeper:
             except Exception as error:
                 _log.debug("the device failed: %s", error)
                 return
+            self.look()
             self._watch_stall((engine.position, tuple(holders)) if holders else None)
 
     def _watch_stall(self, state: tuple[int, tuple[str, ...]] | None) -> None:
@@ -113,3 +120,7 @@ class Keeper:
                 self._patience_s,
                 " and ".join(state[1]),
             )
+
+
+def _nothing() -> None:
+    """Stand for a hook that nobody has set."""

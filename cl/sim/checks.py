@@ -31,6 +31,17 @@ class Fault(Exception):
     """What is wrong with a source's answer; becomes a DataSourceError where the source is known."""
 
 
+class SourceEndedError(DataSourceError):
+    """The source has ended, or failed, within a window that it was asked for.
+
+    `batch` is what there was of the window before that.
+    """
+
+    def __init__(self, text: str, batch: Batch) -> None:
+        super().__init__(text)
+        self.batch = batch
+
+
 class TypeFault(Fault):
     """An answer of the wrong type."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .checks import SourceEndedError
 from .detector import Detector
 
 if TYPE_CHECKING:
-    from .checks import Batch
+    from .checks import Batch, DataSourceError
     from .live_source import LiveSource
     from .pull import PullSource
 
@@ -29,6 +30,9 @@ class DetectingSource:
         self.on_stims = source.on_stims
         self.open = source.open
         self.close = source.close
+        self.serve = source.serve
+        self.overdue = source.overdue
+        self.hears_at_once = source.hears_at_once
         self._source = source
         self._detector = Detector(start_timestamp=source.start_timestamp)
 
@@ -38,13 +42,26 @@ class DetectingSource:
         return self._source.end_timestamp
 
     @property
+    def failure(self) -> DataSourceError | None:
+        """What the source ended by, if it failed."""
+        return self._source.failure
+
+    @property
     def available(self) -> int | None:
         """The timestamp up to which a live source's `read` does not have to wait; None for others."""
         return getattr(self._source, "available", None)
 
     def read(self, start: int, stop: int) -> Batch:
         """Return the frames of [start, stop) and their spikes; see `StreamedSource`."""
-        frames, timestamps, channels, waveforms = self._source.read(start, stop)
+        try:
+            batch = self._source.read(start, stop)
+        except SourceEndedError as ended:
+            ended.batch = self._with_found(ended.batch)
+            raise
+        return self._with_found(batch)
+
+    def _with_found(self, batch: Batch) -> Batch:
+        frames, timestamps, channels, waveforms = batch
         found = self._detector.feed(frames)
         if not found:
             return frames, timestamps, channels, waveforms

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from cl._core.constants import HISTORY_FRAMES, NEVER, NOTICE_FRAMES
 from cl._core.device import Bus, DeviceInfo
 from cl._core.history import FrameRing
 from cl._core.sequencer import Operation, Pulse, Sequencer
+from cl.error import DeviceDisconnectedError
+
+from .checks import SourceEndedError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cl._core.source import FixedSource, StreamedSource
+    from cl._core.source import FixedSource
+
+    from .registry import ConfiguredSource
 
 _AHEAD = 2_500
 """Frames that a source whose data nothing changes is asked ahead of time."""
@@ -103,18 +108,45 @@ class FixedDevice(_SimulatedDevice):
 class StreamedDevice(_SimulatedDevice):
     """A simulated device over data that is made window after window, perhaps in answer to stims."""
 
-    def __init__(self, info: DeviceInfo, source: StreamedSource, sequencer: Sequencer) -> None:
+    def __init__(self, info: DeviceInfo, source: ConfiguredSource, sequencer: Sequencer) -> None:
         super().__init__(info, sequencer)
         self._source = source
         self._ahead = 0 if source.reactive or source.blocking else _AHEAD
         self._asked = info.start_timestamp
+        self._hears_at_once = source.hears_at_once
+        self._ended = False
         self.wants_stims_at_once = source.blocking and source.reactive
+        self.on_submit: Callable[[], None] = _nothing
+        """Called when pulses may have been queued. Locked."""
+        self.serve = source.serve
+        self.overdue = source.overdue
         self._ring: FrameRing | None = None
 
     @property
     def end_timestamp(self) -> int:
+        if self._ended:
+            return self._asked
         end = self._source.end_timestamp
         return NEVER if end is None else end
+
+    @property
+    def gathered(self) -> int:
+        """Everything before this has been gathered."""
+        return self._asked
+
+    def why_ended(self) -> DeviceDisconnectedError:
+        """Return why nothing comes after `end_timestamp`."""
+        failure = self._source.failure
+        return failure or DeviceDisconnectedError(f"{self.info.name} has ended at frame {self.end_timestamp}")
+
+    def next_pulse(self) -> int:
+        """Return a frame before which no pulse begins."""
+        step = self._sequencer.next_step
+        return step >> 1 if step < NEVER else NEVER
+
+    def submit(self, operations: Sequence[Operation], frame: int, at: int | None) -> None:
+        super().submit(operations, frame, at)
+        self.on_submit()
 
     def open(self, bus: Bus) -> None:
         self._source.open()
@@ -138,11 +170,12 @@ class StreamedDevice(_SimulatedDevice):
             end = at + 1
             while end < len(pulses) and pulses[end].step >> 1 == frame:
                 end += 1
-            self._ask(frame, batches)
+            if not self._hears_at_once:
+                self._ask(frame, batches)
             self._source.on_stims(pulses[at:end])
             at = end
         if stop > self._asked:
-            self._ask(min(stop + self._ahead, self.end_timestamp), batches)
+            self._ask(stop + self._ahead, batches)
         return batches
 
     def log(self, batches: list[Batch]) -> None:
@@ -154,10 +187,15 @@ class StreamedDevice(_SimulatedDevice):
             self._known = stop
 
     def _ask(self, stop: int, batches: list[Batch]) -> None:
-        while self._asked < stop:
+        stop = min(stop, self.end_timestamp)
+        while self._asked < stop and not self._ended:
             block = min(stop, self._asked + HISTORY_FRAMES // 2)
-            batches.append((block, self._source.read(self._asked, block)))
-            self._asked = block
+            try:
+                batch = self._source.read(self._asked, block)
+            except SourceEndedError as ended:
+                self._ended, batch = True, ended.batch
+            self._asked += len(batch[0])
+            batches.append((self._asked, batch))
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         assert self._ring is not None
@@ -166,3 +204,7 @@ class StreamedDevice(_SimulatedDevice):
     def waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float] | None:
         # A spike that came with samples was logged with them.
         return None
+
+
+def _nothing() -> None:
+    """Stand for a hook that nobody has set."""

@@ -138,6 +138,9 @@ class LiveDataSink:
             if not self._closed:
                 self._closed = True
                 self._error = error
+                if self._spikes and not self._had_frames:
+                    # Of spikes alone, the last one is where the data end.
+                    self._next = max(self._next, max(self._spikes)[0] + 1)
                 self.began.set()
                 self._arrived.notify_all()
                 self._room.notify_all()
@@ -154,23 +157,25 @@ class LiveDataSink:
     def read(self, start: int, stop: int, timeout: float | None) -> Batch:
         """Return the data of [start, stop), once they are there; one reader only.
 
-        Raises Fault if the source ends or fails before, or the wait for a piece of them, of
-        at most the buffer's size, takes longer than `timeout` seconds.
+        Fewer where the source ends or fails before. Raises Fault if the wait for a piece of them, of at
+        most the buffer's size, takes longer than `timeout` seconds.
         """
         frames = np.zeros((stop - start, 64), np.int16)
         spikes: list[DataSourceSpike] = []
         at = start
         while at < stop:
-            end = min(stop, at + self._limit)
+            asked = min(stop, at + self._limit)
             with self._lock:
-                self._await(end, timeout)
+                end = self._await(asked, timeout)
                 self._take_frames(frames[at - start : end - start])
                 spikes += self._take_spikes(end)
                 self._read = end
                 self._room.notify_all()
             at = end
+            if end < asked:
+                break
         return (
-            frames,
+            frames[: at - start],
             [spike.timestamp for spike in spikes],
             [spike.channel for spike in spikes],
             [waveform_of(spike) for spike in spikes],
@@ -184,15 +189,13 @@ class LiveDataSink:
         finally:
             self._reader = None
 
-    def _await(self, stop: int, timeout: float | None) -> None:
+    def _await(self, stop: int, timeout: float | None) -> int:
+        """Wait for the data before `stop`, and return up to where they are there."""
         if self._realtime and not self._had_frames and not self._only_spikes:
             self._await_kind(stop, timeout)
         if not self._arrived.wait_for(lambda: self._is_there(stop) or self._over, timeout):
             raise Fault(f"its frames came up to {self.next_timestamp} only, waited for {timeout} s")
-        if not self._is_there(stop):
-            if self._error is not None:
-                raise self._error
-            raise Fault(f"it has ended at frame {self.next_timestamp}")
+        return stop if self._is_there(stop) else self.next_timestamp
 
     def _await_kind(self, stop: int, timeout: float | None) -> None:
         """Find out whether a source gives spikes only."""

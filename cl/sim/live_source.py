@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from .caller import Caller
-from .checks import Fault
+from .checks import Fault, SourceEndedError
 from .data_source import listens, reacts
 from .live_sink import LiveDataSink, SinkClosedError
 from .pull import stims_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cl._core.sequencer import Pulse
 
-    from .checks import Batch
+    from .checks import Batch, DataSourceError
     from .data_source import SimulatorDataSourceMetadata
     from .live import LiveSimulatorDataSource
 
@@ -63,6 +63,9 @@ class LiveSource:
         self._call = Caller(name, self._timeout)
         self._starter = _Starter(source, self.sink)
         self._closed = False
+        self.serve, self.overdue = self._call.serve, self._call.overdue
+        self.hears_at_once = realtime
+        """Whether it can be told of pulses before it is asked for the frames that precede them."""
 
     @property
     def available(self) -> int:
@@ -76,6 +79,16 @@ class LiveSource:
             reached = self.sink.next_timestamp
             return reached if self._end is None else min(reached, self._end)
         return self._end
+
+    @property
+    def failure(self) -> DataSourceError | None:
+        """What the source ended by, if it failed."""
+        cause = self.sink.error
+        if cause is None:
+            return None
+        error = self._call.error(f"frames from {self.sink.next_timestamp} on", cause)
+        error.__cause__ = cause
+        return error
 
     def open(self) -> None:
         """Open and start the source."""
@@ -98,11 +111,14 @@ class LiveSource:
         if self._end is not None and stop > self._end:
             raise self._call.error(window, f"it has ended at frame {self._end}")
         try:
-            return self.sink.read(start, stop, self._timeout)
+            batch = self.sink.read(start, stop, self._timeout)
         except Fault as fault:
             raise self._call.error(window, fault) from None
-        except Exception as error:
-            raise self._call.error(window, error) from error
+        if len(batch[0]) < stop - start:
+            cause = self.sink.error
+            error = self._call.error(window, cause or f"it has ended at frame {self.sink.next_timestamp}")
+            raise SourceEndedError(str(error), batch) from cause
+        return batch
 
     def on_stims(self, pulses: Sequence[Pulse]) -> None:
         """Tell the source of pulses; see `StreamedSource`."""
@@ -120,7 +136,7 @@ class LiveSource:
         self._closed = True
         self.sink.drain()
         try:
-            self._call("stop", self._source.stop)
+            self._call.finish("stop", self._source.stop)
         finally:
             self._starter.cancel()
             self.sink.close()

@@ -27,6 +27,9 @@ class PullSource:
     beyond it are refused.
     """
 
+    hears_at_once = False
+    failure = None
+
     def __init__(self, source: SimulatorDataSource, name: str, metadata: SimulatorDataSourceMetadata) -> None:
         self.name = name
         self.start_timestamp = metadata.start_timestamp
@@ -45,6 +48,7 @@ class PullSource:
         self._call = Caller(name, None if self.trusted else metadata.read_timeout_seconds)
         self._listens = listens(source)
         self._closed = False
+        self.serve, self.overdue = self._call.serve, self._call.overdue
 
     def open(self) -> None:
         """Open the source."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from queue import SimpleQueue
+from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,7 +40,10 @@ class Call:
 
     def wait(self, timeout: float) -> bool:
         """Return whether it was done within so many seconds."""
-        return self._done.acquire(timeout=timeout)
+        if not self._done.acquire(timeout=timeout):
+            return False
+        self._done.release()
+        return True
 
 
 class Worker:
@@ -52,6 +57,8 @@ class Worker:
         self._name = name
         self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self.ident: int | None = None
+        """The thread's, once it runs."""
         self.stuck = False
         """Whether a call has not returned in time."""
 
@@ -62,15 +69,30 @@ class Worker:
         """
         if self.stuck:
             raise StuckError("an earlier call has not returned yet")
+        call = self.post(function, *arguments)
+        if not call.wait(timeout):
+            self.stuck = True
+            raise StuckError(f"no answer within {timeout:g} s").with_traceback(self.where(Call.run.__code__))
+        return call
+
+    def post(self, function: Callable[..., Any], *arguments: Any) -> Call:
+        """Let the thread call a function when it has done what it was given before; return the call."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
+            self.ident = self._thread.ident
         call = Call(function, arguments)
         self._calls.put(call)
-        if not call.wait(timeout):
-            self.stuck = True
-            raise StuckError(f"it has not returned within {timeout:g} s")
         return call
+
+    def where(self, below: CodeType) -> TracebackType | None:
+        """Return a traceback of where the thread is just now, from a function's callee on."""
+        frame = None if self.ident is None else sys._current_frames().get(self.ident)
+        found: TracebackType | None = None
+        while frame is not None and frame.f_code is not below:
+            found = TracebackType(found, frame, frame.f_lasti, frame.f_lineno)
+            frame = frame.f_back
+        return found
 
     def stop(self, timeout: float = 0.0) -> bool:
         """End the thread, and return whether it has ended; if it is stuck, wait only so many seconds."""

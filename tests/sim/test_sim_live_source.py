@@ -338,7 +338,7 @@ def test_a_stop_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
     adapter.open()
     with (
         caplog.at_level(logging.WARNING, "cl"),
-        pytest.raises(DataSourceError, match="stop: it has not returned within"),
+        pytest.raises(DataSourceError, match="stop: no answer within"),
     ):
         adapter.close()
     assert "hung and was left behind; its close: done" in caplog.text

@@ -316,7 +316,7 @@ def test_a_source_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
     before = set(threading.enumerate())
     source = Hanging(read_timeout_seconds=0.05)
     adapter = adapted(source)
-    with pytest.raises(DataSourceError, match=r"frames 0 to 25: it has not returned within 0\.05 s"):
+    with pytest.raises(DataSourceError, match=r"frames 0 to 25: no answer within 0\.05 s"):
         adapter.read(0, 25)
     assert hanging.is_set()
     with pytest.raises(DataSourceError, match="frames 25 to 50: an earlier call has not returned yet"):

@@ -38,7 +38,7 @@ def test_no_thread_before_the_first_call() -> None:
 def test_a_call_that_does_not_return() -> None:
     go_on = threading.Event()
     worker = Worker("one")
-    with pytest.raises(StuckError, match=r"it has not returned within 0\.01 s"):
+    with pytest.raises(StuckError, match=r"no answer within 0\.01 s"):
         worker.call(0.01, go_on.wait)
     assert worker.stuck
     with pytest.raises(StuckError, match="an earlier call"):
