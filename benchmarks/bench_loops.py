@@ -193,7 +193,8 @@ def startup() -> None:
     floor, found = (statistics.median(p[i] for p in pairs) for i in (0, 1))
     mark = "ok" if found <= 1.5 * floor else "ABOVE"
     print(
-        f"fresh process to first tick {found:.3f} s, bare imports {floor:.3f} s: {found / floor:.2f}x ({mark})"
+        f"fresh process to first tick {found:.3f} s, bare imports {floor:.3f} s "
+        f"({found / floor:.2f}x, {mark}; {load()})"
     )
     times = [
         float(subprocess.run([sys.executable, "-c", OPEN], check=True, capture_output=True, text=True).stdout)
