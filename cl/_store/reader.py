@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .waveforms import SpikeWaveforms
+
 CHANNELS = 64
 SAMPLES_PER_SPIKE = 75
 DEFAULT_UV_PER_SAMPLE_UNIT = 0.195
@@ -122,14 +124,14 @@ class ReplayData:
 
     `samples` is the int16 dataset (frames, 64), read lazily, or None if it was
     not recorded. The spikes' timestamps are frames since the recording's start,
-    ascending; `spike_samples` is float32 (spikes, 75) in µV, or None.
+    ascending; `spike_samples` has their waveforms, read lazily, or is None.
     """
 
     file: h5py.File
     samples: h5py.Dataset | None
     spike_timestamps: NDArray[np.int64]
     spike_channels: NDArray[np.uint8]
-    spike_samples: NDArray[np.float32] | None
+    spike_samples: SpikeWaveforms | None
     duration_frames: int
     uV_per_sample_unit: float
     start_timestamp: int
@@ -190,21 +192,24 @@ def _duration(file: h5py.File, samples: h5py.Dataset | None, spikes: NDArray[np.
 
 def _spikes(
     file: h5py.File,
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float32] | None]:
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], SpikeWaveforms | None]:
     import numpy as np
+
+    from .waveforms import SpikeWaveforms
 
     table = dataset(file, "spikes")
     if table is None:
         return np.empty(0, np.int64), np.empty(0, np.uint8), None
     check_events(table)
-    rows = table[:]
+    rows = table.fields(["timestamp", "channel"])[:]
     if not _relative(file):
         rows["timestamp"] -= int(number(file, "start_timestamp", 0))
     order = np.lexsort((rows["channel"], rows["timestamp"]))
     rows = rows[order]
     waveforms = None
-    if "samples" in (rows.dtype.names or ()) and rows.dtype["samples"].shape == (SAMPLES_PER_SPIKE,):
-        waveforms = np.ascontiguousarray(rows["samples"], np.float32)
+    column = table.dtype["samples"] if "samples" in (table.dtype.names or ()) else None
+    if column is not None and column.shape == (SAMPLES_PER_SPIKE,) and column.base.kind in "fiu":
+        waveforms = SpikeWaveforms(table, order)
     return rows["timestamp"].astype(np.int64), rows["channel"].astype(np.uint8), waveforms
 
 

@@ -65,8 +65,8 @@ class ReplaySource:
             raise ValueError(f"{self.path}: a spike is on channel {channels.max()}, the last one is 63")
         low, high = np.searchsorted(timestamps, (0, self.duration_frames)).tolist()
         self._timestamps, self._channels = timestamps[low:high], channels[low:high]
-        waveforms = self._data.spike_samples
-        self._waveforms = None if waveforms is None else waveforms[low:high]
+        self._first_waveform = low
+        self._waveforms = self._data.spike_samples
 
     def open(self) -> None:
         """Draw the start offset, if none was given, and warn where there are no samples."""
@@ -118,7 +118,7 @@ class ReplaySource:
         begin, end = np.searchsorted(self._timestamps, (position, position + 1)).tolist()
         for number in range(begin, end):
             if self._channels[number] == channel:
-                waveform = self._waveforms[number].copy()
+                waveform = self._waveforms[self._first_waveform + number]
                 return waveform, self._subtracted_mean(position, channel, waveform)
         return None
 

@@ -241,3 +241,18 @@ def test_damage_inside_names_the_file_and_the_frames(tmp_path: Path) -> None:
         source.frames(2_600, 2_650)
     source.close()
     source.close()
+
+
+def test_waveforms_of_many_spikes_are_their_own(tmp_path: Path) -> None:
+    # More than are read together, and not in the order that the file has them in.
+    rng = np.random.default_rng(3)
+    times = rng.permutation(5_000)[:1_500]
+    spikes = [(int(time), int(rng.integers(1, 60))) for time in times]
+    source = ReplaySource(write(tmp_path / "r.h5", noise(5_000), spikes), 0)
+    with h5py.File(tmp_path / "r.h5") as file:
+        rows = {(int(row["timestamp"]), int(row["channel"])): row["samples"] for row in file["spikes"][:]}
+    for timestamp, channel in rng.permutation(list(rows)).tolist():
+        found = source.waveform(timestamp, channel)
+        assert found is not None
+        np.testing.assert_array_equal(found[0], rows[timestamp, channel])
+    source.close()
