@@ -108,7 +108,7 @@ def _is_array(value: Any) -> bool:
 
 def _short(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.5g}"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_short(item)}" for key, item in value.items()) or "{}"
     if isinstance(value, list):

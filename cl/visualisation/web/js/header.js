@@ -51,7 +51,8 @@ export class Header {
     this.#text("pause", paused ? (this.page.recorded ? "Play" : "Resume") : "Pause");
     this.parts.pause.ariaPressed = String(paused);
     this.#text("theme", this.page.theme.name === "dark" ? "Light" : "Dark");
-    this.parts.live.disabled = !this.page.recorded && !clock.paused;
+    this.parts.pause.disabled = !connected;
+    this.parts.live.disabled = !this.page.recorded && (!clock.paused || !connected);
   }
 
   #loops(loops) {

@@ -118,5 +118,8 @@ window.visualiser = () => {
   };
 };
 
+window.visualiser.page = page;
+window.visualiser.place = (time, channel) => raster.place(time, channel, page.clock.end(performance.now()));
+
 refresh();
 requestAnimationFrame(draw);

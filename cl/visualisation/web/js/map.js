@@ -115,7 +115,7 @@ export class ElectrodeMap {
     let most = 0;
     for (let bin = last - 40; bin < last; bin++) {
       const at = store.at(bin, 0);
-      if (at < 0) continue;
+      if (at < 0 || !this.page.quiet(bin * store.binFrames, (bin + 1) * store.binFrames)) continue;
       for (let i = at; i < at + CHANNELS; i++) most = Math.max(most, store.high[i], -store.low[i]);
     }
     return most * this.page.device.uV_per_sample_unit;

@@ -17,6 +17,7 @@ const EVENTS = 1 << 18;
 const RATE_BIN = 1250; // 50 ms
 const TRACE_VALUES = 1 << 21;
 const DRAG_MS = 120;
+const ARTEFACT = 250; // frames after a stim that are not looked at when a scale is chosen
 /** What is shown before the program has said what it is. */
 const UNKNOWN = { device: "–", channels: 64, frames_per_second: 25_000, uV_per_sample_unit: 0.195, start: 0, grid: 125, grounded: [0, 7, 56, 63], reference: 4, mode: "live" };
 
@@ -128,6 +129,7 @@ export class Page {
   #closed(code, reason) {
     const was = this.connected;
     this.connected = false;
+    this.status = null;
     this.closing = { code, reason };
     if (was) {
       this.clock.frozen ??= this.clock.head(performance.now());
@@ -187,6 +189,9 @@ export class Page {
     this.waveforms.select(this.selected);
     this.link.subscribe("waveforms", { channel: this.selected, since });
   }
+
+  /** Whether a stretch of time is free of what a stim does to the electrodes, so that a scale may follow it. */
+  quiet(from, to) { return this.stims.index(from - ARTEFACT) === this.stims.index(to); }
 
   // -- what is chosen ----------------------------------------------------------------------
 

@@ -24,14 +24,29 @@ export class Raster {
     if (row >= 0 && row < CHANNELS) this.page.select(row);
   }
 
-  draw(now, end) {
-    const { context, width, height, px } = this.surface;
-    const { theme, rasterSeconds, fps, selected } = this.page;
-    const frames = rasterSeconds * fps;
+  #plot() {
+    const { width, height, px } = this.surface;
     const left = Math.round(LEFT * px);
     const top = Math.round(RATE * px);
-    const plotWidth = Math.max(10, width - left - Math.round(RIGHT * px));
-    const plotHeight = Math.max(CHANNELS, height - top - Math.round(AXIS * px));
+    return {
+      left, top, frames: this.page.rasterSeconds * this.page.fps,
+      plotWidth: Math.max(10, width - left - Math.round(RIGHT * px)),
+      plotHeight: Math.max(CHANNELS, height - top - Math.round(AXIS * px)),
+    };
+  }
+
+  /** Where on the canvas, in device pixels, an event is drawn while the view ends at `end`. */
+  place(time, channel, end) {
+    const { left, top, plotWidth, plotHeight, frames } = this.#plot();
+    const scale = plotWidth / frames;
+    const column = Math.floor(time * scale) - Math.floor(end * scale) + plotWidth - 1;
+    return [left + column, Math.floor(top + ((channel + 0.5) * plotHeight) / CHANNELS)];
+  }
+
+  draw(now, end) {
+    const { context, width, height } = this.surface;
+    const { theme, selected } = this.page;
+    const { left, top, plotWidth, plotHeight, frames } = this.#plot();
     context.clearRect(0, 0, width, height);
     context.fillStyle = theme.plot;
     context.fillRect(left, top, plotWidth, plotHeight);
@@ -96,7 +111,8 @@ export class Raster {
     let most = 20;
     for (let bin = first; bin < last; bin++) most = Math.max(most, spikes.countOf(bin) * perSecond);
     const wanted = niceAbove(most);
-    this.rateTop = wanted > this.rateTop ? wanted : wanted < this.rateTop / 2.5 ? wanted : this.rateTop;
+    this.held = wanted >= this.rateTop ? 0 : (this.held ?? 0) + 1;
+    if (wanted > this.rateTop || this.held > 120) this.rateTop = wanted;
     const scale = width / frames;
     const bar = Math.max(1, size * scale - (size * scale > 3 ? 1 : 0));
     context.fillStyle = theme.muted;
@@ -116,6 +132,6 @@ export class Raster {
     this.surface.font(10);
     context.textAlign = "right";
     context.textBaseline = "middle";
-    context.fillText(`${this.rateTop}/s`, left - 6 * px, top - tall + 1 * px);
+    context.fillText(`${this.rateTop < 1000 ? this.rateTop : `${this.rateTop / 1000}k`}/s`, left - 6 * px, top - tall + 1 * px);
   }
 }

@@ -69,6 +69,8 @@ export class Traces {
     const bins = Math.min(store.capacity, Math.floor(frames / store.binFrames));
     const stride = Math.max(1, Math.floor(bins / 1500));
     let loudest = 0;
+    const calm = [];
+    for (let bin = last - bins; bin < last; bin += stride) if (this.page.quiet(bin * store.binFrames, (bin + 1) * store.binFrames)) calm.push(bin);
     for (const channel of this.page.chosen) {
       const column = store.column.get(channel);
       if (column === undefined) continue;
@@ -76,7 +78,7 @@ export class Traces {
       let count = 0;
       let low = 32767;
       let high = -32768;
-      for (let bin = last - bins; bin < last; bin += stride) {
+      for (const bin of calm) {
         const at = store.at(bin, column);
         if (at < 0) continue;
         sum += store.low[at] + store.high[at];

@@ -39,9 +39,9 @@ export class WaveformPanel {
   }
 
   #scale(shapes) {
-    let most = 0;
-    for (const { samples } of shapes) for (const value of samples) most = Math.max(most, Math.abs(value));
-    return niceAbove(Math.max(5, most));
+    // A few that are far larger, such as those in the wake of a stim, are cut rather than letting the rest shrink.
+    const sizes = shapes.map(({ samples }) => samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0)).sort((a, b) => a - b);
+    return niceAbove(Math.max(5, sizes[Math.floor(sizes.length * 0.9)] ?? 0));
   }
 
   #axes(plot, top) {
@@ -83,6 +83,10 @@ export class WaveformPanel {
     const { context, px } = this.surface;
     const { theme } = this.page;
     const mean = new Float64Array(SAMPLES_PER_SPIKE);
+    context.save();
+    context.beginPath();
+    context.rect(plot.x, plot.y, plot.width, plot.height);
+    context.clip();
     context.strokeStyle = theme.accent;
     context.lineWidth = px;
     context.lineJoin = "round";
@@ -92,10 +96,10 @@ export class WaveformPanel {
       for (let k = 0; k < SAMPLES_PER_SPIKE; k++) mean[k] += samples[k] / shapes.length;
     });
     context.globalAlpha = 1;
-    if (shapes.length < 3) return;
     context.strokeStyle = theme.text;
     context.lineWidth = 2 * px;
-    this.#path(plot, top, mean);
+    if (shapes.length > 2) this.#path(plot, top, mean);
+    context.restore();
   }
 
   #nothing(plot) {

@@ -1,0 +1,107 @@
+"""Who may ask: Host and Origin."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cl.visualisation.access import Access, is_loopback, split_host
+
+LOCAL = Access("127.0.0.1", 1025, "lab-pc")
+OPEN = Access("0.0.0.0", 1025, "lab-pc")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:1025", "localhost:1025", "LOCALHOST:1025", "[::1]:1025", "127.8.8.8:1025"]
+)
+def test_the_machine_itself_is_welcome(host: str) -> None:
+    assert LOCAL.refusal([host]) is None
+    assert LOCAL.refusal([host], [f"http://{host}"]) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example:1025",
+        "127.0.0.1.evil.example:1025",
+        "localhost.evil.example:1025",
+        "192.168.1.7:1025",
+        "lab-pc:1025",
+        "127.0.0.1",
+        "127.0.0.1:1026",
+        "localhost:",
+        "localhost:1025:1025",
+        "localhost:+1025",
+        "localhost:١٠٢٥",
+        "[::1:1025",
+        "[evil.example]:1025",
+        "user@localhost:1025",
+        "",
+        ":1025",
+    ],
+)
+def test_a_name_that_somebody_else_may_own_is_refused(host: str) -> None:
+    assert LOCAL.refusal([host]) is not None
+
+
+def test_there_is_one_host_and_at_most_one_origin() -> None:
+    good = "127.0.0.1:1025"
+    assert LOCAL.refusal([]) is not None
+    assert LOCAL.refusal([good, good]) is not None
+    assert LOCAL.refusal([good], [f"http://{good}", f"http://{good}"]) is not None
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "https://127.0.0.1:1025",
+        "http://127.0.0.1:8888",
+        "http://localhost:1025",
+        "null",
+        "",
+    ],
+)
+def test_another_origin_is_refused(origin: str) -> None:
+    assert LOCAL.refusal(["127.0.0.1:1025"], [origin]) is not None
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_another_site_may_come_here_but_not_load_from_here(site: str) -> None:
+    host = ["127.0.0.1:1025"]
+    assert LOCAL.refusal(host, [], site, "no-cors") is not None
+    assert LOCAL.refusal(host, [], site, None) is not None
+    assert LOCAL.refusal(host, [], site, "navigate") is None
+    assert LOCAL.refusal(host, [], "same-origin", "cors") is None
+    assert LOCAL.refusal(host, [], "none", "navigate") is None
+
+
+def test_beyond_loopback_addresses_and_the_own_name_are_welcome() -> None:
+    for host in ("192.168.1.7:1025", "[fe80::1]:1025", "lab-pc:1025", "localhost:1025"):
+        assert OPEN.refusal([host]) is None
+    for host in ("evil.example:1025", "lab-pc.evil.example:1025", "192.168.1.7:80"):
+        assert OPEN.refusal([host]) is not None
+    assert Access("lab.example", 1025, "lab-pc").refusal(["lab.example:1025"]) is None
+
+
+def test_a_host_is_split_into_name_and_port() -> None:
+    assert split_host("a.b:9") == ("a.b", 9)
+    assert split_host("a.b") == ("a.b", 80)
+    assert split_host("[::1]") == ("::1", 80)
+    assert split_host("[::1]x9") is None
+
+
+def test_loopback_is_known() -> None:
+    assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost")
+    assert not is_loopback("0.0.0.0") and not is_loopback("10.0.0.1") and not is_loopback("lab")
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+@settings(deadline=None, max_examples=150)
+def test_nothing_but_the_exact_names_is_let_in(host: str, origin: str) -> None:
+    allowed = (
+        split_host(host) is not None and is_loopback(split_host(host)[0]) and split_host(host)[1] == 1025
+    )
+    assert (LOCAL.refusal([host]) is None) == allowed
+    assert LOCAL.refusal(["127.0.0.1:1025"], [origin]) is not None
