@@ -38,7 +38,8 @@ class SpikeWaveforms:
             rows = self._read(number * _BLOCK)
             # In one piece: others may be looking, too.
             self._block = number, rows
-        return rows[row].copy()
+        waveform: NDArray[np.float32] = rows[row].copy()
+        return waveform
 
     def _read(self, first: int) -> NDArray[np.float32]:
         with damaged(str(self._table.file.filename)):
