@@ -117,6 +117,7 @@ class Run:
                 engine.scheduler.register(self.party)
             if n > FRAMES_PER_SECOND:
                 engine.keep(n)
+        engine.loops.append(loop)
         loop._start = start
         loop._stopping = False
         loop._recovery = None
@@ -211,6 +212,8 @@ class Run:
         if current_body.get() is self:
             current_body.set(self._outer)
         engine = self.engine
+        if self._loop in engine.loops:
+            engine.loops.remove(self._loop)
         if engine.clock is None:
             sync.drop(engine, self.party)
 

@@ -21,6 +21,7 @@ from .neurons import Neurons
 
 if TYPE_CHECKING:
     from .sim.device import StreamedDevice
+    from .visualisation.server import VisualiserServer
 
 _LAST_PULSES_S = 1.0
 """How long closing waits for a source to give the frames of the pulses that have begun."""
@@ -36,24 +37,47 @@ class Session:
         clock = None if settings.accelerated else WallClock(device.info.start_timestamp)
         self.engine = Engine(device, clock, has_ended)
         self.engine.bus.waveforms = EngineWaveforms(self.engine)
-        self._feeder: Feeder | None = None
-        device.open(self.engine.bus)
-        if clock is not None:
-            # Time begins when the device is ready, not when it began to get ready.
-            clock.restart()
-        self.engine.refresh()
         self._keeper = Keeper(self.engine)
-        self.engine.watch = self._keeper.start
+        self._feeder: Feeder | None = None
+        self.visualiser: VisualiserServer | None = None
         self._closing = threading.Lock()
         self.closed = False
         self.neurons = Neurons(self.engine, device.info.attributes)
         self.neurons._on_close = self.close
-        if clock is not None:
+        device.open(self.engine.bus)
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        engine, device = self.engine, self.engine.device
+        if engine.clock is not None:
+            # Time begins when the device is ready, not when it began to get ready.
+            engine.clock.restart()
+        engine.refresh()
+        engine.watch = self._keeper.start
+        if engine.clock is not None:
             self._keeper.start()
         if device.info.pushes and device.info.is_simulator:
-            self._feeder = Feeder(self.engine, cast("StreamedDevice", device))
+            self._feeder = Feeder(engine, cast("StreamedDevice", device))
             self._keeper.look = self._feeder.look
             self._feeder.start()
+        if engine.clock is not None and self.settings.visualisation:
+            self.visualiser = self._show()
+
+    def _show(self) -> VisualiserServer | None:
+        from .visualisation import start_server
+
+        recordings = self.neurons._recordings
+        return start_server(
+            self.engine,
+            self.settings.visualisation_host,
+            recordings=recordings.running,
+            loops=lambda: tuple(self.engine.loops),
+            streams=recordings.streams,
+        )
 
     def close(self) -> None:
         """Stop stimulation, finalise what is being recorded, close the device. Again: nothing."""
@@ -66,6 +90,8 @@ class Session:
         finally:
             with self.engine.lock:
                 self.engine.end()
+            if self.visualiser is not None:
+                self.visualiser.stop()
             self._keeper.stop()
             if self._feeder is not None:
                 self._feeder.stop()

@@ -171,8 +171,7 @@ class Recordings:
 
     def running(self) -> list[Recording]:
         """Return the recordings that have not stopped."""
-        self._recordings = [r for r in self._recordings if not r.has_stopped()]
-        return list(self._recordings)
+        return [r for r in tuple(self._recordings) if not r.has_stopped()]
 
     def create_data_stream(self, name: str, attributes: Mapping[str, Any] | None) -> DataStream:
         """Return a new data stream; `ValueError` for a name that is taken or cannot be stored."""
@@ -231,7 +230,7 @@ class Recordings:
             include_raw_samples,
         )
         recording = Recording(self._engine, recorder, path, begin, application, present)
-        self._recordings.append(recording)
+        self._recordings = [*self.running(), recording]
         recorder.begin()
         return recording
 

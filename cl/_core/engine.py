@@ -79,6 +79,8 @@ class Engine:
         """Called when a participant of virtual time begins to wait for others."""
         self.dropped: deque[Party] = deque()
         """Participants whose iterators were let go while the lock was taken."""
+        self.loops: list[Any] = []
+        """The loops that run, for whoever looks on."""
         self.listeners: list[Callable[[], None]] = []
         """Called, locked, when the device ends."""
 

@@ -293,3 +293,14 @@ def test_leaving_by_ctrl_c_leaves_nothing_behind(accelerated: str, tmp_path: Pat
     assert found.returncode == 0
     assert "Traceback" not in found.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_open_that_fails_late_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "0")
+    monkeypatch.setenv("CL_SDK_VISUALISATION", "1")
+    monkeypatch.setenv("CL_SDK_VISUALISATION_HOST", "no such host")
+    with pytest.raises(ValueError, match="no such host"), cl.open():
+        pass
+    monkeypatch.setenv("CL_SDK_VISUALISATION", "0")
+    with cl.open() as neurons:
+        assert len(neurons.read(1)) == 1
