@@ -2,7 +2,7 @@
 
 Chunks are only ever added at the end and none is missing. So every node but the last of its
 level is full, a node's bounds are known when it is made, and what a link changes is an entry
-beyond those in use, a count of entries, or the address of the root. A lookup sees the old tree
+beyond those in use with the count of entries, or the address of the root. A lookup sees the old tree
 or the new one.
 """
 
@@ -22,25 +22,27 @@ _FULL: Final = hdf5.CHILDREN_PER_CHUNK_NODE
 
 
 class _Level:
-    """The last node of a level: its address, first chunk and entries."""
+    """The last node of a level: its address, bytes, first chunk and entries."""
 
-    __slots__ = ("address", "first", "used")
+    __slots__ = ("address", "block", "first", "used")
 
-    def __init__(self, address: int, first: int, used: int) -> None:
+    def __init__(self, address: int, block: bytearray, first: int, used: int) -> None:
         self.address = address
+        self.block = block
         self.first = first
         self.used = used
 
 
 class ChunkIndex:
-    """Where the chunks of one dataset are; `root_field` is where its header keeps the root's address."""
+    """Where the chunks of one dataset are.
 
-    def __init__(
-        self, file: OrderedFile, root_field: int, rank: int, chunk_rows: int, chunk_size: int
-    ) -> None:
+    After `extend` the dataset's header has to point to `root`, with a link that comes next.
+    """
+
+    def __init__(self, file: OrderedFile, rank: int, chunk_rows: int, chunk_size: int) -> None:
         self.chunks = 0
+        self.root = hdf5.UNDEFINED
         self._file = file
-        self._root_field = root_field
         self._chunk_rows = chunk_rows
         self._chunk_size = chunk_size
         self._levels: list[_Level] = []
@@ -78,10 +80,13 @@ class ChunkIndex:
         node = self._levels[level]
         children = children[: _FULL - node.used]
         first = node.first + node.used * _FULL**level
-        place = node.address + hdf5.NODE_HEADER + self._key_size + node.used * self._entry.itemsize
+        place = hdf5.NODE_HEADER + self._key_size + node.used * self._entry.itemsize
+        entries = self._entries(level, first, children)
         node.used += len(children)
-        self._file.link(place, self._entries(level, first, children))
-        self._file.link(node.address + hdf5.ENTRIES_USED_FIELD, struct.pack("<H", node.used))
+        node.block[place : place + len(entries)] = entries
+        struct.pack_into("<H", node.block, hdf5.ENTRIES_USED_FIELD, node.used)
+        start = hdf5.ENTRIES_USED_FIELD
+        self._file.link(node.address + start, bytes(node.block[start : place + len(entries)]))
         return len(children)
 
     def _grow(self, addresses: list[int]) -> int:
@@ -102,7 +107,7 @@ class ChunkIndex:
             else:
                 new.append(self._new_node(0, children))
             self._replace(new)
-            self._file.link_address(self._root_field, new[-1].address)
+            self.root = new[-1].address
         else:
             self._replace(new)
             self._append(top, [new[-1].address])
@@ -113,15 +118,16 @@ class ChunkIndex:
         left = self._levels[level].address if level < len(self._levels) else hdf5.UNDEFINED
         header = hdf5.node_header(1, level, len(children), left)
         block = header + self._key(first) + self._entries(level, first, children)
-        address = self._file.allocate(self._node_size)
-        self._file.write(address, block.ljust(self._node_size, b"\0"))
-        return _Level(address, first, len(children))
+        block = block.ljust(self._node_size, b"\0")
+        address = self._file.allocate(self._node_size, whole=True)
+        self._file.write(address, block)
+        return _Level(address, bytearray(block), first, len(children))
 
     def _replace(self, new: list[_Level]) -> None:
         for level, node in enumerate(new):
             if level < len(self._levels):
                 old = self._levels[level]
-                self._file.link_address(old.address + hdf5.RIGHT_SIBLING_FIELD, node.address)
+                self._file.link(old.address + hdf5.RIGHT_SIBLING_FIELD, struct.pack("<Q", node.address))
                 self._levels[level] = node
             else:
                 self._levels.append(node)

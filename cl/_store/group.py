@@ -51,11 +51,20 @@ class Group:
             self._attributes[attribute.name] = attribute
         self._attributes_changed = True
 
-    def update_number(self, attribute: hdf5.Attribute) -> None:
-        """Replace the value of a scalar number that is there, in place where the header is not rewritten."""
-        self._attributes[attribute.name] = attribute
-        if not self._attributes_changed:
-            self._file.link(self.header_address + self._fields[attribute.name], attribute.data)
+    def update_numbers(self, attributes: Sequence[hdf5.Attribute]) -> None:
+        """Replace the values of scalar numbers that follow one another, in place.
+
+        With the header's next rewriting, where there is one anyway.
+        """
+        for attribute in attributes:
+            self._attributes[attribute.name] = attribute
+        if self._attributes_changed:
+            return
+        # One write for all of them. If it crosses a page they may be seen apart, which does no harm.
+        start = self._fields[attributes[0].name]
+        messages = b"".join(attribute.message() for attribute in attributes)
+        data = messages[attributes[0].data_offset :]
+        self._file.link(self.header_address + start, data)
 
     def add(self, name: str, header: int) -> None:
         """Add a dataset."""

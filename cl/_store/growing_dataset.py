@@ -40,13 +40,14 @@ class GrowingDataset:
         self._row_size = dtype.itemsize * math.prod(tail)
         self._chunk_size = chunk_rows * self._row_size
         header = hdf5.dataset_header(dtype, (0, *tail), chunk_rows, attributes)
-        self.header_address = file.allocate(len(header.block), header.index_field)
-        file.write(self.header_address, header.block)
-        self._rows_fields = [self.header_address + header.rows_field]
+        self._header = bytearray(header.block)
+        self._index_field = header.index_field
+        self._rows_fields = [header.rows_field]
         if "NROWS" in header.attribute_fields:
-            self._rows_fields.append(self.header_address + header.attribute_fields["NROWS"])
-        root_field = self.header_address + header.index_field
-        self._index = ChunkIndex(file, root_field, 1 + len(tail), chunk_rows, self._chunk_size)
+            self._rows_fields.append(header.attribute_fields["NROWS"])
+        self.header_address = file.allocate(len(header.block), whole=True)
+        file.write(self.header_address, header.block)
+        self._index = ChunkIndex(file, 1 + len(tail), chunk_rows, self._chunk_size)
         self._chunk = 0  # the address of the last chunk
         self._room = 0  # rows that it still takes
         self._new_chunks: list[int] = []
@@ -90,7 +91,9 @@ class GrowingDataset:
             self._index.extend(self._new_chunks[: -(-self.rows // self._chunk_rows) - indexed])
         finally:
             del self._new_chunks[: self._index.chunks - indexed]
-        count = struct.pack("<Q", self.rows)
+        struct.pack_into("<Q", self._header, self._index_field, self._index.root)
         for field in self._rows_fields:
-            self._file.link(field, count)
+            struct.pack_into("<Q", self._header, field, self.rows)
+        # The header lies in one page: the new size and where to find the new rows appear together.
+        self._file.link(self.header_address, bytes(self._header))
         self.published = self.rows

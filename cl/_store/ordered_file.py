@@ -4,10 +4,11 @@ Killing the process keeps what the kernel has been given, so what counts is the
 order of the writes and that each write to something reachable is whole:
 
 1. new blocks are written where nothing refers to yet (`write`);
-2. `commit` makes the end-of-file field cover them, then performs the links: writes of a few
-   bytes to reachable blocks, in the order in which they were asked for. A link that makes something
-   reachable comes after everything it leads to. No link crosses a page, and the kernel does
-   not stop inside a page, so a link is there or not;
+2. `commit` makes the end-of-file field cover them, then performs the links: writes to
+   reachable blocks, in the order in which they were asked for. A link that makes something
+   reachable comes after everything it leads to. It crosses no page (except where its parts may well be
+   seen apart), and the kernel does not stop inside a page, so a link is there or not. There are few:
+   each is a moment at which the interpreter's lock is given back and has to be got again;
 3. a block that is no longer reachable is free for new blocks only after the commit.
 
 Nothing is ever moved, and an error (a full disk) leaves the last commit as it was.
@@ -43,19 +44,20 @@ class OrderedFile:
         self.failed = False
         """Whether the disk has failed. No block is used again then: what replaced it may be lost."""
 
-    def allocate(self, size: int, field: int | None = None) -> int:
+    def allocate(self, size: int, whole: bool = False) -> int:
         """Return the address of `size` bytes of space, a multiple of 8.
 
-        The field of 8 bytes that lies `field` bytes into it crosses no page.
-        Raises OSError if the file cannot grow.
+        A whole block lies in one page, so that a link can change all of it. Raises OSError if the
+        file cannot grow.
         """
-        for i, (address, capacity) in enumerate(() if self.failed else self._free):
-            if size <= capacity <= 2 * size and _in_one_page(address, field):
-                del self._free[i]
-                return address
+        if not self.failed:
+            for i, (address, capacity) in enumerate(self._free):
+                if size <= capacity <= 2 * size and not (whole and _crosses_page(address, size)):
+                    del self._free[i]
+                    return address
         address = self.end + -self.end % 8
-        while not _in_one_page(address, field):
-            address += 8
+        if whole and _crosses_page(address, size):
+            address += -address % PAGE
         with self._noting_failure():
             os.ftruncate(self._descriptor, address + size)
         self.end = address + size
@@ -75,7 +77,11 @@ class OrderedFile:
 
     def write(self, address: int, data: bytes | memoryview) -> None:
         """Write bytes to space that nothing reachable refers to yet."""
-        with memoryview(data) as view, self._noting_failure():
+        with self._noting_failure():
+            self._write_all(address, data)
+
+    def _write_all(self, address: int, data: bytes | memoryview) -> None:
+        with memoryview(data) as view:
             start = 0
             while start < len(view):
                 part = view[start : start + LARGEST_WRITE]
@@ -93,11 +99,10 @@ class OrderedFile:
         """Make everything written so far reachable. After an error it can be tried again."""
         with self._noting_failure():
             if self.end != self._committed_end:
-                _write_at(self._descriptor, struct.pack("<Q", self.end), hdf5.END_OF_FILE_FIELD)
+                self._write_all(hdf5.END_OF_FILE_FIELD, struct.pack("<Q", self.end))
                 self._committed_end = self.end
             while self._links:
-                address, data = self._links[0]
-                _write_at(self._descriptor, data, address)
+                self._write_all(*self._links[0])
                 self._links.popleft()
         self._free += self._freed
         self._freed.clear()
@@ -109,8 +114,8 @@ class OrderedFile:
             self._descriptor = -1
 
 
-def _in_one_page(address: int, field: int | None) -> bool:
-    return field is None or (address + field) // PAGE == (address + field + 7) // PAGE
+def _crosses_page(address: int, size: int) -> bool:
+    return address // PAGE != (address + size - 1) // PAGE
 
 
 def _write_at(descriptor: int, data: bytes | memoryview, address: int) -> int:

@@ -249,7 +249,6 @@ class RecordingWriter:
         return [*(part for part in events if part is not None), *self._streams.values(), *group]
 
     def _publish_root(self, frames: int) -> None:
-        for attribute in layout.duration(self._start, frames, self._rate):
-            self._root.update_number(attribute)
+        self._root.update_numbers(layout.duration(self._start, frames, self._rate))
         self._root.publish()
         self._file.commit()

@@ -156,15 +156,14 @@ def test_attributes_of_every_size(tmp_path_factory: pytest.TempPathFactory, size
 
 def test_numbers_change_in_place(tmp_path: Path) -> None:
     file, root = new_file(tmp_path / "n.h5")
-    root.set_attributes([hdf5.number("n", 1), hdf5.text("t", "x"), hdf5.number("f", 0.5, "<f8")])
+    root.set_attributes([hdf5.text("t", "x"), hdf5.number("n", 1), hdf5.number("f", 0.5, "<f8")])
     commit(file, root)
     size = file.end
     for i in range(5):
-        root.update_number(hdf5.number("n", i))
-        root.update_number(hdf5.number("f", i / 4, "<f8"))
+        root.update_numbers([hdf5.number("n", i), hdf5.number("f", i / 4, "<f8")])
         commit(file, root)
         with h5py.File(tmp_path / "n.h5", "r") as read:
-            assert (read.attrs["n"], read.attrs["f"]) == (i, i / 4)
+            assert (read.attrs["n"], read.attrs["f"], read.attrs["t"]) == (i, i / 4, b"x")
     assert file.end == size
     file.close()
 
