@@ -149,9 +149,8 @@ def lateness(directory: Path) -> None:
         if thread:
             thread.join()
         p50, p99, p999 = np.quantile(late, [0.5, 0.99, 0.999])
-        print(
-            f"1 kHz loop, {name:<9}: late p50 {p50:.1f}, p99 {p99:.1f}, p99.9 {p999:.0f}, max {late.max():.0f} µs"
-        )
+        shown = f"p50 {p50:.1f}, p99 {p99:.1f}, p99.9 {p999:.0f}, max {late.max():.0f} µs"
+        print(f"1 kHz loop, {name:<9}: late {shown}")
 
 
 def hour(directory: Path) -> None:

@@ -1,0 +1,1 @@
+"""Recordings: writing, reading and recovering them."""

@@ -76,6 +76,17 @@ def times(word: str, moment: datetime | None) -> list[hdf5.Attribute]:
     return [hdf5.text(f"{word}_localtime", local), hdf5.text(f"{word}_utc", utc)]
 
 
+def signal(channels: int, rate: int, uV_per_sample_unit: float, start: int) -> list[hdf5.Attribute]:
+    """Return the attributes that say what the samples mean."""
+    return [
+        hdf5.number("channel_count", channels),
+        hdf5.number("sampling_frequency", rate),
+        hdf5.number("frames_per_second", rate),
+        hdf5.number("uV_per_sample_unit", uV_per_sample_unit, "<f8"),
+        hdf5.number("start_timestamp", start),
+    ]
+
+
 def duration(start: int, frames: int, rate: int) -> list[hdf5.Attribute]:
     """Return the attributes that grow with the recording."""
     return [

@@ -86,11 +86,7 @@ class RecordingWriter:
             *layout.times("created", created or datetime.now(UTC)),
             *layout.times("ended", None),
             *(hdf5.text(name, value) for name, value in git_state(Path(directory)).items()),
-            hdf5.number("channel_count", channel_count),
-            hdf5.number("sampling_frequency", frames_per_second),
-            hdf5.number("frames_per_second", frames_per_second),
-            hdf5.number("uV_per_sample_unit", uV_per_sample_unit, "<f8"),
-            hdf5.number("start_timestamp", start_timestamp),
+            *layout.signal(channel_count, frames_per_second, uV_per_sample_unit, start_timestamp),
             *layout.duration(start_timestamp, 0, frames_per_second),
             pickled("file_format", {"version": file_version, layout.RELATIVE: True}),
         ]
@@ -103,15 +99,18 @@ class RecordingWriter:
             self._stims = self._table("stims", layout.STIM, layout.STIM_CHUNK) if include_stims else None
             self._stream_group = self._data_stream_group() if include_data_streams else None
             self._streams: dict[str, StreamWriter] = {}
-            self._root.publish()
-            self._root.reserve()
-            # Until this write the file is no HDF5; from it on it is a recording of no frames.
-            self._file.write(0, hdf5.superblock(self._file.end, self._root.header_address))
-            self._file.commit()
+            self._begin()
         except BaseException:
             self._file.close()
             self.path.unlink(missing_ok=True)
             raise
+
+    def _begin(self) -> None:
+        """Make the file a recording of no frames, with one write; until then it is no HDF5."""
+        self._root.publish()
+        self._root.reserve()
+        self._file.write(0, hdf5.superblock(self._file.end, self._root.header_address))
+        self._file.commit()
 
     def _array(self, name: str) -> GrowingDataset:
         array = GrowingDataset(

@@ -134,3 +134,17 @@ def _bytes(array: Any) -> bytes:
     if array.dtype.names:  # bytes between fields mean nothing
         return b"".join(_bytes(array[name]) for name in array.dtype.names)
     return bytes(array.tobytes())
+
+
+def write_recording(path: Path) -> Path:
+    """Write a recording of 3700 frames, 250 spikes, 100 stims and two streams, one of them empty."""
+    application = {"subject": "dish 7", "weights": np.arange(3.0), "nested": {"a": [1, (2.5, None)]}}
+    filler = Filler(RecordingWriter(path, application=application, system=SYSTEM, start_timestamp=4000))
+    filler.add_stream("game", {"score": 7, "layout": [1, 2]})
+    filler.add_stream("empty", {})
+    filler.streams.pop("empty")
+    filler.add(3000, 200, 90, 40)
+    filler.writer.flush()
+    filler.add(700, 50, 10, 3)
+    filler.writer.finish()
+    return path

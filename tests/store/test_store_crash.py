@@ -16,7 +16,7 @@ import cl._store.ordered_file as ordered_file
 from cl._store import layout
 from cl._store.writer import RecordingWriter
 
-STRIDE = int(os.environ.get("CL_TEST_STORE_STRIDE", "7"))
+STRIDE = int(os.environ.get("CL_TEST_STORE_STRIDE", "10"))
 """Every how many states the long test looks at (1: at all, which takes a minute)."""
 
 Counts = tuple[int, int, int, dict[str, int]]

@@ -150,7 +150,7 @@ def test_frames_of_other_memory_layouts(tmp_path: Path) -> None:
         np.testing.assert_array_equal(view.samples[:], expected)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=20).filter(
@@ -178,7 +178,7 @@ def test_any_values_in_any_number_of_streams(
             assert same(list(stream.items()), [(i * 10, value) for i, value in enumerate(values)])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.dictionaries(st.text(), PICKLE_VALUES, max_size=6))
 def test_any_attributes(tmp_path_factory: pytest.TempPathFactory, attributes: dict[str, Any]) -> None:
     path = tmp_path_factory.mktemp("a") / "r.h5"
