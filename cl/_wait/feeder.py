@@ -7,8 +7,9 @@ outside (`look`).
 
 from __future__ import annotations
 
+import sys
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cl._core.constants import NEVER, NOTICE_FRAMES
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from cl._core.engine import Engine
     from cl._core.sequencer import Pulse
+
+_SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a thread may keep Python from a source that is to be told of a pulse."""
 
 
 class Windowed(Protocol):
@@ -77,12 +81,16 @@ class Feeder:
         self._stopping = False
         self._tells = engine.clock is not None and device.wants_stims_at_once
         """Whether the source is told of every pulse in its time, whoever asks for the frames around it."""
+        self._switch_interval = sys.getswitchinterval()
         engine.demand = self.demand
         if self._tells:
             device.on_submit = self._wanted.notify
 
     def start(self) -> None:
         """Begin."""
+        if self._tells:
+            # Else a body that computes would keep the source from hearing of its stim for 5 ms.
+            sys.setswitchinterval(min(self._switch_interval, _SWITCH_INTERVAL_S))
         self._device.serve(self._run)
 
     def demand(self, to: int) -> None:
@@ -112,6 +120,8 @@ class Feeder:
 
     def stop(self) -> None:
         """Ask for nothing more."""
+        if self._tells:
+            sys.setswitchinterval(self._switch_interval)
         with self._wanted:
             self._stopping = True
             self._wanted.notify()

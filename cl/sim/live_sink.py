@@ -103,31 +103,27 @@ class LiveDataSink:
 
         A batch without frames is spikes only.
         """
-        spikes = _take(checked_spikes, batch.spikes)
-        if batch.frames is None:
-            self._emit_spikes(spikes)
-        else:
-            self._emit_frames(_take(checked_frames, batch.frames), spikes)
+        self._emit(*_checked(batch))
 
     def emit_frames(self, frames: NDArray[np.int16]) -> None:
         """Emit frames, int16 (n, 64); they are copied."""
-        self._emit_frames(_take(checked_frames, frames), [])
+        self._emit(_take(checked_frames, frames), [])
 
     def emit_spikes(self, spikes: Iterable[DataSourceSpike]) -> None:
         """Emit spikes, in any order."""
-        self._emit_spikes(_take(checked_spikes, spikes))
+        self._emit(None, _take(checked_spikes, spikes))
 
     async def aemit_batch(self, batch: DataSourceBatch) -> None:
         """Emit as `emit_batch` does, without blocking the event loop."""
-        await self._in_thread(self.emit_batch, batch)
+        await self._aemit(*_checked(batch))
 
     async def aemit_frames(self, frames: NDArray[np.int16]) -> None:
         """Emit as `emit_frames` does, without blocking the event loop."""
-        await self._in_thread(self.emit_frames, frames)
+        await self._aemit(_take(checked_frames, frames), [])
 
     async def aemit_spikes(self, spikes: Iterable[DataSourceSpike]) -> None:
         """Emit as `emit_spikes` does, without blocking the event loop."""
-        await self._in_thread(self.emit_spikes, spikes)
+        await self._aemit(None, _take(checked_spikes, spikes))
 
     def close(self, error: BaseException | None = None) -> None:
         """Say that no more will come; with an error, that the source has failed. Again: nothing.
@@ -153,6 +149,12 @@ class LiveDataSink:
             self._draining = True
             self._arrived.notify_all()
             self._room.notify_all()
+
+    def learn_kind(self) -> None:
+        """Where there were spikes, find out whether frames come, too: better now than in the first read."""
+        with self._lock:
+            if self._realtime and self._number > 0 and not self._had_frames:
+                self._await_kind(self._read + 1, None)
 
     def read(self, start: int, stop: int, timeout: float | None) -> Batch:
         """Return the data of [start, stop), once they are there; one reader only.
@@ -230,24 +232,54 @@ class LiveDataSink:
 
     # -- the source's side ----------------------------------------------------------------
 
-    def _emit_frames(self, frames: NDArray[np.int16], spikes: list[DataSourceSpike]) -> None:
-        done = given = 0
-        with self._own_turn():
-            while done < len(frames):
-                with self._lock:
-                    room = self._await_room(self._free_frames)
-                    if not room:
-                        return
-                    piece = frames[done : done + room].copy()
-                    self._only_spikes = False
-                    self._next = self.next_timestamp + len(piece)
-                    given += self._put_spikes(spikes, given, self._next)
-                    self._blocks.append(piece)
-                    self._had_frames = True
-                    self.began.set()
-                    self._arrived.notify_all()
-                done += len(piece)
+    def _emit(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> None:
+        given = 0
+        if frames is not None:
+            with self._own_turn():
+                given = self._emit_frames(frames, spikes)
         self._emit_spikes(spikes[given:])
+
+    async def _aemit(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> None:
+        from anyio import lowlevel, to_thread
+
+        await lowlevel.checkpoint()
+        if not self._emit_at_once(frames, spikes):
+            await to_thread.run_sync(self._emit, frames, spikes, abandon_on_cancel=True)
+
+    def _emit_at_once(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> bool:
+        """Emit what has room, and return True; what would have to wait is left alone."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            with self._lock:
+                if self._free_frames() < (0 if frames is None else len(frames)):
+                    return False
+                if spikes and not self._has_room(spikes[-1].timestamp):
+                    return False
+            given = 0 if frames is None else self._emit_frames(frames, spikes)
+            self._emit_spikes(spikes[given:])
+            return True
+        finally:
+            self._turn.release()
+
+    def _emit_frames(self, frames: NDArray[np.int16], spikes: list[DataSourceSpike]) -> int:
+        """Emit frames with the spikes that belong to them, and return how many of those there were."""
+        done = given = 0
+        while done < len(frames):
+            with self._lock:
+                room = self._await_room(self._free_frames)
+                if not room:
+                    return len(spikes)
+                piece = frames[done : done + room].copy()
+                self._only_spikes = False
+                self._next = self.next_timestamp + len(piece)
+                given += self._put_spikes(spikes, given, self._next)
+                self._blocks.append(piece)
+                self._had_frames = True
+                self.began.set()
+                self._arrived.notify_all()
+            done += len(piece)
+        return given
 
     def _emit_spikes(self, spikes: list[DataSourceSpike]) -> None:
         given = 0
@@ -301,10 +333,10 @@ class LiveDataSink:
             heappush(self._spikes, (spike.timestamp, spike.channel, self._number, spike))
         return given - first
 
-    async def _in_thread(self, function: Callable[..., None], argument: object) -> None:
-        from anyio import to_thread
 
-        await to_thread.run_sync(function, argument, abandon_on_cancel=True)
+def _checked(batch: DataSourceBatch) -> tuple[NDArray[np.int16] | None, list[DataSourceSpike]]:
+    spikes = _take(checked_spikes, batch.spikes)
+    return None if batch.frames is None else _take(checked_frames, batch.frames), spikes
 
 
 def _take(check: Callable[[Any], T], value: Any) -> T:

@@ -100,6 +100,7 @@ class LiveSource:
             raise
         self._starter.start(self.name)
         self.sink.began.wait(_FIRST_SIGN)
+        self.sink.learn_kind()
         cause = self._starter.error
         if cause is not None and not self.sink.used:
             self.close()
