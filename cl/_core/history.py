@@ -84,7 +84,9 @@ class FrameRing:
     def __init__(self, start: int, channel_count: int = CHANNEL_COUNT) -> None:
         import numpy as np
 
-        self._data = np.zeros((_RING_FRAMES, channel_count), np.int16)
+        self._data = np.empty((_RING_FRAMES, channel_count), np.int16)
+        # Touched now: the system gives memory in pieces of 2 MB, and may take milliseconds for each.
+        self._data[...] = 0
         self.start = start
         """The oldest timestamp ever written."""
         self.end = start
