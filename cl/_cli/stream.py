@@ -1,0 +1,218 @@
+"""`python -m cl stream`: the device's spikes as UDP datagrams, or as JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable
+
+    import cl
+    from cl._streams.events import EventStream
+
+    Send = Callable[[list[bytes]], Awaitable[None]]
+    Encode = Callable[[int, bytes], bytes]
+
+SUMMARY = "send the spikes of the device as they come: as UDP datagrams, or as JSON lines"
+
+_GRACE_FRAMES = 250
+"""How long after the end the last spikes may still be on their way."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.epilog = (
+        "A datagram holds the spikes of one frame: its timestamp (little-endian, 64 bits, unsigned), then a "
+        "byte for each channel that spiked. A JSON line holds the same: timestamp and channels."
+    )
+    parser.add_argument(
+        "--udp",
+        metavar="[HOST:]PORT",
+        type=_address,
+        help="send datagrams there; without a host to this computer (127.0.0.1)",
+    )
+    parser.add_argument(
+        "--jsonl", action="store_true", help="write JSON lines to stdout (where no --udp is given)"
+    )
+    parser.add_argument("--channels", metavar="C,C,...", type=_channels, help="these channels only")
+    parser.add_argument("--seconds", metavar="S", type=float, help="end after so much device time")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Stream until the end that was asked for, Ctrl-C, SIGTERM, or nobody reads stdout any more."""
+    import anyio
+
+    if options.seconds is not None and not options.seconds > 0:
+        raise ValueError(f"--seconds {options.seconds}: it must be above 0")
+    try:
+        anyio.run(_stream, options, backend_options={"use_uvloop": _has_uvloop()})
+    except (KeyboardInterrupt, BaseExceptionGroup) as error:
+        first = _first(error)
+        if not isinstance(first, KeyboardInterrupt | BrokenPipeError):
+            raise first from None
+        _drop_stdout()
+    return 0
+
+
+def packet(timestamp: int, channels: bytes) -> bytes:
+    """Return a datagram: the timestamp as a little-endian u64, then a u8 for each channel."""
+    return struct.pack("<Q", timestamp) + channels
+
+
+def line(timestamp: int, channels: bytes) -> bytes:
+    """Return a JSON line: {"timestamp": …, "channels": […]}."""
+    return f'{{"timestamp": {timestamp}, "channels": {list(channels)}}}\n'.encode()
+
+
+def by_frame(spikes: Iterable[Any]) -> Iterator[tuple[int, bytes]]:
+    """Return the timestamps of spikes in order, each with the channels that spiked in that frame."""
+    at, channels = -1, bytearray()
+    for spike in spikes:
+        if spike.timestamp != at:
+            if channels:
+                yield at, bytes(channels)
+            at, channels = spike.timestamp, bytearray()
+        channels.append(spike.channel)
+    if channels:
+        yield at, bytes(channels)
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return what went wrong first inside of task groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _stream(options: argparse.Namespace) -> None:
+    import anyio
+
+    import cl
+
+    async with cl.aopen(take_control=False) as neurons, anyio.create_task_group() as group:
+        group.start_soon(_until_terminated, group.cancel_scope)
+        end = None
+        if options.seconds is not None:
+            end = neurons.timestamp() + round(options.seconds * neurons.get_frames_per_second())
+        async with anyio.create_task_group() as senders:
+            if options.udp is not None:
+                senders.start_soon(_to_udp, neurons, options, end)
+            if options.jsonl or options.udp is None:
+                senders.start_soon(_to_stdout, neurons, options, end)
+        group.cancel_scope.cancel()
+
+
+async def _until_terminated(scope: Any) -> None:
+    import signal
+
+    import anyio
+
+    with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+async def _to_udp(neurons: cl.Neurons, options: argparse.Namespace, end: int | None) -> None:
+    host, port = options.udp
+    out, address = _udp_socket(host, port)
+    with out:
+
+        async def send(datagrams: list[bytes]) -> None:
+            # The network loses datagrams anyway; one that it does not take now is lost here.
+            for datagram in datagrams:
+                try:
+                    out.sendto(datagram, address)
+                except BlockingIOError:
+                    pass
+
+        await _send_all(neurons, options.channels, end, packet, send)
+
+
+async def _to_stdout(neurons: cl.Neurons, options: argparse.Namespace, end: int | None) -> None:
+    from anyio import to_thread
+
+    async def send(lines: list[bytes]) -> None:
+        # Whoever reads may be slow: that must not keep the datagrams waiting.
+        await to_thread.run_sync(_write, sys.stdout.buffer, b"".join(lines))
+
+    await _send_all(neurons, options.channels, end, line, send)
+
+
+async def _send_all(
+    neurons: cl.Neurons, channels: list[int] | None, end: int | None, encode: Encode, send: Send
+) -> None:
+    """Send what one stream gives; each output has a stream, and so a pace, of its own."""
+    import anyio
+
+    async with neurons.spikes(channels) as stream, anyio.create_task_group() as group:
+        if end is not None:
+            group.start_soon(_close_at, neurons, stream, end + _GRACE_FRAMES)
+        while spikes := await _batch(stream):
+            await send([encode(at, c) for at, c in by_frame(spikes) if end is None or at < end])
+            if end is not None and spikes[-1].timestamp >= end:
+                break
+        group.cancel_scope.cancel()
+
+
+async def _batch(stream: EventStream[cl.Spike]) -> list[cl.Spike]:
+    """Return the next spikes, none at the end; what was missed for slowness is told on stderr."""
+    from cl.error import LaggedError
+
+    while True:
+        try:
+            return await stream.batch()
+        except LaggedError as error:
+            print(f"stream: {error}", file=sys.stderr)
+
+
+async def _close_at(neurons: cl.Neurons, stream: EventStream[cl.Spike], timestamp: int) -> None:
+    await neurons.asleep_until(timestamp)
+    stream.close()
+
+
+def _udp_socket(host: str, port: int) -> tuple[socket.socket, Any]:
+    import socket
+
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    out = socket.socket(family, kind, protocol)
+    out.setblocking(False)
+    return out, address
+
+
+def _write(out: BinaryIO, data: bytes) -> None:
+    out.write(data)
+    out.flush()
+
+
+def _drop_stdout() -> None:
+    """Let the interpreter's last flush go nowhere: nobody reads any more."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no [HOST:]PORT with a port from 1 to 65535")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _channels(text: str) -> list[int]:
+    from cl.stim import ChannelSet
+
+    try:
+        return list(ChannelSet([int(channel) for channel in text.split(",")]))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+
+def _has_uvloop() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("uvloop") is not None
