@@ -1,289 +1,271 @@
-"""The consumer that writes a window of device time to a file."""
+"""When a recording is written: a thread of its own does it, and time waits for it where time is virtual."""
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from _thread import LockType, allocate_lock
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._core.constants import NEVER
-from .events import SAMPLES_BEFORE, SAMPLES_FROM
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from ._core.engine import Engine
-    from ._store.writer import RecordingWriter
-    from .data_stream import DataStream
-    from .events import Spike
+    from ._core.entries import StreamEntry
+    from ._scribe import Scribe
 
-BLOCK: Final = 2_500
-"""Frames that are written in one go."""
 TAP_FRAMES: Final = 5_000
 """In accelerated time a recording is served this often: less than a task may keep its event loop."""
 PERIOD_S: Final = 0.4
-"""In wall-clock time a recording is served this often: seldom, since each time may cost a loop a tick."""
+"""What has been given is on its way to the disk after this time, whatever time does."""
+_ARRIVAL_S: Final = 0.002
+"""How often the thread looks whether a device has come to the end of the recording."""
+_ATTENTION_S: Final = 0.1
+
+_log = logging.getLogger("cl")
+
+
+class Portion(NamedTuple):
+    """What the thread is to write, as it stood when the engine's lock was held."""
+
+    position: int
+    """Everything before is there."""
+    end: int | None
+    entries: list[StreamEntry]
+    is_last: bool
+    """Whether nothing more comes, so that the recording has to end here if it does not before."""
+    gate: LockType | None
+    """Released when it is done."""
 
 
 class Recorder:
-    """Writes everything from `start` to `end` once, with cursors of its own.
+    """Has a window of device time written, while it happens, to its end or until told to stop.
 
-    A spike is written when its 75 samples are there; at the end of the recording the frames beyond it
-    are looked at ahead of time where nothing can change them, waited for in wall-clock time, and else stood
-    for by the last one.
-
-    In accelerated time it is a tap of the engine, which never moves on without it; in wall-clock time it
-    has a thread, so that a loop never waits for the disk.
+    In accelerated time it is a tap of the engine, which never moves on without it; in wall-clock
+    time it looks for itself, seldom, since each look may cost a loop a late tick. Either way the file
+    is written by one thread: an exception that comes from outside (Ctrl-C) finds it whole.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        writer: RecordingWriter,
-        start: int,
-        end: int | None,
-        streams: Callable[[], list[DataStream]],
-        application: Callable[[], Mapping[str, Any]],
-        samples: bool,
-    ) -> None:
+    def __init__(self, engine: Engine, scribe: Scribe, end: int | None, name: str) -> None:
         self._engine = engine
-        self._writer = writer
-        self._start = start
+        self._scribe = scribe
         self.end = end
-        self._streams = streams
-        self._application = application
-        self._samples = samples
-        self._foresees = engine.device.info.foresees
-        self._at = start
-        self._spikes_at = start
-        self._entry = engine.bus.entries.first
-        self._known: set[str] = set()
-        self._turn = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.limit = NEVER
         self.done = threading.Event()
         """Set when the file is closed."""
         self.error: BaseException | None = None
-        self.limit = NEVER
+        self._name = name
+        self._next_entry = engine.bus.entries.first
+        self._last_entry: int | None = None
+        """Where the entries end, if that has been decided."""
+        self.is_ending = False
+        """Whether the last portion has been given."""
+        self._turn = threading.Lock()
+        self._waiting: list[Callable[[], None]] = []
+        self._portions: SimpleQueue[Portion | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="cl-recorder", daemon=True)
 
-    # -- being served ---------------------------------------------------------------------
+    # -- what others call -----------------------------------------------------------------
 
     def begin(self) -> None:
-        """Start to record."""
+        """Start to record, with what the history has of the window."""
+        self._thread.start()
         engine = self._engine
-        if engine.clock is not None:
-            self._thread = threading.Thread(target=self._run, name="cl-recorder", daemon=True)
-            self._thread.start()
-            return
         with engine.lock:
-            self.take(engine.position)
-            if not self.done.is_set():
+            if engine.failure is not None or engine.closed:
+                self.cut_off()
+                return
+            self._portions.put(self._portion())
+            if engine.clock is None:
+                # Nothing is dropped from the history before it was written.
+                kept = max(self._scribe.start + engine.history_frames, engine.position + 1)
+                self.limit = min(self._next_limit(engine.position), kept)
                 engine.taps.append(self)
-            engine.refresh()
+                engine.refresh()
 
     def take(self, position: int) -> None:
         """Write what there is before `position`: the tap's side. Locked."""
-        with self._turn:
-            self._drain(position)
+        if not self.done.is_set():
+            gate = allocate_lock()
+            gate.acquire()
+            self._portions.put(self._portion(gate))
+            while not gate.acquire(timeout=_ATTENTION_S) and not self.done.is_set():
+                pass
         self.limit = self._next_limit(position)
 
+    def end_now(self, present: Callable[[], int]) -> None:
+        """Let the recording end at the present, with all entries that were appended so far.
+
+        In accelerated time its last portion is written at once, in wall-clock time when the samples of
+        the last spikes are there.
+        """
+        engine = self._engine
+        with engine.lock:
+            self._end_at(present())
+            if engine.clock is None:
+                self.cut_off()
+                engine.refresh()
+
+    def cut_off(self) -> None:
+        """End the recording where the device has come to, if it does not end before. Locked."""
+        if self in self._engine.taps:
+            self._engine.taps.remove(self)
+        if not self.is_ending:
+            self.is_ending = True
+            self._end_at(self._engine.position)
+            self._portions.put(self._portion(is_last=True))
+
+    @property
+    def last_frame(self) -> int:
+        """Where the device has to be for all of a recording whose end is set to be there."""
+        assert self.end is not None
+        # The samples of the last spikes come after the end, unless the data end before that.
+        return max(self.end, min(self.end + self._scribe.ahead, self._engine.device.end_timestamp))
+
+    def wait(self) -> None:
+        """Wait until the file is closed and the thread has ended."""
+        self.done.wait()
+        self._thread.join()
+
+    def hurry(self) -> None:
+        """Have the thread look at once."""
+        self._portions.put(None)
+
+    def when_done(self, wake: Callable[[], None]) -> None:
+        """Call `wake` once the file is closed, in the recorder's thread; at once if it is."""
+        with self._turn:
+            if not self.done.is_set():
+                self._waiting.append(wake)
+                return
+        wake()
+
+    def forget(self, wake: Callable[[], None]) -> None:
+        """Take back a `when_done`."""
+        with self._turn:
+            self._waiting = [other for other in self._waiting if other is not wake]
+
+    # -- what there is --------------------------------------------------------------------
+
+    def _end_at(self, end: int) -> None:
+        """Set the end, unless an earlier one is set. Locked."""
+        if self.end is None or end < self.end:
+            self.end = max(end, self._scribe.start)
+            self._last_entry = self._engine.bus.entries.end
+
+    def _portion(self, gate: LockType | None = None, is_last: bool = False) -> Portion:
+        """Return what there is to write. Locked."""
+        return Portion(self._engine.position, self.end, self._entries(), is_last, gate)
+
+    def _entries(self) -> list[StreamEntry]:
+        """Return the entries since the last call. Locked.
+
+        A recording has those that were appended before the device came to the end that was set, or
+        before it was stopped, whatever timestamps they carry.
+        """
+        log = self._engine.bus.entries
+        stop = self._last_entry
+        if stop is None:
+            stop = log.end if self.end is None else log.index(self.end)
+        first = max(self._next_entry, log.first)
+        if stop <= first:
+            return []
+        self._next_entry = stop
+        return log.items[first - log.first : stop - log.first]
+
     def _next_limit(self, position: int) -> int:
+        """Return up to where time may go before the tap is served again. Locked."""
         if self.done.is_set():
-            engine = self._engine
-            if self in engine.taps:
-                engine.taps.remove(self)
+            if self in self._engine.taps:
+                self._engine.taps.remove(self)
             return NEVER
         limit = position + TAP_FRAMES
         if self.end is not None:
             # Exactly at the end, and again when the last spikes' samples are there.
-            for edge in (self.end, self.end + SAMPLES_FROM):
+            for edge in (self.end, self.end + self._scribe.ahead):
                 if edge > position:
                     return min(limit, edge)
         return limit
 
+    # -- the thread -----------------------------------------------------------------------
+
     def _run(self) -> None:
-        while not self._stop.wait(self._pause()) and not self.done.is_set():
-            self._serve()
+        while not self.done.is_set():
+            try:
+                portion = self._portions.get(timeout=self._pause())
+            except Empty:
+                portion = None
+            if portion is None:
+                self._look()
+                continue
+            try:
+                self._write(portion)
+            except BaseException as error:
+                self._fail(error)
+            if portion.gate is not None:
+                portion.gate.release()
+        self._tell()
 
     def _pause(self) -> float:
         clock = self._engine.clock
         if self.end is None or clock is None:
             return PERIOD_S
-        left = clock.seconds_until(self.end + SAMPLES_FROM)
-        return min(PERIOD_S, max(left + 0.001, 0.001))
+        left = clock.seconds_until(self.last_frame)
+        return min(PERIOD_S, max(left, _ARRIVAL_S))
 
-    def _serve(self) -> None:
+    def _look(self) -> None:
+        """Take what has come since: in wall-clock time, or while virtual time stands still."""
         engine = self._engine
-        if self.end is not None or engine.position - self._at < BLOCK:
-            self._bring_up()
-        with self._turn:
-            self._drain(engine.position)
+        # Whoever moves virtual time holds the lock and may be waiting for this thread.
+        if not engine.lock.acquire(blocking=engine.clock is not None):
+            return
+        try:
+            if engine.failure is None and not engine.closed:
+                self._bring_up()
+                self._portions.put(self._portion())
+        except Exception as error:
+            _log.debug("the device failed: %s", error)
+        finally:
+            engine.lock.release()
 
     def _bring_up(self) -> None:
-        """Let the device come to the end of the recording, if that has passed and nobody else moves it."""
+        """Let a wall-clock device come to the recording's end, if that has passed. Locked.
+
+        Otherwise it is left to others: a stim takes effect behind what was given.
+        """
         engine = self._engine
         clock = engine.clock
-        assert clock is not None
-        wanted = NEVER if self.end is None else self.end + SAMPLES_FROM
-        if engine.device.info.pushes or clock.now() < wanted:
+        if clock is None or self.end is None:
             return
-        with engine.lock:
-            if engine.failure is None and not engine.closed:
-                engine.advance(max(wanted, engine.position))
-
-    # -- writing --------------------------------------------------------------------------
-
-    def _drain(self, position: int) -> None:
-        """Write and flush what there is before `position`; close the file when all of it is there."""
-        if self.done.is_set():
+        end = self.last_frame
+        if clock.now() < end or engine.position >= end:
             return
-        try:
-            self._write_until(position)
-            if self.end is not None and self._at >= self.end and self._spikes_ready(position) >= self.end:
-                self._finish()
-            else:
-                self._writer.flush()
-        except BaseException as error:
-            self._fail(error)
+        if not engine.device.info.pushes:
+            engine.advance(end)
+        elif engine.demand is not None:
+            engine.demand(end)
 
-    def _write_until(self, position: int) -> None:
-        end = position if self.end is None else min(position, self.end)
-        self._write_entries()
-        while self._at < end:
-            stop = min(end, self._at + BLOCK)
-            self._check_kept(self._at)
-            if self._samples:
-                self._writer.append_samples(self._engine.frames(self._at, stop))
-            else:
-                self._writer.cover(stop - self._start)
-            stims = self._engine.bus.stims.window(self._at, stop)
-            if stims:
-                self._writer.append_stims(
-                    [s.timestamp - self._start for s in stims], [s.channel for s in stims]
-                )
-            self._at = stop
-            self._write_spikes(min(stop, self._spikes_ready(position)))
-        self._write_spikes(min(end, self._spikes_ready(position)))
-
-    def _spikes_ready(self, position: int) -> int:
-        """Return up to where spikes have all their samples."""
-        return position if self._foresees else position - SAMPLES_FROM + 1
-
-    def _write_spikes(self, stop: int) -> None:
-        if stop <= self._spikes_at:
-            return
-        self._check_kept(self._spikes_at)
-        spikes = self._engine.bus.spikes.window(self._spikes_at, stop)
-        self._spikes_at = stop
-        if spikes:
-            self._writer.append_spikes(
-                [s.timestamp - self._start for s in spikes],
-                [s.channel for s in spikes],
-                self._waveforms(spikes),
-            )
-
-    def _waveforms(self, spikes: list[Spike]) -> NDArray[np.float32]:
-        import numpy as np
-
-        return np.stack([self._waveform(spike) for spike in spikes])
-
-    def _waveform(self, spike: Spike) -> NDArray[np.float32]:
-        if spike._samples is not None:
-            return spike._samples
-        engine = self._engine
-        if self._foresees or engine.position >= spike.timestamp + SAMPLES_FROM:
-            return engine.cut_waveform(spike.timestamp, spike.channel)[0]
-        return self._padded(spike)
-
-    def _padded(self, spike: Spike) -> NDArray[np.float32]:
-        """Cut a waveform whose last frames never came to be, in the place of which the last one stands."""
-        import numpy as np
-
-        engine = self._engine
-        low = max(spike.timestamp - SAMPLES_BEFORE, engine.start)
-        raw = engine.device.frames(low, engine.position)[:, spike.channel].astype(np.float64)
-        before = low - (spike.timestamp - SAMPLES_BEFORE)
-        after = spike.timestamp + SAMPLES_FROM - engine.position
-        raw = np.pad(raw, (before, after), mode="edge")
-        return ((raw - raw.mean()) * engine.device.info.uV_per_sample_unit).astype(np.float32)
-
-    def _write_entries(self) -> None:
-        wanted = {stream.name: stream for stream in self._streams()}
-        for name in wanted.keys() - self._known:
-            self._writer.add_stream(name, wanted[name].attributes)
-            self._known.add(name)
-        with self._engine.lock if self._thread is not None else _UNLOCKED:
-            log = self._engine.bus.entries
-            skipped = max(0, self._entry - log.first)
-            fresh = log.items[skipped:]
-            self._entry = log.first + skipped + len(fresh)
-        for entry in fresh:
-            if entry.stream_name in self._known and entry.timestamp >= self._start:
-                self._writer.append_stream(entry.stream_name, entry.timestamp - self._start, entry.packed)
-
-    def _check_kept(self, timestamp: int) -> None:
-        if timestamp < self._engine.oldest:
-            raise RuntimeError(
-                f"the recording has fallen behind the history: frame {timestamp} was not written "
-                f"before it was dropped, the oldest is {self._engine.oldest}"
-            )
-
-    # -- ending ---------------------------------------------------------------------------
-
-    def stop(self, end: int) -> None:
-        """End the recording at `end`, which the device has come to, and close the file."""
-        engine = self._engine
-        self._stop.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-        with engine.lock, self._turn:
-            self._end_now(end)
-            if self in engine.taps:
-                engine.taps.remove(self)
-            if engine.failure is None and not engine.closed:
-                engine.refresh()
-
-    def _end_now(self, end: int) -> None:
-        if self.done.is_set():
-            return
-        # The lock is held: entries may be read as they are.
-        self._thread = None
-        self.end = max(self._start, end if self.end is None else min(self.end, end))
-        try:
-            self._write_until(self._engine.position)
-            self._write_spikes(self.end)
-            self._finish()
-        except BaseException as error:
-            self._fail(error)
-
-    def _finish(self) -> None:
-        assert self.end is not None
-        for stream in self._streams():
-            if stream.name in self._known:
-                self._writer.set_stream_attributes(stream.name, stream.attributes)
-        try:
-            self._writer.finish(self.end, self._application())
-        finally:
+    def _write(self, portion: Portion) -> None:
+        position, end, entries, is_last, _ = portion
+        scribe = self._scribe
+        if end is not None and (is_last or position >= self.last_frame):
+            scribe.finish(end, entries)
             self.done.set()
+        else:
+            scribe.write(position if end is None else min(position, end), entries)
 
     def _fail(self, error: BaseException) -> None:
         self.error = error
-        try:
-            if not self.done.is_set():
-                self._writer.finish(self._at)
-        except Exception:
-            self._writer.abort()
-        finally:
-            self.done.set()
+        _log.error("the recording %s has failed: %s", self._name, error)
+        with suppress(Exception):
+            self._scribe.give_up()
+        self.done.set()
 
-
-class _Unlocked:
-    """Stands for a lock that the caller holds already."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *error: object) -> None: ...
-
-
-_UNLOCKED: Final = _Unlocked()
+    def _tell(self) -> None:
+        with self._turn:
+            waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()

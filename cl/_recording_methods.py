@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from .recording import Recordings, wanted_streams, window
+from ._recording_window import wanted_streams, window
 
 if TYPE_CHECKING:
     from ._core.engine import Engine
     from .data_stream import DataStream
-    from .recording import Recording
+    from .recording import Recording, Recordings
+
+_SPARE_FRAMES: Final = 5_000
+"""In wall-clock time a recording does not begin with the very oldest frames: they are gone in a moment."""
 
 
 class RecordingMethods:
@@ -22,6 +25,10 @@ class RecordingMethods:
 
     def _present(self) -> int:
         """Return the frame that a command given now takes effect at."""
+        raise NotImplementedError
+
+    def timestamp(self) -> int:
+        """Return the present device time."""
         raise NotImplementedError
 
     def record(
@@ -52,7 +59,8 @@ class RecordingMethods:
         engine.check()
         begin, end = window(
             self._present(),
-            engine.oldest,
+            self.timestamp(),
+            self._oldest(),
             from_seconds_ago,
             from_frames_ago,
             from_timestamp,
@@ -79,4 +87,12 @@ class RecordingMethods:
         that no file can hold.
         """
         self._engine.check()
-        return self._recordings.create_data_stream(name, attributes)
+        return self._recordings.create_data_stream(self._present, name, attributes)
+
+    def _oldest(self) -> int:
+        """Return the oldest frame that a recording can begin with."""
+        engine = self._engine
+        if engine.clock is None:
+            return engine.oldest
+        # It has to be there still when its turn comes to be written.
+        return max(engine.start, engine.now() - engine.history_frames + _SPARE_FRAMES)

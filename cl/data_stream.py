@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._core.entries import StreamEntry
@@ -19,41 +19,51 @@ class DataStream:
     Made by `Neurons.create_data_stream`. It goes into the recordings that run and into later ones.
     """
 
-    def __init__(self, engine: Engine, name: str, attributes: Mapping[str, Any] | None = None) -> None:
-        from ._store.attributes import plain_dict
+    def __init__(
+        self,
+        engine: Engine,
+        present: Callable[[], int],
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
+        from ._application import Application
         from ._store.stream_names import check_stream_name
 
         check_stream_name(name)
         self.name = name
         self._engine = engine
-        self._attributes = plain_dict(attributes)
-        self._lock = threading.Lock()
+        self._present = present
+        self._application = Application(attributes)
+        self._appending = threading.Lock()
         self._last: int | None = None
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The stream's attributes as they stand."""
-        return dict(self._attributes)
+        return self._application.current()
 
     def append(self, timestamp: int, data: Any) -> None:
         """Add an entry: anything msgpack can hold, and numpy arrays and scalars.
 
         Timestamps are frame numbers and strictly ascend: `RuntimeError` otherwise. `TypeError` or
-        `ValueError` for data that cannot be stored. The data is taken as it is now.
+        `ValueError` for data that cannot be stored. The data is taken as it is now. A recording has the
+        entries that were appended while it ran, and earlier ones whose timestamps are in its window.
         """
         from ._store.packing import pack
 
         at = whole("timestamp", timestamp, 0)
-        packed = pack(data)
+        entry = StreamEntry(self.name, at, data, pack(data))
         engine = self._engine
-        with self._lock:
+        with self._appending:
             if self._last is not None and at <= self._last:
                 raise RuntimeError(
                     f"data stream {self.name!r}: timestamp {at} does not come after the last, {self._last}"
                 )
-            engine.check()
             with engine.lock:
-                engine.bus.entries.append(engine.position, StreamEntry(self.name, at, data, packed))
+                engine.check()
+                log = engine.bus.entries
+                now = self._present()
+                log.append(max(now, log.times[-1]) if log.times else now, entry)
             self._last = at
 
     def set_attribute(self, key: str, value: Any) -> None:
@@ -61,12 +71,8 @@ class DataStream:
         self.update_attributes({key: value})
 
     def update_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Set some attributes; `TypeError` for values that a recording cannot hold."""
-        from ._store.attributes import plain_dict
-
-        changed = plain_dict(attributes)
-        with self._lock:
-            self._attributes = {**self._attributes, **changed}
+        """Set some attributes; `TypeError` or `ValueError`, and no change, for what no file can hold."""
+        self._application.update(attributes)
 
     def __repr__(self) -> str:
         return f"DataStream({self.name!r})"

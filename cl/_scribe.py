@@ -1,0 +1,135 @@
+"""What a recording writes: everything of its window, once, with cursors of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ._waveform_cutter import WaveformCutter
+from .events import SAMPLES_FROM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ._core.engine import Engine
+    from ._core.entries import StreamEntry
+    from ._store.writer import RecordingWriter
+    from .data_stream import DataStream
+
+BLOCK: Final = 2_500
+"""Frames that are written in one go: as many as the simulator's sources make in one go."""
+
+
+class Scribe:
+    """Writes what the history holds to a file, from the frame `start` on. Used by one thread.
+
+    A spike is written when its 75 samples are there.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        writer: RecordingWriter,
+        start: int,
+        streams: Callable[[], list[DataStream]],
+        application: Callable[[], Mapping[str, Any]],
+        samples: bool,
+        spikes: bool,
+    ) -> None:
+        """Prepare to write.
+
+        `streams` returns the data streams to record, `application` the attributes of the end.
+        """
+        self.start = start
+        self.ahead = 0 if engine.device.info.foresees or not spikes else SAMPLES_FROM
+        """Frames beyond the end that the last spikes' samples have to be waited for."""
+        self._engine = engine
+        self._writer = writer
+        self._streams = streams
+        self._application = application
+        self._samples = samples
+        self._spikes = spikes
+        self._at = self._spikes_at = start
+        self._known: set[str] = set()
+        self._cutter = WaveformCutter(engine)
+
+    def write(self, stop: int, entries: Sequence[StreamEntry]) -> None:
+        """Write everything before `stop`, which the device has come to, and make it readable."""
+        self._write_until(stop, entries)
+        self._writer.flush()
+
+    def finish(self, end: int, entries: Sequence[StreamEntry]) -> None:
+        """Write the rest, up to `end`, and the attributes as they stand; close the file.
+
+        The last spikes' samples that have not come to be are stood for by the last frame.
+        """
+        end = max(end, self.start)
+        self._write_until(end, entries)
+        self._write_spikes(end)
+        self._end(end)
+
+    def give_up(self) -> None:
+        """After an error: end the recording where it is whole, and close the file if nothing else goes."""
+        try:
+            self._end(min(self._at, self._spikes_at) if self._spikes else self._at)
+        finally:
+            self._writer.abort()
+
+    def _end(self, end: int) -> None:
+        for stream in self._streams():
+            if stream.name in self._known:
+                self._writer.set_stream_attributes(stream.name, stream.attributes)
+        self._writer.finish(end, self._application())
+
+    def _write_until(self, stop: int, entries: Sequence[StreamEntry]) -> None:
+        self._write_entries(entries)
+        first = self._engine.start
+        while self._at < stop:
+            self._write_block(min(stop, self._at + BLOCK - (self._at - first) % BLOCK))
+
+    def _write_block(self, stop: int) -> None:
+        at, writer, bus = self._at, self._writer, self._engine.bus
+        stims = bus.stims.window(at, stop)
+        self._check_kept(at)
+        if self._samples:
+            frames = self._engine.device.frames(at, stop)
+            # It may have been overwritten while it was read.
+            self._check_kept(at)
+            writer.append_samples(frames)
+            self._cutter.feed(at, frames)
+        else:
+            writer.cover(stop - self.start)
+        if stims:
+            writer.append_stims([s.timestamp - self.start for s in stims], [s.channel for s in stims])
+        self._at = stop
+        self._write_spikes(stop - SAMPLES_FROM + 1)
+
+    def _write_spikes(self, stop: int) -> None:
+        at = self._spikes_at
+        if stop <= at:
+            return
+        spikes = self._engine.bus.spikes.window(at, stop) if self._spikes else []
+        if spikes:
+            samples = self._cutter.cut(spikes)
+            self._check_kept(at)
+            self._writer.append_spikes(
+                [s.timestamp - self.start for s in spikes], [s.channel for s in spikes], samples
+            )
+        self._spikes_at = stop
+
+    def _write_entries(self, entries: Sequence[StreamEntry]) -> None:
+        for stream in self._streams():
+            if stream.name not in self._known:
+                self._writer.add_stream(stream.name, stream.attributes)
+                self._known.add(stream.name)
+        for entry in entries:
+            if entry.stream_name in self._known and entry.timestamp >= self.start:
+                self._writer.append_stream(entry.stream_name, entry.timestamp - self.start, entry.packed)
+
+    def _check_kept(self, timestamp: int) -> None:
+        """Raise if what was just looked at may have been dropped before."""
+        engine = self._engine
+        if engine.clock is not None and timestamp < engine.oldest:
+            raise RuntimeError(
+                f"the recording cannot keep up: frame {timestamp} was dropped from the history before "
+                f"it was written, the oldest is {engine.oldest}"
+            )
