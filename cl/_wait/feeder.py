@@ -146,14 +146,15 @@ class Feeder:
                 if stop >= device.end_timestamp:
                     raise device.why_ended()
                 stop = engine.next_stop(self._target)
-            engine.asked = max(engine.asked, stop, pulse + 1)
-            pulses = device.deliver(engine.asked)
+            engine.asked = asked = max(engine.asked, stop, pulse + 1)
+            pulses = device.deliver(asked)
         batches = device.gather(pulses, stop)
         with engine.lock:
             if engine.failure is not None or engine.closed:
                 return False
             device.log(batches)
-            engine.post(device.gathered)
+            # The source may have been asked ahead of time, or have ended.
+            engine.post(min(asked, device.gathered))
         return True
 
     def _await(self) -> int:
