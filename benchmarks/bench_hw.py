@@ -87,7 +87,7 @@ class Ages:
     def on_data(self, posted: int) -> None:
         self.ages.append(self.link.interrupt_age_ns())
 
-    def on_lost(self, frames: int) -> None:
+    def on_lost(self, frames: int, start: int, stop: int) -> None:
         print("lost", frames)
 
     def on_error(self, error: Exception) -> None:

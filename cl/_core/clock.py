@@ -4,11 +4,44 @@ from __future__ import annotations
 
 import time
 from time import perf_counter_ns
+from typing import Protocol
 
 from .constants import FRAME_NS
 
 _MIN_SPIN_NS = 60_000
 _MAX_SPIN_NS = 700_000
+
+
+class Clock(Protocol):
+    """Device time that goes on by itself, as opposed to virtual time."""
+
+    def now(self) -> int:
+        """Return the timestamp of the present: frames before it exist."""
+        ...
+
+    def behind(self, due: int) -> int:
+        """Return by how many frames a loop is late that asks for `due` now; 0 or less if it is not."""
+        ...
+
+    def due_ns(self, frame: int) -> int:
+        """Return the `perf_counter_ns` from which on the frames before `frame` exist."""
+        ...
+
+    def seconds_until(self, frame: int) -> float:
+        """Return how long it takes until the frames before `frame` exist; negative when they do."""
+        ...
+
+    def wait(self, frame: int) -> None:
+        """Block until the frames before `frame` exist."""
+        ...
+
+    def nap(self, frame: int, longest_ns: int) -> bool:
+        """Sleep towards `frame`, at most `longest_ns`; return whether it has come."""
+        ...
+
+    def restart(self) -> None:
+        """Let the first frame begin now, where that is for the clock to say."""
+        ...
 
 
 class WallClock:
@@ -27,6 +60,10 @@ class WallClock:
     def now(self) -> int:
         """Return the timestamp of the present: frames before it exist."""
         return self.start + (perf_counter_ns() - self.origin_ns) // FRAME_NS
+
+    def behind(self, due: int) -> int:
+        """Return by how many frames the present is beyond `due`."""
+        return self.start + (perf_counter_ns() - self.origin_ns) // FRAME_NS - due
 
     def restart(self) -> None:
         """Let the first frame begin now."""

@@ -17,6 +17,7 @@ from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
 from .clock import host_ns
 from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER, NOTICE_FRAMES
 from .device import Bus, Device
+from .losses import Losses
 from .pace import Pace
 from .schedule import Party, Scheduler
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .clock import WallClock
+    from .clock import Clock
+    from .remote import Remote
     from .sequencer import Operation
 
 _TRIM_EVERY = FRAMES_PER_SECOND
@@ -51,7 +53,7 @@ class Engine:
     def __init__(
         self,
         device: Device,
-        clock: WallClock | None,
+        clock: Clock | None,
         ended: Callable[[object], bool] = lambda owner: False,
     ) -> None:
         self.device = device
@@ -72,6 +74,9 @@ class Engine:
         """How to ask a pushing device for frames up to a timestamp, where it wants to be asked."""
         self.urgent = False
         """Whether a source wants to be told of pulses before anybody asks for the frames around them."""
+        self.remote: Remote | None = None
+        """The device, where it is one in a time of its own."""
+        self.losses = Losses()
         self._arrivals: list[tuple[int, Callable[[], None]]] = []
         self.history_frames = HISTORY_FRAMES
         self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
@@ -283,6 +288,10 @@ class Engine:
 
     def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
         """Queue stimulation as of `frame`, or where frames beyond it were given, as of the next."""
+        if self.remote is not None:
+            self.check()
+            self.remote.submit(operations, frame, at)
+            return
         with self.lock:
             if self.failure is not None or self.closed:
                 self.check()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cl import error as errors
 from cl._core.clock import host_ns
-from cl.error import DeviceDisconnectedError, TransactionRejected
+from cl.error import ControlRequiredError, DeviceDisconnectedError, TransactionRejected
 
 from .commands import encode_transaction
 from .eventfd import drain_eventfd, raise_eventfd
@@ -70,6 +70,7 @@ class Commander:
         self._answered = completions.words[RingWord.PRODUCED]
         self._sequence = 0
         self._controls = 0
+        self._retired = False
         self._poller = select.poll()
         self._poller.register(session.completion_fd, select.POLLIN)
         self._poller.register(fate.fd, select.POLLIN)
@@ -82,7 +83,7 @@ class Commander:
         (ChannelQueueFull and its kin, with the device's text), DeviceDisconnectedError where it is gone.
         """
         with self._lock:
-            self._fate.check()
+            self._check()
             self._sequence += 1
             slots = encode_transaction(self._sequence, operations, step, at_step)
             self._put(slots)
@@ -97,7 +98,7 @@ class Commander:
         """Start, stop or reset the device; return when it has been done."""
         registers = self._session.regions[RegionKind.REGISTERS].words
         with self._lock:
-            self._fate.check()
+            self._check()
             self._controls += 1
             word = self._controls << 8 | request
             self._session.regions[RegionKind.CLIENT].words[ClientRegister.CONTROL_REQUEST] = word
@@ -110,6 +111,16 @@ class Commander:
             raise _EXCEPTIONS.get(result, TransactionRejected)(
                 f"the device refused to {request.name.lower()}"
             )
+
+    def retire(self) -> None:
+        """Take no more commands: control is given back. What is being submitted is finished first."""
+        with self._lock:
+            self._retired = True
+
+    def _check(self) -> None:
+        self._fate.check()
+        if self._retired:
+            raise ControlRequiredError("control of the device has been given back")
 
     def _put(self, slots: bytes) -> None:
         """Write a transaction's slots and then their count. The ring is empty: every answer was awaited."""

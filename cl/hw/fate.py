@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 
 from cl.error import DeviceDisconnectedError
@@ -42,6 +43,14 @@ class Fate:
         # Every caller gets an exception of its own: raising one object from several threads mixes
         # their tracebacks.
         raise DeviceDisconnectedError(str(error)) from error
+
+    def wait(self, milliseconds: float) -> None:
+        """Wait for the end of the link, so long at most."""
+        if self.fd < 0:
+            return
+        poller = select.poll()
+        poller.register(self.fd, select.POLLIN)
+        poller.poll(milliseconds)
 
     def close(self) -> None:
         """Give the eventfd back."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import threading
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from cl._core.clock import host_ns
@@ -18,7 +19,7 @@ from .waiter import FrameWaiter
 from .watchdog import LIMIT_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -57,21 +58,26 @@ class Link:
         self._reader: Reader | None = None
         self._fate = Fate()
         self._held.callback(self._fate.close)
+        self._timeout = timeout
+        self._control_lock = threading.Lock()
         self.facts = session.facts
         self._registers = session.regions[RegionKind.REGISTERS].words
         self._client = session.regions[RegionKind.CLIENT].words
         self._commander: Commander | None = None
-        try:
+        with self._in_protocol():
             self._attach()
-            if take_control:
-                session.acquire()
-                self._commander = Commander(session, self._fate, timeout)
+        if take_control:
+            self.acquire()
+
+    @contextmanager
+    def _in_protocol(self) -> Iterator[None]:
+        """Take what the device gets wrong in here for its end."""
+        try:
+            yield
         except ValueError as error:
             raise DeviceDisconnectedError(
-                f"the device at {address} does not keep to the protocol: {error}"
+                f"the device at {self.facts.address} does not keep to the protocol: {error}"
             ) from error
-        if take_control and self.status == Status.STOPPED:
-            self.control(Control.START)
 
     def _attach(self) -> None:
         facts, regions = self.facts, self._session.regions
@@ -88,14 +94,44 @@ class Link:
         self._held.callback(reader.close)
         return reader
 
-    def start(self, sink: Sink, limit_ns: int = LIMIT_NS) -> int:
+    def acquire(self) -> None:
+        """Become the controller, and start a device that is stopped. Again: nothing.
+
+        Raises ControlRequestError naming the process that has control, DeviceDisconnectedError where the
+        link has ended.
+        """
+        with self._control_lock:
+            if self._commander is not None:
+                return
+            self._fate.check()
+            self._session.acquire()
+            with self._in_protocol():
+                self._commander = Commander(self._session, self._fate, self._timeout)
+        if self.status == Status.STOPPED:
+            self.control(Control.START)
+
+    def release(self) -> None:
+        """Give control back: all channels are interrupted. Again: nothing."""
+        with self._control_lock:
+            commander, self._commander = self._commander, None
+            if commander is not None:
+                commander.retire()
+                self._session.release()
+
+    def start(
+        self,
+        sink: Sink,
+        limit_ns: int = LIMIT_NS,
+        lock: threading.Lock | None = None,
+        start: int | None = None,
+    ) -> int:
         """Begin to follow the device; return the timestamp from which on `sink` is told of frames.
 
-        The event readers are put to that timestamp. A device that shows no sign of life for `limit_ns`
-        is gone.
+        That is `start`, or by default the newest there is; the event readers are put to it. `lock` is held
+        whenever the sink is told of something. A device that shows no sign of life for `limit_ns` is gone.
         """
         assert self._reader is None, "a link is started once"
-        self._reader = Reader(self._session, self._fate, sink, limit_ns)
+        self._reader = Reader(self._session, self._fate, sink, limit_ns, lock, start)
         start = self._reader.posted
         for events in (self._spikes, self._stims):
             if events is not None:
@@ -103,10 +139,31 @@ class Link:
         self._reader.start()
         return start
 
+    def catch_up(self) -> None:
+        """Tell the sink what the device has done by now, without waiting for the reader thread to.
+
+        Raises DeviceDisconnectedError where that is not possible, and the link has ended then.
+        """
+        reader = self._reader
+        if reader is not None:
+            try:
+                reader.catch_up()
+            except Exception as error:
+                self._fate.end(error)
+        self._fate.check()
+
+    def rest(self, seconds: float) -> None:
+        """Sleep, at most so long; the end of the link ends it."""
+        self._fate.wait(seconds * 1e3)
+
     @property
     def posted(self) -> int:
         """The timestamp after the newest frame, as of now."""
-        return self._frames.posted
+        try:
+            return self._frames.posted
+        except ValueError:  # closed by another thread
+            self._fate.check()
+            raise
 
     @property
     def oldest(self) -> int:
@@ -126,7 +183,16 @@ class Link:
     @property
     def moderation(self) -> int:
         """Frames that go by from one data interrupt to the next."""
-        return self._registers[Register.MODERATION]
+        try:
+            return self._registers[Register.MODERATION]
+        except ValueError:  # closed by another thread
+            self._fate.check()
+            raise
+
+    @property
+    def capacity(self) -> int:
+        """Frames that the device's ring holds."""
+        return self._frames.capacity
 
     @property
     def frames_dropped(self) -> int:
@@ -162,15 +228,22 @@ class Link:
         """The delivered stims, or None on a device that does not stimulate."""
         return self._stims
 
+    def error_text(self) -> str:
+        """Return what the device says about its failure."""
+        return self._session.error_text()
+
     def interrupt_age_ns(self) -> int:
         """Return how long ago the device raised the last data interrupt, on this host's clock."""
         return host_ns() - self._registers[Register.DATA_RAISED_NS]
 
     def set_moderation(self, frames: int) -> None:
-        """Ask for a data interrupt every `frames` frames; the device takes its nearest, see `moderation`."""
+        """Ask for a data interrupt every `frames` frames, or as often as the device would, for 0.
+
+        The device takes what is nearest to it, see `moderation`. ControlRequiredError without control.
+        """
         self._required()
-        if frames < 1:
-            raise ValueError(f"moderation is {frames} frames, it must be at least 1")
+        if frames < 0:
+            raise ValueError(f"moderation is {frames} frames, it cannot be negative")
         self._client[ClientRegister.MODERATION_REQUEST] = frames
 
     def submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:
@@ -195,7 +268,8 @@ class Link:
         if self._reader is not None:
             self._reader.join()
             self._reader = None  # It refers to the sink, and the sink most likely to this.
+        self._waiter.close()
         if lives:
-            self._session.release()
+            self.release()
         self._commander = None
         self._held.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import socket
 import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -17,21 +18,25 @@ if TYPE_CHECKING:
     from .fate import Fate
     from .session import Session
 
-_LONGEST_JUMP: Final = 1 << 40
+LONGEST_JUMP: Final = 1 << 40
 """Frames that no device can have made since the last interrupt: more than a year's worth."""
 POLL_MS: Final = 5
 """How often to look without an interrupt: one that got lost costs no more than this."""
 
 
 class Sink(Protocol):
-    """Who is told what the device did. Called by the reader thread, one call at a time."""
+    """Who is told what the device did.
+
+    `on_lost` and `on_data` are called with the link's lock held, by the reader thread or by whoever
+    calls `Link.catch_up`; `on_error` by the reader thread, without it.
+    """
 
     def on_data(self, posted: int) -> None:
         """Take note that all frames, spikes and stims before timestamp `posted` can be read."""
         ...
 
-    def on_lost(self, frames: int) -> None:
-        """Take note that `frames` frames are gone for good: nobody could or can read them."""
+    def on_lost(self, frames: int, start: int, stop: int) -> None:
+        """Take note that `frames` frames of [start, stop) are gone for good: nobody can read them."""
         ...
 
     def on_error(self, error: Exception) -> None:
@@ -46,18 +51,27 @@ class Reader(threading.Thread):
     device is comes from the ring's counter.
     """
 
-    def __init__(self, session: Session, fate: Fate, sink: Sink, limit_ns: int = LIMIT_NS) -> None:
-        """Get ready; the thread begins with `start()`."""
+    def __init__(
+        self,
+        session: Session,
+        fate: Fate,
+        sink: Sink,
+        limit_ns: int = LIMIT_NS,
+        lock: threading.Lock | None = None,
+        start: int | None = None,
+    ) -> None:
+        """Get ready; the thread begins with `start()`. The sink is told of what follows the frame `start`."""
         super().__init__(name="cl-hw-reader", daemon=True)
         self._session = session
         self._fate = fate
         self._sink = sink
+        self._lock = threading.Lock() if lock is None else lock
         self._registers = session.regions[RegionKind.REGISTERS].words
         self._client = session.regions[RegionKind.CLIENT].words
         frames = session.regions[RegionKind.FRAMES].words
         self._frames = frames
         self._capacity = frames[RingWord.CAPACITY]
-        self.posted = frames[RingWord.PRODUCED]
+        self.posted = frames[RingWord.PRODUCED] if start is None else start
         """What the sink has been told of."""
         self._dropped = self._registers[Register.FRAMES_DROPPED]
         self._watchdog = Watchdog(host_ns(), self._registers[Register.LIVENESS], self.posted, limit_ns)
@@ -89,34 +103,43 @@ class Reader(threading.Thread):
                     drain_eventfd(fd)
                     self._look_at_error()
                 elif fd == sock_fd:
-                    raise DeviceDisconnectedError(self._last_words())
-            self._deliver()
+                    self._listen()
+            self.catch_up()
             if not ready:
                 self._look_at_error()
             self._look_for_life(registers)
 
-    def _deliver(self) -> None:
-        """Tell the sink how far the device is, if it is further than before."""
-        posted, before = self._frames[RingWord.PRODUCED], self.posted
-        if posted == before:
-            return
-        if not before < posted < before + _LONGEST_JUMP:
-            raise DeviceDisconnectedError(f"the device's frame counter went from {before} to {posted}")
-        lost = self._frames[RingWord.RESERVED] - self._capacity - before
-        self.posted = posted
-        self._client[ClientRegister.ACK_DATA] = self._registers[Register.RAISED_DATA]
-        if lost > 0:
-            self._sink.on_lost(min(lost, posted - before))
-        self._sink.on_data(posted)
+    def catch_up(self) -> None:
+        """Tell the sink how far the device is, if it is further than before. From any thread."""
+        with self._lock:
+            posted, before = self._frames[RingWord.PRODUCED], self.posted
+            if posted == before:
+                return
+            if not before < posted < before + LONGEST_JUMP:
+                raise DeviceDisconnectedError(f"the device's frame counter went from {before} to {posted}")
+            self.posted = posted
+            self._client[ClientRegister.ACK_DATA] = self._registers[Register.RAISED_DATA]
+            self._look_for_losses(before, posted)
+            self._sink.on_data(posted)
+
+    def _look_for_losses(self, start: int, stop: int) -> None:
+        """Tell the sink of the frames of [start, stop) that nobody can read."""
+        overwritten = self._frames[RingWord.RESERVED] - self._capacity - start
+        if overwritten > 0:
+            lost = min(overwritten, stop - start)
+            self._sink.on_lost(lost, start, start + lost)
+        # After the frame counter, never before: what that one covers has been counted by then.
+        dropped = self._registers[Register.FRAMES_DROPPED]
+        lost = dropped - self._dropped
+        if lost < 0:
+            raise DeviceDisconnectedError(f"the device's count of dropped frames went back to {dropped}")
+        if lost:
+            self._dropped = dropped
+            # Those that the frame counter does not cover yet are the next.
+            self._sink.on_lost(lost, start, stop if lost <= stop - start else stop + lost)
 
     def _look_at_error(self) -> None:
         registers = self._registers
-        dropped = registers[Register.FRAMES_DROPPED]
-        if dropped != self._dropped:
-            lost, self._dropped = dropped - self._dropped, dropped
-            if lost < 0:
-                raise DeviceDisconnectedError(f"the device's count of dropped frames went back to {dropped}")
-            self._sink.on_lost(lost)
         self._client[ClientRegister.ACK_ERROR] = registers[Register.RAISED_ERROR]
         if registers[Register.STATUS] == Status.FAILED or registers[Register.ERROR] == DeviceError.FATAL:
             raise DeviceDisconnectedError(f"the device failed: {self._session.error_text()}")
@@ -127,15 +150,30 @@ class Reader(threading.Thread):
             registers[Register.LIVENESS],
             self.posted,
             registers[Register.STATUS] == Status.RUNNING,
-            min(registers[Register.MODERATION], _LONGEST_JUMP) * self._frame_ns,
+            min(registers[Register.MODERATION], LONGEST_JUMP) * self._frame_ns,
         )
         if wrong is not None:
             raise DeviceDisconnectedError(wrong)
 
-    def _last_words(self) -> str:
-        """Return what became of a socket that has something to say, which is against the protocol."""
+    def _listen(self) -> None:
+        """Look at a socket that has something to say; unless somebody has asked, that is the end."""
+        if not self._session.talking.acquire(blocking=False):
+            # The answer is somebody's who waits for it: let them have it.
+            self._fate.wait(1)
+            return
         try:
-            data = self._session.sock.recv(64)
+            words = self._last_words()
+        finally:
+            self._session.talking.release()
+        if words is not None:
+            raise DeviceDisconnectedError(words)
+
+    def _last_words(self) -> str | None:
+        """Return what became of a socket that speaks unasked, or None where it does not."""
+        try:
+            data = self._session.sock.recv(64, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
         except OSError as error:
             return f"the device is gone: {error.strerror}"
         if not data:

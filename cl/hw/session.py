@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -97,6 +98,9 @@ class Session:
         self.data_fds: list[int] = []
         self.completion_fd = self.error_fd = self.doorbell_fd = -1
         self.controls = False
+        self.talking = threading.Lock()
+        """Held by whoever waits for an answer on the socket."""
+        self._control_held = self._held.enter_context(ExitStack())
         path = parse_address(address)
         try:
             self._speak(lambda: self._connect(path, data_vectors, timeout))
@@ -132,7 +136,7 @@ class Session:
             raise ProtocolError(f"it speaks version {major}.{minor}, this driver {VERSION_MAJOR}.x")
         capabilities = Capability(offered & WANTED)
         attributes = unpack_attributes(self._ask(Message.ATTRIBUTES))
-        self._take_regions(Message.REGIONS)
+        self._take_regions(Message.REGIONS, self._held)
         self._check_regions(capabilities)
         self.facts = self._read_facts((major, minor), capabilities, attributes)
         self._bind_interrupts(data_vectors)
@@ -144,38 +148,40 @@ class Session:
 
     def _ask(self, message: Message, body: bytes = b"", fds: tuple[int, ...] = ()) -> bytes:
         """Make a request whose reply carries no descriptors."""
-        reply, unwanted = self._requester.request(message, body, fds)
+        with self.talking:
+            reply, unwanted = self._requester.request(message, body, fds)
         if unwanted:
             close_fds(unwanted)
             raise ProtocolError(f"descriptors in the reply to {message.name}")
         return reply
 
-    def _take_regions(self, message: Message) -> None:
-        body, fds = self._requester.request(message)
+    def _take_regions(self, message: Message, held: ExitStack) -> None:
+        with self.talking:
+            body, fds = self._requester.request(message)
         try:
             infos = unpack_regions(body)
             if len(infos) != len(fds):
                 raise ProtocolError(f"{len(infos)} regions with {len(fds)} descriptors")
             for at, info in enumerate(infos):
                 if info.kind == RegionKind.DOORBELL:
-                    self.doorbell_fd, fds[at] = self._adopt_doorbell(fds[at]), -1
+                    self.doorbell_fd, fds[at] = self._adopt_doorbell(fds[at], held), -1
                 else:
-                    self._map(info, fds[at])
+                    self._map(info, fds[at], held)
         finally:
             close_fds(fd for fd in fds if fd >= 0)
 
-    def _map(self, info: RegionInfo, fd: int) -> None:
+    def _map(self, info: RegionInfo, fd: int, held: ExitStack) -> None:
         if not PAGE <= info.size <= _LARGEST_REGION:
             raise ProtocolError(f"{kind_name(info.kind)} of {info.size} bytes")
         region = map_region(fd, info.size, writable(info))
-        self._held.callback(region.close)
+        held.callback(region.close)
         self.regions[info.kind] = region
 
-    def _adopt_doorbell(self, fd: int) -> int:
+    def _adopt_doorbell(self, fd: int, held: ExitStack) -> int:
         if not is_eventfd(fd):
             raise ProtocolError("a doorbell that is no eventfd")
         os.set_blocking(fd, False)
-        self._held.callback(os.close, fd)
+        held.callback(os.close, fd)
         return fd
 
     def _check_regions(self, capabilities: Capability) -> None:
@@ -239,6 +245,7 @@ class Session:
         try:
             self._speak(self._acquire)
         except DeviceDisconnectedError as error:
+            self._drop_control()
             refused = error.__cause__
             if not isinstance(refused, Refused) or refused.code != ErrorCode.BUSY:
                 raise
@@ -246,7 +253,7 @@ class Session:
             raise ControlRequestError(f"control of {self.address} is held by process {holder}") from None
 
     def _acquire(self) -> None:
-        self._take_regions(Message.ACQUIRE)
+        self._take_regions(Message.ACQUIRE, self._control_held)
         for kind in (RegionKind.COMMANDS, RegionKind.COMPLETIONS):
             if kind not in self.regions:
                 raise ProtocolError(f"control without a {kind.name} region")
@@ -263,6 +270,15 @@ class Session:
             self._speak(lambda: self._ask(Message.RELEASE))
         except DeviceDisconnectedError:
             pass
+        finally:
+            self._drop_control()
+
+    def _drop_control(self) -> None:
+        """Let go of the rings and the doorbell, which came with control."""
+        self.doorbell_fd = -1
+        for kind in (RegionKind.COMMANDS, RegionKind.COMPLETIONS):
+            self.regions.pop(kind, None)
+        self._control_held.close()
 
     def error_text(self) -> str:
         """Return what the device says about its failure."""

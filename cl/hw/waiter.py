@@ -22,7 +22,7 @@ class FrameWaiter:
 
     Going through the reader thread would cost two thread switches; here the interrupt wakes the
     waiter itself. It has one eventfd, so one thread waits like that at a time; further ones look once a
-    millisecond.
+    millisecond, or find another way where `try_wait` tells them.
     """
 
     def __init__(self, frames: FrameReader, fate: Fate, data_fd: int) -> None:
@@ -31,23 +31,31 @@ class FrameWaiter:
         self._fate = fate
         self._fd = data_fd
         self._lock = threading.Lock()
+        self._closed = False
         self._poller = select.poll()
         self._poller.register(data_fd, select.POLLIN)
         self._poller.register(fate.fd, select.POLLIN)
 
-    def fileno(self) -> int:
-        """Return the eventfd, for an event loop that waits instead of `wait`; see `clear`."""
-        return self._fd
+    def try_wait(self, frame: int) -> bool:
+        """Block until the frames before `frame` are posted; False, at once, where another thread does so.
 
-    def clear(self) -> None:
-        """Make `fileno` unreadable until the next interrupt; look at the frames after that, not before."""
-        drain_eventfd(self._fd)
+        Raises DeviceDisconnectedError where the link has ended and the frame is not there.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._check()
+            self._block(frame, NEVER)
+        finally:
+            self._lock.release()
+        return True
 
     def wait(self, frame: int, timeout: float | None = None) -> int:
         """Block until the frames before `frame` are posted, or `timeout` seconds; return what is posted.
 
         Raises DeviceDisconnectedError where the link has ended and the frame is not there.
         """
+        self._check()
         posted = self._frames.posted
         if posted >= frame:
             return posted
@@ -58,6 +66,17 @@ class FrameWaiter:
             return self._block(frame, deadline)
         finally:
             self._lock.release()
+
+    def close(self) -> None:
+        """Let nobody wait any more; when this returns nobody does. The link has ended."""
+        self._closed = True
+        # Who waits has been woken by the end, and looks at the memory no more once the lock is free.
+        with self._lock:
+            pass
+
+    def _check(self) -> None:
+        if self._closed:
+            self._fate.check()
 
     def _block(self, frame: int, deadline: int) -> int:
         """Wait on the interrupt; now and then look without one, since it may have got lost."""

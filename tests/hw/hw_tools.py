@@ -26,6 +26,7 @@ class Collector:
         self.changed = threading.Condition()
         self.posted: list[int] = []
         self.lost: list[int] = []
+        self.losses: list[tuple[int, int]] = []
         self.errors: list[Exception] = []
 
     def on_data(self, posted: int) -> None:
@@ -33,9 +34,10 @@ class Collector:
             self.posted.append(posted)
             self.changed.notify_all()
 
-    def on_lost(self, frames: int) -> None:
+    def on_lost(self, frames: int, start: int, stop: int) -> None:
         with self.changed:
             self.lost.append(frames)
+            self.losses.append((start, stop))
             self.changed.notify_all()
 
     def on_error(self, error: Exception) -> None:

@@ -73,6 +73,7 @@ class Emulator:
         self.card = Card(first, source.uV_per_sample_unit, setup.moderation)
         self.clock = DeviceClock(first)
         self.feed = Feed(source, self.card.frames, stamp)
+        self._moderation = setup.moderation
         self._stimulator = Stimulator(sequencer, first)
         self.trouble = Trouble(self, setup.faults, random.Random(setup.seed))
         self.server = Server(setup.socket, self.card, setup.attributes, self._interrupt_all)
@@ -202,10 +203,10 @@ class Emulator:
 
     def _take_moderation(self) -> None:
         controller = self.server.controller
+        wanted = 0
         if controller is not None and controller.page is not None:
             wanted = controller.page.words[ClientRegister.MODERATION_REQUEST]
-            if wanted:
-                self.card.words[Register.MODERATION] = min(wanted, MODERATION_LIMIT)
+        self.card.words[Register.MODERATION] = min(wanted or self._moderation, MODERATION_LIMIT)
 
     # -- control --------------------------------------------------------------------------
 

@@ -1,0 +1,208 @@
+"""The hardware as the engine sees it: a device that is where it is, and tells of it by interrupts."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from cl._core.constants import NEVER, NOTICE_FRAMES, STEPS_PER_FRAME
+from cl._core.losses import Loss
+from cl._stim_operations import interrupt_operations
+from cl.error import DeviceDisconnectedError
+
+from .clock import HardwareClock
+from .layout import Capability, Control, Status
+from .moderation import fitting_moderation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cl._core.device import Bus, DeviceInfo
+    from cl._core.engine import Engine
+    from cl._core.sequencer import Operation
+
+    from .link import Link
+    from .ring import EventReader
+
+_AT_ONCE_S: Final = 0.003
+"""A waiter that has longer than this sleeps until then, and is not woken by the interrupts before."""
+_LONGEST_REST_S: Final = 0.05
+"""Device time may leap, where a device has lost frames: a sleeper looks as often as this."""
+_RING_LEAD: Final = 8_192
+"""Frames of the ring that are not history: a device writes ahead, and what is read must stay for a while."""
+
+_log = logging.getLogger("cl")
+
+
+class HardwareDevice:
+    """A device at the other end of a link. Frames are read from its own ring when somebody looks.
+
+    Data comes by itself: the reader thread, or a thread that waits for a frame anyhow, takes what the
+    rings hold, logs it, and lets the engine know (`on_data`).
+    """
+
+    def __init__(self, info: DeviceInfo, link: Link) -> None:
+        self.info = info
+        self.clock = HardwareClock(link)
+        self._link = link
+        self._usual_moderation = link.moderation
+        self._periods: list[int] = []
+        self._bus: Bus | None = None
+        self._engine: Engine | None = None
+
+    def attach(self, engine: Engine) -> None:
+        """Take the engine that is to be told of what happens."""
+        self._engine = engine
+        engine.remote = self
+        engine.history_frames = min(engine.history_frames, self._link.capacity - _RING_LEAD)
+
+    # -- cl._core.device.Device -----------------------------------------------------------
+
+    @property
+    def end_timestamp(self) -> int:
+        return NEVER
+
+    def open(self, bus: Bus) -> None:
+        """Begin to follow the device."""
+        assert self._engine is not None, "a device that is attached"
+        self._bus = bus
+        self._link.start(self, lock=self._engine.lock, start=self.info.start_timestamp)
+
+    def close(self) -> None:
+        """Give control back, if it is held, and let go of everything."""
+        self._link.close()
+
+    def produce(self, start: int, stop: int) -> None:
+        """Do nothing: the device produces by itself."""
+
+    def quiet_until(self) -> int:
+        return self.info.start_timestamp
+
+    def next_spike(self, position: int) -> int:
+        return position
+
+    def next_stim(self, position: int) -> int:
+        return position
+
+    def frames(self, start: int, stop: int) -> NDArray[np.int16]:
+        """Return the frames of [start, stop), see `FrameReader.read`."""
+        assert self._engine is not None
+        try:
+            return self._link.frames(start, stop)
+        except (ValueError, AttributeError):
+            # Where the memory has just been given back, that is what to tell.
+            self._engine.check()
+            raise
+
+    def waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float] | None:
+        return None
+
+    def submit(self, operations: Sequence[Operation], frame: int, at: int | None) -> None:
+        """Have the device take operations as of `frame`, or as soon as it can. Waits for its answer."""
+        at_step = None if at is None else at * STEPS_PER_FRAME
+        self._link.submit(operations, frame * STEPS_PER_FRAME, at_step)
+
+    def interrupt_all(self, frame: int) -> int:
+        """Interrupt all channels; return the frame by which what has begun is delivered."""
+        if not self._link.controls:
+            return frame
+        step = self._link.submit(interrupt_operations(range(self._link.facts.channel_count)), 0)
+        return step // STEPS_PER_FRAME + NOTICE_FRAMES
+
+    # -- cl._core.remote.Remote -----------------------------------------------------------
+
+    def wait(self, frame: int) -> bool:
+        """Block until everything before `frame` is given; False where another thread waits like that."""
+        assert self._engine is not None
+        link = self._link
+        try:
+            while (left := self.clock.seconds_until(frame) - _AT_ONCE_S) > _AT_ONCE_S and link.error is None:
+                link.rest(min(left, _LONGEST_REST_S))
+            if not link.waiter.try_wait(frame):
+                return False
+            link.catch_up()
+        except DeviceDisconnectedError as error:
+            with self._engine.lock:
+                self._engine.fail(error)
+        return True
+
+    def take_control(self) -> None:
+        """Become the controller, and have the device run. ControlRequestError where somebody else is."""
+        link = self._link
+        link.acquire()
+        if link.status == Status.FAILED:
+            _log.warning("%s had failed, and is reset: %s", self.info.name, link.error_text())
+            link.control(Control.RESET)
+            link.control(Control.START)
+
+    def release_control(self) -> None:
+        """Give control back: all channels are interrupted."""
+        self._link.release()
+
+    def is_running(self) -> bool:
+        """Return whether frames come."""
+        return self._link.status == Status.RUNNING
+
+    def begin_loop(self, period: int) -> int:
+        """Return when a loop whose ticks are `period` frames long had best begin. Locked.
+
+        That is with an interrupt, and the interrupts are asked to come with its ticks.
+        """
+        self._periods.append(period)
+        block = self._moderate() or self._link.moderation
+        posted = self.info.start_timestamp if self._engine is None else self._engine.position
+        return posted + -(-(self.clock.now() - posted) // block) * block
+
+    def end_loop(self, period: int) -> None:
+        """Take note that such a loop has ended. Locked."""
+        self._periods.remove(period)
+        self._moderate()
+
+    def _moderate(self) -> int:
+        """Ask for the interrupts that the loops want; return their distance, or 0 where nobody is asked."""
+        link = self._link
+        if not link.controls or Capability.MODERATION not in link.facts.capabilities:
+            return 0
+        frames = fitting_moderation(self._periods, self._usual_moderation) if self._periods else 0
+        link.set_moderation(frames)
+        return frames
+
+    # -- Sink -----------------------------------------------------------------------------
+
+    def on_data(self, posted: int) -> None:
+        """Log what has happened before `posted`, and let the engine know. Locked."""
+        assert self._engine is not None and self._bus is not None
+        spikes, stims = self._link.spikes, self._link.stims
+        if spikes is not None:
+            self._bus.add_spikes(*self._taken(spikes, posted))
+        if stims is not None:
+            self._bus.add_stims(*self._taken(stims, posted))
+        self.clock.tell(posted)
+        self._engine.post(posted)
+
+    def _taken(self, reader: EventReader, posted: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Return timestamps and channels of the events before `posted` that are new."""
+        assert self._engine is not None
+        events = reader.take(posted)
+        if events.lost:
+            self._lose(events.lost, self._engine.position, posted, reader.what)
+        return events.timestamps, events.channels
+
+    def on_lost(self, frames: int, start: int, stop: int) -> None:
+        """Let everybody know that frames of [start, stop) are gone. Locked."""
+        self._lose(frames, start, stop, "frames")
+
+    def _lose(self, count: int, start: int, stop: int, what: str) -> None:
+        assert self._engine is not None
+        self._engine.losses.add(Loss(start, stop, count, what))
+        _log.warning("%s lost %d %s between the frames %d and %d", self.info.name, count, what, start, stop)
+
+    def on_error(self, error: Exception) -> None:
+        """End the device."""
+        assert self._engine is not None
+        self.clock.end()
+        with self._engine.lock:
+            self._engine.fail(error)
