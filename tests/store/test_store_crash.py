@@ -16,7 +16,7 @@ import cl._store.ordered_file as ordered_file
 from cl._store import layout
 from cl._store.writer import RecordingWriter
 
-STRIDE = int(os.environ.get("CL_TEST_STORE_STRIDE", "10"))
+STRIDE = int(os.environ.get("CL_TEST_STORE_STRIDE", "20"))
 """Every how many states the long test looks at (1: at all, which takes a minute)."""
 
 Counts = tuple[int, int, int, dict[str, int]]
@@ -145,7 +145,7 @@ _DRIVER = Path(__file__).with_name("kill_recorder.py")
 def test_killed_process(tmp_path: Path, phase: str) -> None:
     """Real processes, killed at random moments; what they had flushed is there, without a repair."""
     result = subprocess.run(
-        [sys.executable, str(_DRIVER), str(tmp_path), phase, "15", "3"],
+        [sys.executable, str(_DRIVER), str(tmp_path), phase, "10", "3"],
         capture_output=True,
         text=True,
         timeout=100,
@@ -154,5 +154,5 @@ def test_killed_process(tmp_path: Path, phase: str) -> None:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     killed, unreadable = map(int, result.stdout.split()[-2:])
-    assert killed == 15
+    assert killed == 10
     assert unreadable == 0

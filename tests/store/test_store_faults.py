@@ -285,11 +285,11 @@ def test_damaged_files(tmp_path: Path, original: bytes) -> None:
     """
     random = Random(6)
     paths = []
-    for i in range(60):
+    for i in range(30):
         content = bytearray(original)
         for _ in range(random.randrange(1, 4)):
             limit = random.choice([96, 6000, len(content)])
             content[random.randrange(limit)] = random.randrange(256)
         paths.append(tmp_path / f"damaged_{i}.h5")
         paths[-1].write_bytes(content)
-    assert read_in_a_child(paths) > 10
+    assert read_in_a_child(paths) > 5

@@ -37,7 +37,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(VALUES)
 def test_values_come_back(value: Any) -> None:
     assert same(unpack(pack(value)), value)
@@ -146,7 +146,7 @@ def test_broken_bytes(data: bytes) -> None:
         unpack(data)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(VALUES, st.data())
 def test_changed_bytes(value: Any, data: st.DataObject) -> None:
     packed = bytearray(pack(value))

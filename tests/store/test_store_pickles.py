@@ -56,7 +56,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(VALUES, st.sampled_from(PROTOCOLS))
 def test_plain_values_come_back(value: Any, protocol: int) -> None:
     assert same(loads(pickle.dumps(value, protocol)), value)
@@ -304,7 +304,7 @@ def test_what_is_no_pickle(data: bytes, is_text: bool) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:invalid escape")
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(VALUES, st.sampled_from(PROTOCOLS), st.data())
 def test_changed_pickles(value: Any, protocol: int, data: st.DataObject) -> None:
     """Whatever a pickle is changed to: it is refused, or Python's own machine reads the same from it."""
@@ -324,7 +324,7 @@ def test_changed_pickles(value: Any, protocol: int, data: st.DataObject) -> None
 
 
 @pytest.mark.filterwarnings("ignore:invalid escape")
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.binary(max_size=60))
 def test_any_bytes(data: bytes) -> None:
     try:
