@@ -35,6 +35,10 @@ class StimOperation:
         self.period_steps = period_steps
         self.delay_steps = delay_steps
 
+    def __repr__(self) -> str:
+        rest = (self.design, self.count, self.period_steps, self.delay_steps)
+        return f"StimOperation({self.channels}, {', '.join(map(repr, rest))})"
+
 
 class SyncOperation:
     """Each of the channels waits until all have come to this point."""
@@ -44,6 +48,9 @@ class SyncOperation:
     def __init__(self, channels: tuple[int, ...]) -> None:
         self.channels = channels
 
+    def __repr__(self) -> str:
+        return f"SyncOperation({self.channels})"
+
 
 class InterruptOperation:
     """Each of the channels drops what is queued behind its running period."""
@@ -52,6 +59,9 @@ class InterruptOperation:
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         self.channels = channels
+
+    def __repr__(self) -> str:
+        return f"InterruptOperation({self.channels})"
 
 
 Operation: TypeAlias = StimOperation | SyncOperation | InterruptOperation

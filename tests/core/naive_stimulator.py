@@ -155,7 +155,14 @@ class NaiveStimulator:
         line = self.lines[channel]
         if line.busy_until > self.now or line.left or line.drops is not None:
             return False
-        return all(item.kind == "sync" and channel not in item.barrier.absent for item in line.queue)
+        return all(
+            channel not in item.barrier.absent if item.kind == "sync" else self._is_over(item)
+            for item in line.queue
+        )
+
+    def _is_over(self, item: Item) -> bool:
+        """Say whether something is a wait that channels have passed, if they came to it."""
+        return item.kind == "wait" and item.time < self.now
 
     # -- time ---------------------------------------------------------------------------------
 
