@@ -48,7 +48,7 @@ class Sequencer(StimMachine):
         self._now = 0
 
     def submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> None:
-        """Queue all of the operations at `step`, or at most raise; `at_step` is a plan's future time.
+        """Queue operations at `step`, all or none; `at_step` is the future time of a plan.
 
         A step before one that was given earlier counts as that one, an `at_step`
         that is not in the future as none. Raises a `TransactionRejected`, and then nothing has changed.
