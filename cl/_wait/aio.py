@@ -9,13 +9,11 @@ from cl._core.schedule import Party
 
 from .backend import Backend, current_backend
 from .owner import current_owner, serving
-from .sync import close, go_on
+from .sync import advance_a_portion, close, go_on
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
 
-WALL_SLICE: Final = 2_500
-"""Frames that are made before other tasks get to run."""
 _LONGEST_SLEEP_S: Final = 0.1
 _TIMER_SLACK_S: Final = 0.0015
 """Event loops wake a millisecond late at worst (their timers have its resolution); the rest is napped."""
@@ -82,8 +80,7 @@ class Waiter:
         while True:
             with engine.lock:
                 engine.check()
-                engine.advance(min(deadline, engine.position + WALL_SLICE))
-                if engine.position >= deadline:
+                if advance_a_portion(engine, deadline):
                     return
             await self.checkpoint()
 

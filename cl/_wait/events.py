@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from cl._core.clock import host_ns
 from cl._core.constants import FRAMES_PER_SECOND, NEVER
 
-from .aio import WALL_SLICE, Waiter
+from .aio import Waiter
+from .sync import advance_a_portion
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
@@ -82,7 +83,7 @@ class EventWaiter(Waiter):
                 now = clock.now()
                 to = self._reachable(due, now)
                 if to is not None:
-                    engine.advance(min(to, engine.position + WALL_SLICE))
+                    advance_a_portion(engine, to)
                 else:
                     parker = self._parker = self._backend.parker()
             if to is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from cl._core.clock import host_seconds
 from cl._core.constants import FRAMES_PER_SECOND
 
-from .sync import go_on
+from .sync import advance_a_portion, go_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ _STALE_FRAMES: Final = FRAMES_PER_SECOND // 20
 """A position this far behind is brought to the present: nobody is waiting for it just now."""
 _VIRTUAL_PERIOD_S: Final = 0.02
 _PATIENCE_S: Final = 5.0
+_BREATH_S: Final = 0.0001
 _SLICE: Final = FRAMES_PER_SECOND // 10
 
 _log = logging.getLogger("cl")
@@ -79,14 +80,15 @@ class Keeper:
             with engine.lock:
                 if engine.failure is not None or engine.closed:
                     return
-                to = min(engine.clock.now(), engine.position + _SLICE)
-                if not engine.device.info.pushes:
-                    engine.advance(to)
-                    continue
-                if engine.demand is not None:
-                    # Only those who want what comes after the end find out that there is none.
-                    engine.demand(min(to, engine.device.end_timestamp))
-            return
+                if engine.device.info.pushes:
+                    if engine.demand is not None:
+                        to = min(engine.clock.now(), engine.position + _SLICE)
+                        # Only those who want what comes after the end find out that there is none.
+                        engine.demand(min(to, engine.device.end_timestamp))
+                    return
+                advance_a_portion(engine, engine.clock.now())
+            # Whoever waits for the lock gets it.
+            self._stop.wait(_BREATH_S)
 
     def _keep_virtual(self) -> None:
         engine = self._engine

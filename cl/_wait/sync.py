@@ -43,6 +43,27 @@ def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
 _NOBODY: Final = Party("nobody", 0)
 
 
+def wait_for_more(engine: Engine, timeout_seconds: float) -> None:
+    """Block until a device that pushes has given anything more; TimeoutError if it does not."""
+    came = allocate_lock()
+    came.acquire()
+    wake = came.release
+    with engine.lock:
+        engine.check()
+        before = engine.position
+        engine.on_arrival(before + 1, wake)
+    try:
+        in_time = came.acquire(timeout=timeout_seconds)
+    finally:
+        with engine.lock:
+            engine.forget_arrival(wake)
+    if engine.position > before:
+        return
+    engine.check()
+    if not in_time:
+        raise TimeoutError(f"{engine.device.info.name} has given no frames for {timeout_seconds:g} s")
+
+
 def close(engine: Engine, party: Party) -> None:
     """End a participant; what waits behind it goes on."""
     with engine.lock:
@@ -74,6 +95,20 @@ def go_on(engine: Engine) -> None:
         engine.scheduler.nudge()
 
 
+def advance_a_portion(engine: Engine, to: int) -> bool:
+    """Make frames for about a millisecond, towards `to`; return whether it is reached. Locked.
+
+    For devices that produce on demand, in wall-clock time.
+    """
+    pace = engine.pace
+    frames = pace.begin()
+    while (at := engine.position) < to:
+        engine.advance(min(to, at + frames))
+        if pace.over(engine.position - at):
+            break
+    return engine.position >= to
+
+
 def _dispatch(engine: Engine) -> None:
     if engine.failure is not None or engine.closed:
         return
@@ -96,6 +131,10 @@ def _wait_wall(engine: Engine, deadline: int) -> None:
 
 
 def _wait_arrival(engine: Engine, deadline: int) -> None:
+    remote = engine.remote
+    if remote is not None and engine.position < deadline and remote.wait(deadline):
+        engine.check()
+        return
     clock = engine.clock
     if engine.demand is not None and clock is not None:
         while clock.seconds_until(deadline) > 2 * _LONGEST_SLEEP_S:
