@@ -151,7 +151,11 @@ class Frames:
         start, stop = self._cursor, min(stop, self._cursor + CHUNK)
         try:
             section = self._section(start, stop)
-        except ValueError:  # it has left the history meanwhile
+        except (
+            ValueError,
+            RuntimeError,
+            OSError,
+        ):  # it has left the history meanwhile, or the device has gone
             self._skip(position // GRID * GRID)
             return None
         self._cursor = stop

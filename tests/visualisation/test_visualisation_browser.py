@@ -280,6 +280,8 @@ def test_a_recording_is_played_paused_and_sought(browser: Any, shared_data: Path
             wanted = [int(t) for t in recorded.events[1][0]]
             position = one.state()["position"]
             one.until(f"v.spikes.length === {sum(t < position for t in wanted)}")
+            one.until_drawn("#raster", one.theme("spike"), 200)
+            one.until_drawn("#traces", one.theme("trace-0"), 100)
             one.page.select_option("#speed", "0.25")
             one.until("v.status?.speed === 0.25")
             assert one.complaints == []

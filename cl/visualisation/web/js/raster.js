@@ -47,6 +47,12 @@ export class Raster {
     const { context, width, height } = this.surface;
     const { theme, selected } = this.page;
     const { left, top, plotWidth, plotHeight, frames } = this.#plot();
+    // Nothing has moved by a whole pixel: the picture is as it was.
+    const state = `${Math.floor((end * plotWidth) / frames)}|${frames}|${selected}|${theme.name}|${this.page.session}`;
+    if (state === this.state && !this.surface.changed) return;
+    // What is still on its way, after a recording was sought, is drawn when it has come.
+    const whole = Math.min(this.page.spikes.until, this.page.stims.until) >= end;
+    this.state = whole ? state : null;
     context.clearRect(0, 0, width, height);
     context.fillStyle = theme.plot;
     context.fillRect(left, top, plotWidth, plotHeight);
@@ -54,6 +60,7 @@ export class Raster {
     const row = plotHeight / CHANNELS;
     this.strip.show(context, left, top, plotWidth, plotHeight, end, frames, `${theme.name}|${selected}`,
       (strip, from, to, columnOf, slotOf) => this.#marks(strip, from, to, columnOf, slotOf, row));
+    if (!whole) this.strip.spoil();
     drawTimeAxis(this.surface, theme, left, top + plotHeight, plotWidth, end, frames, this.page);
     this.#rate(left, top, plotWidth, end, frames);
     this.surface.changed = false;

@@ -28,6 +28,9 @@ export class Traces {
   }
 
   draw(now, end) {
+    // Every other picture is enough for what moves so fast, and leaves the processor to the program.
+    this.odd = !this.odd;
+    if (this.odd && !this.surface.changed) return;
     const { context, width, height, px } = this.surface;
     const { theme, traceSeconds, fps, chosen } = this.page;
     const store = this.page.traceData;
@@ -49,6 +52,7 @@ export class Traces {
     const key = `${theme.name}|${chosen}|${this.gain}|${this.version}|${store.binFrames}|${store.serial}`;
     this.strip.show(context, left, top, plotWidth, plotHeight, end, frames, key,
       (strip, from, to, columnOf, slotOf) => chosen.forEach((channel, i) => this.#lane(strip, store, channel, i, lane, from, to, columnOf, slotOf)));
+    if (store.until < end) this.strip.spoil(); // more of it is on its way
     drawTimeAxis(this.surface, theme, left, top + plotHeight, plotWidth, end, frames, this.page);
   }
 
