@@ -95,7 +95,7 @@ class Run:
     """One pass over a loop: its decisions, which the sync and the async iterator act on."""
 
     __slots__ = (
-        "_lateness", "_loop", "_outer", "due", "engine", "floor", "given", "index", "n",
+        "_lateness", "_loop", "_outer", "due", "engine", "floor", "given", "index", "known_losses", "n",
         "party", "tick", "total",
     )  # fmt: skip
 
@@ -112,7 +112,8 @@ class Run:
         self._outer: Body | None = None
         with engine.lock:
             engine.check()
-            start = engine.now()
+            start = engine.now() if engine.remote is None else engine.remote.begin_loop(n)
+            self.known_losses = engine.losses.total
             if engine.clock is None:
                 engine.scheduler.register(self.party)
             if n > FRAMES_PER_SECOND:
@@ -176,6 +177,12 @@ class Run:
             "ignore_jitter=True."
         )
 
+    def check_losses(self) -> None:
+        """Raise LaggedError if the device has lost something while the loop ran."""
+        losses = self.engine.losses
+        if losses.total != self.known_losses:
+            raise losses.since(self.known_losses)
+
     def recovery(self) -> Iterator[tuple[LoopTick, Callable[[LoopTick], Any] | None]]:
         """Skip the ticks that are due: yield each, entered, with the handler to call on it."""
         loop, engine = self._loop, self.engine
@@ -214,6 +221,8 @@ class Run:
         engine = self.engine
         if self._loop in engine.loops:
             engine.loops.remove(self._loop)
+        if engine.remote is not None:
+            engine.remote.end_loop(self.n)
         if engine.clock is None:
             sync.drop(engine, self.party)
 

@@ -17,9 +17,12 @@ from ._wait.feeder import Feeder
 from ._wait.keeper import Keeper
 from ._wait.owner import has_ended
 from ._waveforms import EngineWaveforms
+from .error import DeviceDisconnectedError
 from .neurons import Neurons
 
 if TYPE_CHECKING:
+    from ._core.clock import Clock
+    from .hw.device import HardwareDevice
     from .sim.device import StreamedDevice
     from .visualisation.server import VisualiserServer
 
@@ -34,8 +37,9 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         device = _build(settings)
-        clock = None if settings.accelerated else WallClock(device.info.start_timestamp)
-        self.engine = Engine(device, clock, has_ended)
+        self.engine = Engine(device, _clock(settings, device), has_ended)
+        if not device.info.is_simulator:
+            cast("HardwareDevice", device).attach(self.engine)
         self.engine.bus.waveforms = EngineWaveforms(self.engine)
         self._keeper = Keeper(self.engine)
         self._feeder: Feeder | None = None
@@ -58,7 +62,7 @@ class Session:
             engine.clock.restart()
         engine.refresh()
         engine.watch = self._keeper.start
-        if engine.clock is not None:
+        if engine.clock is not None and engine.remote is None:
             self._keeper.start()
         if device.info.pushes and device.info.is_simulator:
             self._feeder = Feeder(engine, cast("StreamedDevice", device))
@@ -103,6 +107,11 @@ class Session:
                 self.neurons._interrupt_all()
                 if self._feeder is not None:
                     self._feeder.settle(_LAST_PULSES_S)
+        except DeviceDisconnectedError as error:
+            if self.engine.remote is None:
+                raise
+            # It went while it was being closed: nobody wants anything of it any more.
+            _log.warning("closing %s: %s", self.engine.device.info.name, error)
         finally:
             self.neurons._recordings.finalise()
 
@@ -118,10 +127,18 @@ class Session:
 
 def _build(settings: Settings) -> Device:
     if settings.device is not None:
-        raise NotImplementedError(f"CL_DEVICE={settings.device!r}: there is no hardware driver yet")
-    from .sim.build import build
+        from .hw import build as hardware
 
-    return build(settings)
+        return hardware.build(settings)
+    from .sim import build as simulator
+
+    return simulator.build(settings)
+
+
+def _clock(settings: Settings, device: Device) -> Clock | None:
+    if not device.info.is_simulator:
+        return cast("HardwareDevice", device).clock
+    return None if settings.accelerated else WallClock(device.info.start_timestamp)
 
 
 class _Slot:
@@ -158,6 +175,28 @@ def _release(session: Session) -> None:
                 _slot.session = None
 
 
+def _enter(take_control: bool, wait_until_recordable: bool) -> tuple[Session, Callable[[], None]]:
+    """Open, or join what is open; return what is called to leave again. May take a while."""
+    session, outermost = _acquire()
+    try:
+        restore = _take(session, take_control, outermost)
+        if outermost and wait_until_recordable:
+            session.neurons.wait_until_recordable()
+    except BaseException:
+        if outermost:
+            _release(session)
+        raise
+
+    def leave() -> None:
+        try:
+            restore()
+        finally:
+            if outermost:
+                _release(session)
+
+    return session, leave
+
+
 @contextmanager
 def open(take_control: bool = True, wait_until_recordable: bool = True) -> Iterator[Neurons]:
     """Open the device: a context manager that yields a started `Neurons`.
@@ -165,16 +204,14 @@ def open(take_control: bool = True, wait_until_recordable: bool = True) -> Itera
     The device is the simulator, or what the variable CL_DEVICE names. Leaving the block finalises
     recordings, ends stimulation, and leaves no thread, process, socket or memory behind. Opening again
     while it is open gives the same device; only leaving the outermost block closes it. With
-    `take_control=True` Python's garbage collector is disabled meanwhile.
+    `take_control=True` Python's garbage collector is disabled meanwhile; a device that somebody else
+    controls raises `ControlRequestError`, one that is not there `DeviceDisconnectedError`.
     """
-    session, outermost = _acquire()
-    restore = _take(session, take_control)
+    session, leave = _enter(take_control, wait_until_recordable)
     try:
         yield session.neurons
     finally:
-        restore()
-        if outermost:
-            _release(session)
+        leave()
 
 
 @asynccontextmanager
@@ -182,18 +219,15 @@ async def aopen(take_control: bool = True, wait_until_recordable: bool = True) -
     """Open the device in an async program: `async with cl.aopen() as neurons`. See `open`."""
     from anyio import CancelScope, to_thread
 
-    session, outermost = await to_thread.run_sync(_acquire)
-    restore = _take(session, take_control)
+    session, leave = await to_thread.run_sync(_enter, take_control, wait_until_recordable)
     try:
         yield session.neurons
     finally:
-        restore()
-        if outermost:
-            with CancelScope(shield=True):
-                await to_thread.run_sync(_release, session)
+        with CancelScope(shield=True):
+            await to_thread.run_sync(leave)
 
 
-def _take(session: Session, take_control: bool) -> Callable[[], None]:
+def _take(session: Session, take_control: bool, outermost: bool) -> Callable[[], None]:
     """Take control if asked; return what puts things back as they were."""
     neurons = session.neurons
     had_control, collected = neurons.has_control(), gc.isenabled()
@@ -204,7 +238,12 @@ def _take(session: Session, take_control: bool) -> Callable[[], None]:
     def restore() -> None:
         if take_control and collected:
             gc.enable()
-        neurons._control = had_control
+        if outermost or neurons.has_control() == had_control or session.closed:
+            return  # Closing ends stimulation, and then control.
+        if had_control:
+            neurons.take_control()
+        else:
+            neurons.release_control()
 
     return restore
 
@@ -214,11 +253,14 @@ def get_system_attributes() -> dict[str, Any]:
     session = _slot.session
     if session is not None:
         return dict(session.engine.device.info.attributes)
-    if load_settings().device is not None:
-        raise NotImplementedError("there is no hardware driver yet")
-    from .sim.build import system_attributes
+    settings = load_settings()
+    if settings.device is not None:
+        from .hw import build as hardware
 
-    return system_attributes()
+        return hardware.system_attributes(settings)
+    from .sim import build as simulator
+
+    return simulator.system_attributes()
 
 
 def is_simulator() -> bool:

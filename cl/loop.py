@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncLoop", "Loop", "LoopTick"]
 
+_SHORT_WAIT = FRAMES_PER_SECOND // 10
+"""Frames that may be waited for without a look at the device in between."""
+
 
 class Loop(LoopBase):
     """A closed loop in a thread: iterate over it, or `run` a callback.
@@ -66,16 +69,21 @@ class Loop(LoopBase):
         assert clock is not None
         pushes = engine.device.info.pushes
         lock, party, lateness = engine.lock, run.party, self._lateness
+        losses, known = engine.losses, run.known_losses
         try:
             while not run.over():
                 due = run.due
-                now = clock.now()
-                if now > due and run.late(now):
+                behind = clock.behind(due)
+                if losses.total != known:
+                    raise losses.since(known)
+                if behind > 0 and run.late(due + behind):
                     self._recover(run)
                     continue
                 self._recovery = None
-                if pushes or due - now > FRAMES_PER_SECOND // 10:
+                if pushes or behind < -_SHORT_WAIT:
                     sync.wait(engine, party, due)
+                    if losses.total != known:
+                        raise losses.since(known)
                 else:
                     clock.wait(due)
                     with lock:
@@ -195,13 +203,18 @@ class AsyncTicks:
         engine, waiter, due = self._engine, self._waiter, run.due
         assert waiter is not None
         clock = engine.clock
-        now = engine.position if clock is None else clock.now()
-        if now > due and run.late(now):
+        if clock is None:
+            behind = engine.position - due
+        else:
+            behind = clock.behind(due)
+            run.check_losses()
+        if behind > 0 and run.late(due + behind):
             await self._recover(run)
             return None
         self._loop._recovery = None
         if clock is not None:
             await waiter.wait(due)
+            run.check_losses()
             run.count_wall(clock.due_ns(due))
             return run.enter(due)
         await waiter.wait(due)

@@ -168,6 +168,8 @@ class Neurons(StreamMethods, RecordingMethods):
     def _part(self, start: int, stop: int, analysis: bool) -> Any:
         engine = self._engine
         engine.check()
+        if engine.losses.total:
+            engine.losses.check(start, stop)
         return engine.window(start, stop) if analysis else engine.frames(start, stop)
 
     # -- loops ----------------------------------------------------------------------------
@@ -313,7 +315,10 @@ class Neurons(StreamMethods, RecordingMethods):
 
     def take_control(self) -> None:
         """Take control of the device; `ControlRequestError` where somebody else has it."""
-        self._engine.check()
+        engine = self._engine
+        engine.check()
+        if engine.remote is not None:
+            engine.remote.take_control()
         self._control = True
 
     def release_control(self) -> None:
@@ -321,6 +326,8 @@ class Neurons(StreamMethods, RecordingMethods):
         if self._control:
             self._interrupt_all()
             self._control = False
+            if self._engine.remote is not None:
+                self._engine.remote.release_control()
 
     def _require_control(self) -> None:
         self._engine.check()
@@ -357,11 +364,19 @@ class Neurons(StreamMethods, RecordingMethods):
 
     def is_readable(self) -> bool:
         """Return whether frames can be read."""
-        return self._started and not self._engine.closed and self._engine.failure is None
+        engine = self._engine
+        if engine.closed or engine.failure is not None or not self._started:
+            return False
+        return engine.remote is None or engine.remote.is_running()
 
     def wait_until_readable(self, timeout_seconds: float = 15.0) -> None:
-        """Wait until frames can be read; raises where they never will be."""
+        """Wait until frames can be read; raises where they never will be.
+
+        `TimeoutError` where a device stands still so long, which only its controller can start.
+        """
         self._engine.check()
+        if self._engine.remote is not None:
+            sync.wait_for_more(self._engine, timeout_seconds)
 
     def is_recordable(self) -> bool:
         """Return whether a recording can be started."""
@@ -369,12 +384,16 @@ class Neurons(StreamMethods, RecordingMethods):
 
     def wait_until_recordable(self, timeout_seconds: float = 15.0) -> None:
         """Wait until a recording can be started; raises where it never will be."""
-        self._engine.check()
+        self.wait_until_readable(timeout_seconds)
 
     _on_close: Callable[[], None] = staticmethod(lambda: None)
 
     def _interrupt_all(self) -> None:
         engine = self._engine
+        if engine.remote is not None:
+            engine.check()
+            sync.wait_once(engine, "stop", READ, engine.remote.interrupt_all(engine.now()))
+            return
         with engine.lock:
             engine.check()
             frame = max(engine.asked, engine.now())

@@ -222,7 +222,7 @@ class Engine:
 
     def forget_arrival(self, wake: Callable[[], None]) -> None:
         """Take back an `on_arrival`. Locked."""
-        self._arrivals = [entry for entry in self._arrivals if entry[1] is not wake]
+        self._arrivals = [entry for entry in self._arrivals if entry[1] != wake]
 
     def keep(self, frames: int) -> None:
         """Keep events for at least `frames` and the usual history, for loops whose ticks are long. Locked."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Remote(Protocol):
     """A device that is where it is, and answers when it likes.
 
-    None of this is called with the engine's lock held, unless it says so.
+    `begin_loop` and `end_loop` may be called with the engine's lock held; the others are not.
     """
 
     def submit(self, operations: Sequence[Operation], frame: int, at: int | None) -> None:
@@ -41,9 +41,9 @@ class Remote(Protocol):
         ...
 
     def begin_loop(self, period: int) -> int:
-        """Return when a loop whose ticks are `period` frames long had best begin. Locked."""
+        """Return when a loop whose ticks are `period` frames long had best begin."""
         ...
 
     def end_loop(self, period: int) -> None:
-        """Take note that such a loop has ended. Locked."""
+        """Take note that such a loop has ended."""
         ...

@@ -35,8 +35,9 @@ class Stream(ABC, Generic[T]):
     Three ends are told apart: closed by its own program, the iteration just ends; when the device is
     closed, what is left is delivered and then `DeviceDisconnectedError` is raised; so it is when the device
     fails, with the failure as its cause. In wall-clock time a consumer that falls behind the
-    history (5 s) gets `LaggedError` once, and may then go on iterating, from the oldest that is left. In
-    accelerated time it holds time instead: nothing is ever missed.
+    history (5 s) gets `LaggedError` once, and may then go on iterating, from the oldest that is left; so does
+    every consumer where a device has lost data, for which frames have zeros. In accelerated time it holds
+    time instead: nothing is ever missed.
     """
 
     def __init__(self, engine: Engine, name: str, period: int, from_timestamp: int | None) -> None:
@@ -47,6 +48,7 @@ class Stream(ABC, Generic[T]):
         self._iterating = False
         self._closed = False
         self._delivered = self._missed = 0
+        self._known_losses = 0
 
     # -- its life -------------------------------------------------------------------------
 
@@ -62,6 +64,7 @@ class Stream(ABC, Generic[T]):
             start = engine.now() if self._from is None else self._from
             engine.check_readable(start)
             self._begin(start)
+            self._known_losses = engine.losses.total
             if engine.clock is None:
                 engine.scheduler.register(self._party)
             self._waiter = waiter
@@ -137,9 +140,12 @@ class Stream(ABC, Generic[T]):
             if engine.clock is None and not self._serving():
                 return []
             lost = self._drop_lost(engine.oldest + SLACK_FRAMES)
+            known, self._known_losses = self._known_losses, engine.losses.total
             if lost:
                 self._missed += lost
                 raise LaggedError(self._lagged(lost), lost)
+            if known != engine.losses.total:
+                raise engine.losses.since(known)
             return self._collect(limit)
 
     def _serving(self) -> bool:

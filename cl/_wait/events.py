@@ -110,12 +110,26 @@ class EventWaiter(Waiter):
                 seconds = self._demand(target)
                 parker = self._parker = self._backend.parker()
                 wake = parker.wake
+                if engine.demand is None:
+                    # It comes by itself: whoever logs it looks whether it is for this waiter.
+                    target, wake = due, self._look
                 engine.on_arrival(target, wake)
             try:
                 await self._park(parker, seconds)
             finally:
                 with engine.lock:
                     engine.forget_arrival(wake)
+
+    def _look(self) -> None:
+        """Wake the task if what it waits for has come, else look again when something has. Locked."""
+        engine, parker = self.engine, self._parker
+        if parker is None:
+            return
+        due = NEVER if engine.closed or engine.failure is not None else self._due()
+        if engine.position < due < NEVER:
+            engine.on_arrival(due, self._look)
+        else:
+            parker.wake()
 
     def _demand(self, target: int) -> float:
         """Ask for what there is now, where one has to; return how long to wait for it. Locked."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from cl._core.constants import NEVER, NOTICE_FRAMES, STEPS_PER_FRAME
+from cl._core.constants import CHANNEL_COUNT, NEVER, NOTICE_FRAMES, STEPS_PER_FRAME
 from cl._core.losses import Loss
-from cl._stim_operations import interrupt_operations
-from cl.error import DeviceDisconnectedError
+from cl._stim_operations import InterruptOperation
+from cl.error import ControlRequiredError, DeviceDisconnectedError
 
 from .clock import HardwareClock
 from .layout import Capability, Control, Status
@@ -69,7 +69,11 @@ class HardwareDevice:
         """Begin to follow the device."""
         assert self._engine is not None, "a device that is attached"
         self._bus = bus
-        self._link.start(self, lock=self._engine.lock, start=self.info.start_timestamp)
+        try:
+            self._link.start(self, lock=self._engine.lock, start=self.info.start_timestamp)
+        except BaseException:
+            self._link.close()
+            raise
 
     def close(self) -> None:
         """Give control back, if it is held, and let go of everything."""
@@ -107,9 +111,10 @@ class HardwareDevice:
 
     def interrupt_all(self, frame: int) -> int:
         """Interrupt all channels; return the frame by which what has begun is delivered."""
+        assert self._engine is not None
         if not self._link.controls:
-            return frame
-        step = self._link.submit(interrupt_operations(range(self._link.facts.channel_count)), 0)
+            return self._engine.position
+        step = self._link.submit([InterruptOperation(tuple(range(CHANNEL_COUNT)))], 0)
         return step // STEPS_PER_FRAME + NOTICE_FRAMES
 
     # -- cl._core.remote.Remote -----------------------------------------------------------
@@ -147,27 +152,31 @@ class HardwareDevice:
         return self._link.status == Status.RUNNING
 
     def begin_loop(self, period: int) -> int:
-        """Return when a loop whose ticks are `period` frames long had best begin. Locked.
+        """Return when a loop whose ticks are `period` frames long had best begin.
 
         That is with an interrupt, and the interrupts are asked to come with its ticks.
         """
+        assert self._engine is not None
         self._periods.append(period)
         block = self._moderate() or self._link.moderation
-        posted = self.info.start_timestamp if self._engine is None else self._engine.position
+        posted = self._engine.position
         return posted + -(-(self.clock.now() - posted) // block) * block
 
     def end_loop(self, period: int) -> None:
-        """Take note that such a loop has ended. Locked."""
+        """Take note that such a loop has ended."""
         self._periods.remove(period)
         self._moderate()
 
     def _moderate(self) -> int:
         """Ask for the interrupts that the loops want; return their distance, or 0 where nobody is asked."""
-        link = self._link
+        link, periods = self._link, tuple(self._periods)
         if not link.controls or Capability.MODERATION not in link.facts.capabilities:
             return 0
-        frames = fitting_moderation(self._periods, self._usual_moderation) if self._periods else 0
-        link.set_moderation(frames)
+        frames = fitting_moderation(periods, self._usual_moderation) if periods else 0
+        try:
+            link.set_moderation(frames)
+        except (ControlRequiredError, ValueError):
+            return 0  # control was given back, or the link closed, this very moment
         return frames
 
     # -- Sink -----------------------------------------------------------------------------
