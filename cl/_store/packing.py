@@ -41,11 +41,16 @@ def unpack(data: bytes | memoryview) -> Any:
     an array of Python objects, which would have to be unpickled.
     """
     try:
+        return _unpacked(data)
+    except (msgpack.UnpackException, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"a data stream entry cannot be unpacked: {error!r}") from error
+
+
+def _unpacked(data: bytes | memoryview) -> Any:
+    try:
         return msgpack.unpackb(data, object_hook=_decode, strict_map_key=False)
     except TypeError:  # a key that is a list: it was a tuple
         return msgpack.unpackb(data, object_pairs_hook=_decode_pairs, strict_map_key=False)
-    except (msgpack.UnpackException, ValueError, RecursionError) as error:
-        raise ValueError(f"a data stream entry cannot be unpacked: {error!r}") from error
 
 
 def _encode(value: Any) -> dict[bytes, Any]:

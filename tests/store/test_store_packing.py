@@ -155,3 +155,8 @@ def test_changed_bytes(value: Any, data: st.DataObject) -> None:
         unpack(bytes(packed))
     except (ValueError, UnsafeOperationError):
         pass
+
+
+def test_a_key_that_nothing_can_look_up_is_told() -> None:
+    with pytest.raises(ValueError, match="cannot be unpacked"):
+        unpack(b"\x81\x80\xc0")  # {{}: None}
