@@ -12,6 +12,7 @@ import numpy as np
 import cl
 import cl.sim
 from cl._core.entries import StreamEntry
+from cl._wait.events import EventWaiter
 from cl._wait.sync import go_on
 
 
@@ -85,6 +86,12 @@ def busy_keeper(neurons: cl.Neurons) -> Iterator[None]:
         thread.join()
 
 
+def streams_told_of_the_end(neurons: cl.Neurons) -> int:
+    """Return how many streams the device would tell of its end."""
+    listeners = neurons._engine.listeners
+    return sum(isinstance(getattr(listener, "__self__", None), EventWaiter) for listener in listeners)
+
+
 def check_at_rest(neurons: cl.Neurons) -> None:
     """Check that nobody takes part in time, holds it or waits for anything."""
     engine = neurons._engine
@@ -93,6 +100,6 @@ def check_at_rest(neurons: cl.Neurons) -> None:
         scheduler = engine.scheduler
         assert scheduler._open == scheduler._waiting == scheduler._keen == []
         assert scheduler._arriving == 0
-        assert engine.listeners == []
+        assert streams_told_of_the_end(neurons) == 0
         assert engine._arrivals == []
         assert not engine.scheduler._moving

@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 import numpy as np
 import pytest
-from aio_tools import Echo, append_entry, keys, reference
+from aio_tools import Echo, append_entry, keys, reference, streams_told_of_the_end
 
 import cl
 import cl.sim
@@ -109,7 +109,7 @@ async def test_it_cannot_begin_before_the_history() -> None:
         async with neurons.spikes(from_timestamp=oldest) as stream, neurons.frames(10, oldest) as frames:
             assert (await anext(stream)).timestamp >= oldest
             assert (await anext(frames)).shape == (10, 64)
-        assert neurons._engine.listeners == []
+        assert streams_told_of_the_end(neurons) == 0
 
 
 async def test_stims_are_served_when_delivered() -> None:
@@ -272,7 +272,7 @@ async def test_a_stream_wants_its_context_manager_once() -> None:
         never.close()
         with pytest.raises(RuntimeError, match="entered before"):
             await never.__aenter__()
-        assert neurons._engine.listeners == []
+        assert streams_told_of_the_end(neurons) == 0
 
 
 async def test_a_stream_is_one_consumers() -> None:
