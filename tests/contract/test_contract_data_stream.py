@@ -1,0 +1,331 @@
+"""Data streams, and what recordings have of them (contract, section 7)."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from recording_tools import duration, entries
+
+import cl
+
+pytestmark = pytest.mark.usefixtures("accelerated")
+
+
+def attributes(recording: cl.Recording, name: str) -> dict[str, Any]:
+    with recording.open() as view:
+        assert view.data_streams is not None
+        found: dict[str, Any] = view.data_streams[name].attributes["application"]
+        return found
+
+
+def test_the_listing_of_the_documentation() -> None:
+    with cl.open() as neurons:
+        neurons.read(2_664)
+        stream = neurons.create_data_stream(
+            name="example_data_stream", attributes={"score": 0, "another_attribute": [0, 1, 2, 3]}
+        )
+        recording = neurons.record(stop_after_seconds=1)
+        timestamp = neurons.timestamp()
+        numbers = np.array([2**64 - 1, 2**64 - 2, 2**64 - 3], dtype=np.uint64)
+        stream.append(timestamp + 0, {"arbitrary": "data"})
+        stream.append(timestamp + 1, ["of", "arbitrary", "size"])
+        stream.append(timestamp + 2, "and type.")
+        stream.append(timestamp + 3, numbers)
+        stream.set_attribute("score", 1)
+        stream.update_attributes({"score": 2, "new_attribute": 9.9})
+        recording.wait_until_stopped()
+    found = dict(entries(recording, "example_data_stream"))
+    assert list(found) == [0, 1, 2, 3]
+    assert [found[0], found[1], found[2]] == [{"arbitrary": "data"}, ["of", "arbitrary", "size"], "and type."]
+    assert found[3].dtype == np.uint64 and found[3].tolist() == numbers.tolist()
+    assert attributes(recording, "example_data_stream") == {
+        "score": 2,
+        "another_attribute": [0, 1, 2, 3],
+        "new_attribute": 9.9,
+    }
+
+
+def test_a_stream_goes_into_active_and_later_recordings() -> None:
+    with cl.open() as neurons:
+        early = neurons.record()
+        neurons.read(1_000)
+        stream = neurons.create_data_stream("s", {"v": 0})
+        stream.append(1_000, "a")
+        neurons.read(1_000)
+        late = neurons.record(from_frames_ago=500)
+        stream.append(2_000, "b")
+        stream.set_attribute("v", 1)
+        late.stop()
+        stream.append(2_500, "c")
+        stream.set_attribute("v", 2)
+        early.stop()
+        last = neurons.record()
+        last.stop()
+    assert entries(early, "s") == [(1_000, "a"), (2_000, "b"), (2_500, "c")]
+    assert entries(late, "s") == [(500, "b")]
+    # What was appended before is in a recording too, if its timestamp lies in the window.
+    assert entries(last, "s") == [(0, "b"), (500, "c")]
+    assert [attributes(r, "s")["v"] for r in (early, late, last)] == [2, 1, 2]
+
+
+def test_the_past_has_its_entries() -> None:
+    with cl.open() as neurons:
+        stream = neurons.create_data_stream("s")
+        for tick in neurons.loop(100, stop_after_ticks=10):
+            stream.append(neurons.timestamp(), tick.iteration)
+        recording = neurons.record(from_frames_ago=1_000)
+        recording.stop()
+    assert entries(recording, "s") == [(0, 5), (250, 6), (500, 7), (750, 8), (1_000, 9)]
+
+
+@pytest.mark.parametrize("source", ["random", "culture"])
+def test_what_was_appended_before_the_end_is_recorded(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if source == "culture":
+        monkeypatch.setenv("CL_SDK_DATA_SOURCE", "cl.sim.culture:create")
+    with cl.open() as neurons:
+        stream = neurons.create_data_stream("s")
+        ended = neurons.record(stop_after_frames=2_500)
+        stopped = neurons.record()
+        for tick in neurons.loop(100, stop_after_ticks=12):
+            stream.append(neurons.timestamp(), tick.iteration)
+        stopped.stop()
+        ended.wait_until_stopped()
+    assert entries(ended, "s") == [(250 * (i + 1), i) for i in range(9)]
+    # The last one was appended at the very moment of the stop.
+    assert entries(stopped, "s") == [(250 * (i + 1), i) for i in range(12)]
+
+
+@pytest.mark.parametrize("accelerated_time", ["0", "1"])
+def test_nothing_is_lost_at_the_moment_of_the_stop(
+    accelerated_time: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread appends all the while: what it had appended before the stop is there."""
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", accelerated_time)
+    appended = 0
+    over = threading.Event()
+
+    def append() -> None:
+        nonlocal appended
+        at = 0
+        while not over.is_set():
+            at += 1
+            stream.append(100_000 + at, at)
+            appended = at
+
+    with cl.open() as neurons:
+        stream = neurons.create_data_stream("s")
+        thread = threading.Thread(target=append)
+        thread.start()
+        try:
+            for _ in range(5):
+                recording = neurons.record()
+                neurons.read(25)
+                before = appended
+                recording.stop()
+                after = appended
+                found = [value for _, value in entries(recording, "s")]
+                assert found == list(range(1, len(found) + 1))
+                assert before <= len(found) <= after + 1
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_entries_while_virtual_time_stands_still_are_recorded() -> None:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        stream = neurons.create_data_stream("s")
+        for i in range(20_000):
+            stream.append(i, i)
+        recording.stop()
+        assert neurons.timestamp() == 0
+    assert [value for _, value in entries(recording, "s")] == list(range(20_000))
+
+
+def test_choosing_streams() -> None:
+    arguments: list[tuple[dict[str, Any], set[str] | None]] = [
+        ({}, {"a", "b", "c"}),
+        ({"include_data_streams": True}, {"a", "b", "c"}),
+        ({"include_data_streams": False}, None),
+        ({"include_data_streams": []}, set()),
+        ({"include_data_streams": ["a", "none such"]}, {"a"}),
+        ({"include_data_streams": ("a", "c"), "exclude_data_streams": ["c"]}, {"a"}),
+        ({"exclude_data_streams": ["a", "c"]}, {"b"}),
+        ({"include_data_streams": False, "exclude_data_streams": ["a"]}, None),
+    ]
+    with cl.open() as neurons:
+        streams = [neurons.create_data_stream(name) for name in "ab"]
+        recordings = [neurons.record(**kwargs) for kwargs, _ in arguments]
+        # It is there before its first entry, and comes when the recordings run.
+        streams.append(neurons.create_data_stream("c"))
+        neurons.read(10)
+        for stream in streams[:2]:
+            stream.append(10, stream.name)
+        for recording in recordings:
+            recording.stop()
+    for recording, (_, names) in zip(recordings, arguments, strict=True):
+        with recording.open() as view:
+            found = view.data_streams
+            assert (None if found is None else set(found)) == names
+            for name in names or ():
+                assert found is not None
+                assert list(found[name].items()) == ([] if name == "c" else [(10, name)])
+
+
+def test_timestamps_ascend() -> None:
+    with cl.open() as neurons:
+        stream = neurons.create_data_stream("s")
+        recording = neurons.record()
+        stream.append(5, "a")
+        for timestamp in (5, 4, 0):
+            with pytest.raises(
+                RuntimeError, match=f"'s': timestamp {timestamp} does not come after the last, 5"
+            ):
+                stream.append(timestamp, "b")
+        stream.append(np.int64(6), "c")
+        other = neurons.create_data_stream("t")
+        other.append(1, "d")
+        recording.stop()
+    assert entries(recording, "s") == [(5, "a"), (6, "c")]
+    assert entries(recording, "t") == [(1, "d")]
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "data", "error"),
+    [
+        (-1, 1, ValueError),
+        (1.0, 1, TypeError),
+        ("1", 1, TypeError),
+        (True, 1, TypeError),
+        (1, object(), TypeError),
+        (1, {1, 2}, TypeError),
+        (1, 2**64, ValueError),
+        (1, np.array([object()]), TypeError),
+    ],
+)
+def test_bad_entries_are_refused(timestamp: Any, data: Any, error: type[Exception]) -> None:
+    with cl.open() as neurons:
+        stream = neurons.create_data_stream("s")
+        with pytest.raises(error):
+            stream.append(timestamp, data)
+        stream.append(0, "still the first")
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("", ValueError), ("a/b", ValueError), (".", ValueError), (7, TypeError), ("x" * 256, ValueError)],
+)
+def test_bad_names_are_refused(name: Any, error: type[Exception]) -> None:
+    with cl.open() as neurons, pytest.raises(error):
+        neurons.create_data_stream(name)
+
+
+def test_a_name_can_be_had_once() -> None:
+    with cl.open() as neurons:
+        neurons.create_data_stream("s")
+        with pytest.raises(ValueError, match="a data stream 's' already"):
+            neurons.create_data_stream("s")
+    with cl.open() as neurons:
+        assert neurons.create_data_stream("s").name == "s"
+
+
+def test_bad_attributes_change_nothing() -> None:
+    with cl.open() as neurons:
+        with pytest.raises(TypeError):
+            neurons.create_data_stream("s", {"x": object()})
+        stream = neurons.create_data_stream("s", {"x": 1})
+        with pytest.raises(TypeError):
+            stream.update_attributes({"x": 2, "y": object()})
+        with pytest.raises(ValueError, match="at most"):
+            stream.set_attribute("y", bytes(17 << 20))
+        with pytest.raises(TypeError):
+            stream.set_attribute(3, 4)  # type: ignore[arg-type]
+        assert stream.attributes == {"x": 1}
+        stream.attributes["x"] = 5
+        assert stream.attributes == {"x": 1}
+        assert repr(stream) == "DataStream('s')"
+
+
+def test_the_data_is_taken_as_it_is() -> None:
+    with cl.open() as neurons:
+        stream = neurons.create_data_stream("s")
+        recording = neurons.record()
+        data = {"x": [1, 2], "y": np.zeros(3)}
+        stream.append(1, data)
+        data["x"].append(3)  # type: ignore[union-attr]
+        data["y"][:] = 7  # type: ignore[index]
+        recording.stop()
+    ((_, found),) = entries(recording, "s")
+    assert found["x"] == [1, 2]
+    assert found["y"].tolist() == [0, 0, 0]
+
+
+def test_long_entries() -> None:
+    with cl.open() as neurons:
+        stream = neurons.create_data_stream("s")
+        recording = neurons.record()
+        images = [np.full((700, 1_000), i, np.uint8) for i in range(12)]
+        for i, image in enumerate(images):
+            stream.append(i, image)
+        recording.stop()
+    for (_, found), image in zip(entries(recording, "s"), images, strict=True):
+        np.testing.assert_array_equal(found, image)
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12).filter(
+    lambda name: name != "." and not name.startswith(("_i_", "_p_"))
+)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(names, st.lists(values, max_size=6), max_size=5), st.integers(0, 3))
+def test_whatever_goes_in_comes_out(published: dict[str, list[Any]], at: int) -> None:
+    """Any number of streams, created and filled before and while a recording runs."""
+    with cl.open() as neurons:
+        recording = None
+        for number, (name, items) in enumerate(published.items()):
+            if number == at:
+                recording = neurons.record()
+            stream = neurons.create_data_stream(name, {"items": items})
+            for i, item in enumerate(items):
+                stream.append(i * 7, item)
+            neurons.read(1)
+        if recording is None:
+            recording = neurons.record(from_timestamp=0)
+        recording.stop()
+        start = recording.start_timestamp
+    with recording.open() as view:
+        assert view.data_streams is not None
+        assert set(view.data_streams) == set(published)
+        for name, items in published.items():
+            stream_view = view.data_streams[name]
+            expected = [(i * 7 - start, item) for i, item in enumerate(items) if i * 7 >= start]
+            assert list(stream_view.items()) == expected
+            assert stream_view.attributes["application"] == {"items": items}
+            assert stream_view.attributes["name"] == name
+
+
+def test_streams_alone() -> None:
+    with cl.open() as neurons:
+        stream = neurons.create_data_stream("s")
+        recording = neurons.record(include_spikes=False, include_stims=False, include_raw_samples=False)
+        for tick in neurons.loop(1_000, stop_after_ticks=300):
+            stream.append(neurons.timestamp(), tick.iteration)
+        recording.stop()
+    assert duration(recording) == 7_500
+    assert len(entries(recording, "s")) == 300
