@@ -6,6 +6,7 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any
 
+from . import _numbers
 from ._core.constants import FRAMES_PER_SECOND
 
 if TYPE_CHECKING:
@@ -35,13 +36,8 @@ def exact(name: str, value: Any) -> int | Fraction:
 
 
 def whole(name: str, value: Any, least: int) -> int:
-    """Return an int of at least `least`; `TypeError` for what is no whole number, `ValueError` below."""
-    if isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
+    """Return an int of at least `least`; `TypeError` for what is no integer, `ValueError` below."""
+    number = _numbers.whole(value, name)
     if number < least:
         raise ValueError(f"{name} must be at least {least}, not {number}")
     return number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
-from ._stim_numbers import kind, whole
+from ._numbers import kind, whole
 
 CHANNEL_COUNT: Final = 64
 _ALL: Final = (1 << CHANNEL_COUNT) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ._stim_numbers import decimal, real, whole
+from ._numbers import decimal, real, whole
 
 STEP_US: Final = 20
 """The stimulator's clock: 50 kHz."""

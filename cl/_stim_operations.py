@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from ._numbers import kind, real
 from ._stim_channels import channels_of
 from ._stim_designs import NOTICE_STEPS, NOTICE_US, STEP_US, BurstDesign, StimDesign
-from ._stim_numbers import kind, real
 
 NUMBER_PHASE_US: Final = 160
 """A number x given for a design means StimDesign(160, -x, 160, x)."""

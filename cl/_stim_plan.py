@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from ._numbers import whole
 from ._stim_channels import ChannelSet, channels_of
 from ._stim_designs import NOTICE_US, BurstDesign, StimDesign
-from ._stim_numbers import whole
 from ._stim_operations import (
     Operation,
     interrupt_operations,

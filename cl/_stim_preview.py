@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ._numbers import decimal
 from ._stim_designs import NOTICE_STEPS, STEP_US, STEPS_PER_SECOND, StimDesign
-from ._stim_numbers import decimal
 
 
 class TrainPreview(NamedTuple):

@@ -1,4 +1,4 @@
-"""What counts as a number in the values of a stimulation, and exact decimals."""
+"""What counts as a number, and exact decimals."""
 
 from __future__ import annotations
 
