@@ -1,0 +1,49 @@
+"""Testing programs for the device: exact, seeded, in accelerated time.
+
+`Simulator` opens a simulator that nothing in the environment changes; `ScriptedSource` lets it play given
+spikes; `assert_identical_runs` runs a program twice and compares everything; `replay` holds a controller
+against a recording. As a pytest plugin (`cl.testing.plugin`, found by itself once the package is installed)
+there are the fixtures `neurons`, `aneurons` and `recording_dir` and the marker `cl`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .identical import assert_identical_runs
+    from .opening import Simulator
+    from .replaying import Difference, ReplayReport, replay
+    from .scripted import ScriptedSource
+
+_LAZY = {
+    "Difference": "replaying",
+    "ReplayReport": "replaying",
+    "ScriptedSource": "scripted",
+    "Simulator": "opening",
+    "assert_identical_runs": "identical",
+    "replay": "replaying",
+}
+
+__all__ = [
+    "Difference",
+    "ReplayReport",
+    "ScriptedSource",
+    "Simulator",
+    "assert_identical_runs",
+    "replay",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

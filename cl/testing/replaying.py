@@ -1,0 +1,162 @@
+"""Whether a controller would do again what it did in a recording."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cl._core.constants import FRAMES_PER_SECOND
+from cl._rates import frames_per_tick
+from cl.events import Stim
+
+from .opening import Simulator
+
+if TYPE_CHECKING:
+    import cl
+    from cl.loop import LoopTick
+
+    Controller = Callable[[LoopTick, cl.Neurons], Any] | Callable[[LoopTick, cl.Neurons], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where what was issued differs from what was recorded; times count from the recording's start."""
+
+    timestamp: int
+    channel: int
+    recorded: Stim | None
+    """The recorded stim that the controller did not give, at that time at least."""
+    issued: Stim | None
+    """The stim that the controller gave."""
+
+    def __str__(self) -> str:
+        recorded = "no stim" if self.recorded is None else f"a stim at {self.recorded.timestamp}"
+        issued = "none" if self.issued is None else f"one at {self.issued.timestamp}"
+        seconds = self.timestamp / FRAMES_PER_SECOND
+        return (
+            f"timestamp {self.timestamp} ({seconds:.5f} s), channel {self.channel}: "
+            f"the recording has {recorded}, the controller gave {issued}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """What came of a replay; true if the stims agree."""
+
+    ticks: int
+    recorded: tuple[Stim, ...]
+    """The recording's stims in the frames that were replayed, counted from the recording's start."""
+    issued: tuple[Stim, ...]
+    """The stims that were delivered in them."""
+    first_difference: Difference | None
+
+    def __bool__(self) -> bool:
+        return self.first_difference is None
+
+    def __str__(self) -> str:
+        if self.first_difference is None:
+            return f"{len(self.issued)} stims in {self.ticks} ticks, as recorded"
+        return f"first difference at {self.first_difference}"
+
+    def check(self) -> None:
+        """Raise AssertionError that tells the first difference, if there is one."""
+        if self.first_difference is not None:
+            raise AssertionError(str(self))
+
+
+def replay(
+    recording_path: str | os.PathLike[str],
+    controller: Controller,
+    *,
+    ticks_per_second: float,
+    start: int = 0,
+    ticks: int | None = None,
+    tolerance_frames: int = 0,
+    backend: str = "asyncio",
+) -> ReplayReport:
+    """Run a controller against a recording's frames and spikes, and compare its stims with the recorded ones.
+
+    `controller(tick, neurons)`, an ordinary or an async function, is called as the body of a loop that
+    begins `start` frames after the recording's start (`loop.start_timestamp - recording.start_timestamp`,
+    where the recording was begun before the loop) and runs for `ticks` ticks (None: as many as there are
+    frames for). Compared is what was delivered in these frames; a stim may come up to `tolerance_frames`
+    early or late, for recordings in which a body was late. The device's time begins at 0 in a replay.
+    """
+    n = frames_per_tick(ticks_per_second)
+    stims, duration = _recorded(recording_path)
+    if not 0 <= start < duration:
+        raise ValueError(f"start must be from 0 to {duration - 1}, within the recording, not {start}")
+    most = (duration - start) // n
+    if ticks is None:
+        ticks = most
+    if not 0 < ticks <= most:
+        raise ValueError(f"ticks must be from 1 to {most}, what the recording has frames for, not {ticks}")
+    options = {"replay": recording_path, "replay_start_offset": start}
+    issued = [
+        Stim(stim.timestamp + start, stim.channel)
+        for stim in _run(controller, ticks_per_second, ticks, backend, options)
+    ]
+    recorded = [stim for stim in stims if start <= stim.timestamp < start + ticks * n]
+    difference = _first_difference(recorded, issued, tolerance_frames)
+    return ReplayReport(ticks, tuple(recorded), tuple(issued), difference)
+
+
+def _recorded(path: str | os.PathLike[str]) -> tuple[list[Stim], int]:
+    from cl import RecordingView
+
+    with RecordingView(path) as view:
+        if view.stims is None:
+            raise ValueError(f"{os.fspath(path)} was recorded without its stims")
+        rows = view.stims[:]
+        duration = int(view.attributes["duration_frames"])
+    return [Stim(int(row["timestamp"]), int(row["channel"])) for row in rows], duration
+
+
+def _run(
+    controller: Controller, rate: float, ticks: int, backend: str, options: dict[str, Any]
+) -> list[Stim]:
+    stims: list[Stim] = []
+    if not inspect.iscoroutinefunction(controller):
+        with Simulator(**options) as neurons:
+            for tick in neurons.loop(rate, stop_after_ticks=ticks):
+                stims += tick.analysis.stims
+                controller(tick, neurons)
+        return stims
+
+    async def main() -> None:
+        async with Simulator(**options) as neurons:
+            async for tick in neurons.aloop(rate, stop_after_ticks=ticks):
+                stims.extend(tick.analysis.stims)
+                await controller(tick, neurons)
+
+    import anyio
+
+    anyio.run(main, backend=backend)
+    return stims
+
+
+def _first_difference(recorded: list[Stim], issued: list[Stim], tolerance: int) -> Difference | None:
+    """Return the earliest of the channels' first differences."""
+    found = [
+        difference
+        for channel in {stim.channel for stim in (*recorded, *issued)}
+        if (difference := _of_channel(channel, recorded, issued, tolerance)) is not None
+    ]
+    return min(found, key=lambda difference: (difference.timestamp, difference.channel), default=None)
+
+
+def _of_channel(channel: int, recorded: list[Stim], issued: list[Stim], tolerance: int) -> Difference | None:
+    ours = [stim for stim in issued if stim.channel == channel]
+    theirs = [stim for stim in recorded if stim.channel == channel]
+    for stim, other in zip(theirs, ours, strict=False):
+        if abs(stim.timestamp - other.timestamp) > tolerance:
+            return Difference(min(stim.timestamp, other.timestamp), channel, stim, other)
+    at = min(len(ours), len(theirs))
+    if len(theirs) > at:
+        return Difference(theirs[at].timestamp, channel, theirs[at], None)
+    if len(ours) > at:
+        return Difference(ours[at].timestamp, channel, None, ours[at])
+    return None
