@@ -249,19 +249,21 @@ class Recorder:
             engine.demand(end)
 
     def _write(self, portion: Portion) -> None:
-        position, end, entries, is_last, _ = portion
+        position, end, entries, is_last, gate = portion
         scribe = self._scribe
         if end is not None and (is_last or position >= self.last_frame):
             scribe.finish(end, entries)
             self.done.set()
         else:
-            scribe.write(position if end is None else min(position, end), entries)
+            # Virtual time stands still where nobody waits for this: it may do so for long.
+            foresee = gate is None and self._engine.clock is None
+            scribe.write(position if end is None else min(position, end), entries, foresee)
 
     def _fail(self, error: BaseException) -> None:
         self.error = error
         _log.error("the recording %s has failed: %s", self._name, error)
         with suppress(Exception):
-            self._scribe.give_up()
+            self._scribe.give_up(error)
         self.done.set()
 
     def _tell(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from ._waveform_cutter import WaveformCutter
@@ -10,13 +11,19 @@ from .events import SAMPLES_FROM
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ._core.engine import Engine
     from ._core.entries import StreamEntry
     from ._store.writer import RecordingWriter
     from .data_stream import DataStream
+    from .events import Spike
 
 BLOCK: Final = 2_500
 """Frames that are written in one go: as many as the simulator's sources make in one go."""
+
+_log = logging.getLogger("cl")
 
 
 class Scribe:
@@ -50,12 +57,23 @@ class Scribe:
         self._spikes = spikes
         self._at = self._spikes_at = start
         self._known: set[str] = set()
+        self._is_there = True
         self._cutter = WaveformCutter(engine)
 
-    def write(self, stop: int, entries: Sequence[StreamEntry]) -> None:
-        """Write everything before `stop`, which the device has come to, and make it readable."""
+    def write(self, stop: int, entries: Sequence[StreamEntry], foresee: bool) -> None:
+        """Write everything before `stop`, which the device has come to, and make it readable.
+
+        With `foresee` that includes spikes whose samples have not come to be, where they can be foreseen.
+        """
         self._write_until(stop, entries)
+        if foresee and self.ahead == 0:
+            self._write_spikes(stop)
         self._writer.flush()
+        if self._is_there and not self._writer.path.exists():
+            self._is_there = False
+            _log.warning(
+                "%s is no longer there: it was removed or renamed while it is recorded", self._writer.path
+            )
 
     def finish(self, end: int, entries: Sequence[StreamEntry]) -> None:
         """Write the rest, up to `end`, and the attributes as they stand; close the file.
@@ -66,13 +84,22 @@ class Scribe:
         self._write_until(end, entries)
         self._write_spikes(end)
         self._end(end)
+        path = self._writer.path
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{path} is no longer there: it was removed or renamed while it was recorded"
+            )
 
-    def give_up(self) -> None:
+    def give_up(self, error: BaseException) -> None:
         """After an error: end the recording where it is whole, and close the file if nothing else goes."""
         try:
-            self._end(min(self._at, self._spikes_at) if self._spikes else self._at)
+            if not isinstance(error, OSError):
+                self._write_spikes(self._at)
         finally:
-            self._writer.abort()
+            try:
+                self._end(min(self._at, self._spikes_at) if self._spikes else self._at)
+            finally:
+                self._writer.abort()
 
     def _end(self, end: int) -> None:
         for stream in self._streams():
@@ -87,34 +114,47 @@ class Scribe:
             self._write_block(min(stop, self._at + BLOCK - (self._at - first) % BLOCK))
 
     def _write_block(self, stop: int) -> None:
-        at, writer, bus = self._at, self._writer, self._engine.bus
-        stims = bus.stims.window(at, stop)
-        self._check_kept(at)
+        """Write everything of [_at, stop), apart from spikes whose samples go beyond it.
+
+        All is looked up before any of it is written: the disk may take longer than the history lasts.
+        """
+        at, writer = self._at, self._writer
+        stims = self._engine.bus.stims.window(at, stop)
+        frames = None
         if self._samples:
-            frames = self._engine.device.frames(at, stop)
-            # It may have been overwritten while it was read.
             self._check_kept(at)
-            writer.append_samples(frames)
+            frames = self._engine.device.frames(at, stop)
             self._cutter.feed(at, frames)
+        ready = stop - SAMPLES_FROM + 1
+        spikes, samples = self._spikes_before(ready)
+        self._check_kept(min(at, self._spikes_at))
+        if frames is not None:
+            writer.append_samples(frames)
         else:
             writer.cover(stop - self.start)
         if stims:
             writer.append_stims([s.timestamp - self.start for s in stims], [s.channel for s in stims])
         self._at = stop
-        self._write_spikes(stop - SAMPLES_FROM + 1)
+        self._append_spikes(ready, spikes, samples)
 
     def _write_spikes(self, stop: int) -> None:
-        at = self._spikes_at
-        if stop <= at:
-            return
-        spikes = self._engine.bus.spikes.window(at, stop) if self._spikes else []
-        if spikes:
-            samples = self._cutter.cut(spikes)
-            self._check_kept(at)
-            self._writer.append_spikes(
-                [s.timestamp - self.start for s in spikes], [s.channel for s in spikes], samples
-            )
-        self._spikes_at = stop
+        """Write all spikes before `stop`, those too whose samples have to be looked for."""
+        spikes, samples = self._spikes_before(stop)
+        self._check_kept(self._spikes_at)
+        self._append_spikes(stop, spikes, samples)
+
+    def _spikes_before(self, stop: int) -> tuple[list[Spike], NDArray[np.float32] | None]:
+        """Return the spikes before `stop` that are not written yet, and their samples, float32 (n, 75)."""
+        spikes = []
+        if self._spikes and stop > self._spikes_at:
+            spikes = self._engine.bus.spikes.window(self._spikes_at, stop)
+        return spikes, self._cutter.cut(spikes) if spikes else None
+
+    def _append_spikes(self, stop: int, spikes: list[Spike], samples: NDArray[np.float32] | None) -> None:
+        if samples is not None:
+            timestamps = [spike.timestamp - self.start for spike in spikes]
+            self._writer.append_spikes(timestamps, [spike.channel for spike in spikes], samples)
+        self._spikes_at = max(self._spikes_at, stop)
 
     def _write_entries(self, entries: Sequence[StreamEntry]) -> None:
         for stream in self._streams():

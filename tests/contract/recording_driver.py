@@ -1,0 +1,135 @@
+"""Records in processes that are killed or interrupted, and tells what their files have to hold.
+
+`recording_driver.py MODE FOLDER COUNT SEED` prints a line for each process: the file, and the frames that
+have to be readable in it. The modes:
+
+- `wall`, `virtual`: killed in the midst of a recording, in wall-clock and in accelerated time;
+- `still`: killed while accelerated time stands still;
+- `closing`, `closing-wall`: killed around the final close;
+- `interrupted`, `interrupted-wall`: Ctrl-C at any moment, after which the file has to be complete.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import struct
+import sys
+import time
+from pathlib import Path
+
+import cl
+
+_MARK = struct.Struct("<Qd")
+CLOSING = 1 << 40
+"""A mark that says that the recording is being closed."""
+
+
+def record(mode: str, pipe: int) -> None:
+    """Record, telling through the pipe which frames were given when; until killed."""
+    with cl.open() as neurons:
+        recording = neurons.record(attributes={"mode": mode}, file_suffix=str(os.getpid()))
+        stream = neurons.create_data_stream("ticks")
+        os.write(pipe, _MARK.pack(0, time.monotonic()))
+        for tick in neurons.loop(200, ignore_jitter=True):
+            stream.append(tick.iteration_timestamp, tick.iteration)
+            neurons.stim(8 + tick.iteration % 16, 1.0)
+            os.write(pipe, _MARK.pack(tick.iteration_timestamp - recording.start_timestamp, time.monotonic()))
+            if mode == "still" and tick.iteration == 150:
+                signal.pause()
+            if mode.startswith("closing") and tick.iteration == 40:
+                break
+        recording.set_attribute("closing", True)
+        os.write(pipe, _MARK.pack(CLOSING, time.monotonic()))
+        recording.stop()
+        signal.pause()
+
+
+def child(mode: str, pipe: int) -> None:
+    try:
+        record(mode, pipe)
+    except KeyboardInterrupt:
+        os._exit(7)
+    finally:
+        os._exit(1)
+
+
+class Process:
+    """A process that records, and what it told."""
+
+    def __init__(self, mode: str) -> None:
+        reading, writing = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(reading)
+            child(mode, writing)
+        os.close(writing)
+        self._pipe = reading
+        self._data = b""
+        self.marks: list[tuple[int, float]] = []
+
+    def read(self) -> bool:
+        """Read some of what it tells; return False at its end."""
+        data = os.read(self._pipe, 1 << 16)
+        self._data += data
+        whole = len(self._data) // _MARK.size * _MARK.size
+        self.marks += _MARK.iter_unpack(self._data[:whole])
+        self._data = self._data[whole:]
+        return bool(data)
+
+    def end(self, number: int) -> int:
+        """Send a signal; return the exit status."""
+        os.kill(self.pid, number)
+        _, status = os.waitpid(self.pid, 0)
+        while self.read():
+            pass
+        os.close(self._pipe)
+        return os.waitstatus_to_exitcode(status)
+
+
+def run(mode: str, folder: Path) -> tuple[str, int]:
+    """Return the file of a process, and how many frames have to be in it."""
+    process = Process(mode)
+    while not process.marks:
+        assert process.read()
+    if mode == "still":
+        while process.marks[-1][0] < 151 * 125:
+            process.read()
+        time.sleep(1.0)  # what is older than a second is promised
+    elif mode.startswith("closing"):
+        while process.marks[-1][0] != CLOSING:
+            process.read()
+        time.sleep(random.random() * (0.004 if mode == "closing" else 0.03))
+    elif mode == "wall":
+        time.sleep(1.1 + random.random() * 0.5)
+    else:
+        time.sleep(random.random() * 0.15)
+    interrupted = mode.startswith("interrupted")
+    killed = time.monotonic()
+    status = process.end(signal.SIGINT if interrupted else signal.SIGKILL)
+    assert status == (7 if interrupted else -signal.SIGKILL), status
+    (name,) = [p.name for p in folder.iterdir() if p.name.endswith(f"_{process.pid}.h5")]
+    marks = [(frame, when) for frame, when in process.marks if frame < CLOSING]
+    if interrupted:
+        return name, max(frame for frame, _ in marks)
+    if mode == "virtual":
+        # Device time decides there: a second of it passes in a moment.
+        return name, max(0, max(frame for frame, _ in marks) - 25_000)
+    return name, max([frame for frame, when in marks if killed - when > 1.0], default=0)
+
+
+def main() -> None:
+    mode, folder, count, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    os.environ.update(CL_SDK_VISUALISATION="0", CL_SDK_RANDOM_SEED="7")
+    os.environ["CL_SDK_ACCELERATED_TIME"] = "0" if mode.endswith("wall") else "1"
+    os.chdir(folder)
+    random.seed(seed)
+    with cl.open():  # so that the processes need not load everything
+        pass
+    for _ in range(count):
+        print(*run(mode, folder), flush=True)
+
+
+if __name__ == "__main__":
+    main()

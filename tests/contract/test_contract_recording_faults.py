@@ -1,0 +1,438 @@
+"""What happens to recordings when things go wrong (contract, section 7)."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tables
+from recording_tools import CULTURE, Window, check_same, duration, files, spike_rows, stim_rows
+
+import cl
+import cl._store.ordered_file as ordered_file
+from cl.error import DeviceDisconnectedError, RecordingFailedError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+accelerated = pytest.mark.usefixtures("accelerated")
+
+
+class Disk:
+    """A disk with `room` bytes, or one that waits until it may write; a stand-in for the one that is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room = 1 << 60
+        self.may_write = threading.Event()
+        self.may_write.set()
+        self.waits = threading.Event()
+        self._write = ordered_file._write_at
+        monkeypatch.setattr(ordered_file, "_write_at", self.write)
+
+    def write(self, descriptor: int, data: bytes | memoryview, address: int) -> int:
+        if not self.may_write.is_set():
+            self.waits.set()
+            assert self.may_write.wait(60)
+        if len(data) > 512:  # what is small finds a place
+            self.room -= len(data)
+            if self.room < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._write(descriptor, data, address)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+def check_readable(path: Path, window: Window, at_least: int = 0, pending: int = 0) -> int:
+    """Check that all of a recording up to its end is there, in both libraries; return its length.
+
+    Spikes of the last `pending` frames need not be: their samples go beyond what was recorded.
+    """
+    with cl.RecordingView(path) as view:
+        frames: int = view.attributes["duration_frames"]
+        assert at_least <= frames <= window.stop - window.start
+        np.testing.assert_array_equal(view.samples[:frames], window.frames[:frames])
+        ready = frames - pending
+        assert [r for r in spike_rows(view) if r[0] < ready] == [s for s in window.spikes if s[0] < ready]
+        assert [r for r in stim_rows(view) if r[0] < frames] == [s for s in window.stims if s[0] < frames]
+        found = list(view.data_streams["ticks"].items()) if "ticks" in view.data_streams else []
+        assert found == [(t, t // 125 - 1) for t, _ in found]
+        assert not found or found[-1][0] >= frames - 125
+        with tables.open_file(str(path)) as file:
+            assert isinstance(file.root._v_attrs.application, dict)
+            np.testing.assert_array_equal(file.root.samples[:], view.samples[:])
+            assert file.root.spikes.nrows == len(view.spikes)
+            assert file.root.stims.nrows == len(view.stims)
+            if found:
+                assert file.root.data_stream.ticks.index.nrows == len(found)
+    return frames
+
+
+def expected(ticks: int) -> Window:
+    """Return what the driver's recordings hold, as far as they got."""
+    with cl.open() as neurons:
+        parts = []
+        for tick in neurons.loop(200, stop_after_ticks=ticks):
+            neurons.stim(8 + tick.iteration % 16, 1.0)
+            if tick.iteration % 200 == 199:
+                parts.append(Window(neurons, neurons.timestamp() - 25_000, neurons.timestamp()))
+    whole = parts[0]
+    whole.stop = parts[-1].stop
+    for part in parts[1:]:
+        whole.spikes += [(t + part.start, c, s) for t, c, s in part.spikes]
+        whole.stims += [(t + part.start, c) for t, c in part.stims]
+    whole.frames = np.concatenate([part.frames for part in parts])
+    return whole
+
+
+# -- the disk ---------------------------------------------------------------------------------
+
+
+CALLS: dict[str, Callable[[cl.Recording], object]] = {
+    "stop": lambda recording: recording.stop(),
+    "wait_until_stopped": lambda recording: recording.wait_until_stopped(),
+    "open": lambda recording: recording.open(),
+    "set_attribute": lambda recording: recording.set_attribute("a", 1),
+    "update_attributes": lambda recording: recording.update_attributes({"a": 1}),
+}
+
+
+@accelerated
+def test_a_full_disk_ends_the_recording_and_nothing_else(
+    disk: Disk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    window = expected(400)
+    (tmp_path / "other").mkdir()
+    with cl.open() as neurons:
+        recording = neurons.record(stop_after_seconds=2)
+        stream = neurons.create_data_stream("ticks")
+        disk.room = 2_000_000
+        for tick in neurons.loop(200, stop_after_ticks=300):
+            neurons.stim(8 + tick.iteration % 16, 1.0)
+            stream.append(tick.iteration_timestamp, tick.iteration)
+        assert tick.iteration == 300, "the loop goes on"
+        assert recording.has_stopped()
+        assert recording.status == "stopped"
+        for call in CALLS.values():
+            with pytest.raises(
+                RecordingFailedError, match=f"{recording.file['name']}.*No space left"
+            ) as caught:
+                call(recording)
+            assert isinstance(caught.value.__cause__, OSError)
+        disk.room = 1 << 60
+        other = neurons.record(stop_after_frames=1_000)
+        other.wait_until_stopped()
+        assert duration(other) == 1_000
+    failures = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [record.name for record in failures] == ["cl"]
+    assert recording.file["path"] in failures[0].getMessage()
+    assert 10_000 < check_readable(Path(recording.file["path"]), window) < 16_000
+
+
+@pytest.mark.anyio
+@accelerated
+async def test_a_full_disk_and_the_async_ends(disk: Disk) -> None:
+    async with cl.aopen() as neurons:
+        recording = neurons.record(stop_after_seconds=2)
+        disk.room = 2_000_000
+        with pytest.raises(RecordingFailedError, match="No space left"):
+            await recording.await_until_stopped()
+        with pytest.raises(RecordingFailedError, match="No space left"):
+            await recording.astop()
+        assert neurons.timestamp() <= 50_000
+        assert (await neurons.aread(100)).shape == (100, 64)
+
+
+def test_a_full_disk_in_wall_clock_time(disk: Disk) -> None:
+    with cl.open() as neurons:
+        recording = neurons.record(stop_after_seconds=0.3)
+        disk.room = 100_000
+        with pytest.raises(RecordingFailedError, match="No space left"):
+            recording.wait_until_stopped()
+        neurons.read(1)
+        window = Window(neurons, recording.start_timestamp, recording.start_timestamp + 7_500)
+    check_readable(Path(recording.file["path"]), window)
+
+
+@accelerated
+@pytest.mark.parametrize("room", range(0, 300_000, 37_000))
+def test_a_disk_that_is_full_at_any_moment(disk: Disk, room: int) -> None:
+    """Also while the file is closed: whatever was not reported lost is there."""
+    window = expected(200)
+    with cl.open() as neurons:
+        recording = neurons.record(stop_after_frames=2_000)
+        stream = neurons.create_data_stream("ticks")
+        disk.room = room
+        for tick in neurons.loop(200, stop_after_ticks=17):
+            neurons.stim(8 + tick.iteration % 16, 1.0)
+            stream.append(tick.iteration_timestamp, tick.iteration)
+        try:
+            recording.stop()
+            failed = False
+        except RecordingFailedError:
+            failed = True
+        assert failed == (disk.room < 0)
+    disk.room = 1 << 60
+    frames = check_readable(Path(recording.file["path"]), window)
+    if not failed:
+        assert frames == 2_000
+
+
+def test_a_disk_that_cannot_keep_up(disk: Disk) -> None:
+    """It blocks for longer than the history is: the recording ends, and what was written is readable."""
+    with cl.open() as neurons:
+        clock = neurons._engine.clock
+        assert clock is not None
+        recording = neurons.record()
+        neurons.read(2_500)
+        disk.may_write.clear()
+        assert disk.waits.wait(60), "the writer is served by itself"
+        window = Window(neurons, recording.start_timestamp, neurons.timestamp())
+        clock.origin_ns -= 8 * 10**9
+        neurons.read(1)
+        disk.may_write.set()
+        with pytest.raises(RecordingFailedError, match="cannot keep up"):
+            recording.stop()
+        with pytest.raises(RecordingFailedError, match=r"frame \d+ was dropped .* the oldest is \d+"):
+            recording.stop()
+        assert recording.has_stopped()
+    assert check_readable(Path(recording.file["path"]), window) > 0
+
+
+def test_a_slow_disk_does_not_delay_a_loop(disk: Disk) -> None:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        disk.may_write.clear()
+        assert disk.waits.wait(60)
+        for tick in neurons.loop(100, stop_after_ticks=20):
+            tick.frames  # noqa: B018
+        assert not recording.has_stopped()
+        disk.may_write.set()
+        recording.stop()
+        window = Window(neurons, recording.start_timestamp, recording.start_timestamp + duration(recording))
+    check_same(recording, window)
+
+
+_LIMITED = """
+import resource, sys
+import cl
+with cl.open() as neurons:
+    recording = neurons.record()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
+    for tick in neurons.loop(200, stop_after_seconds=2):
+        neurons.stim(8 + tick.iteration % 16, 1.0)
+    try:
+        recording.stop()
+    except cl.error.RecordingFailedError as error:
+        print(error)
+        print(recording.file["path"])
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path]),
+        "CL_SDK_VISUALISATION": "0",
+        "CL_SDK_RANDOM_SEED": "7",
+        **more,
+    }
+
+
+@accelerated
+def test_a_real_limit_of_the_size_of_files() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", _LIMITED], capture_output=True, text=True, env=environment(), timeout=100
+    )
+    assert found.returncode == 0, found.stderr
+    message, path = found.stdout.splitlines()
+    assert "File too large" in message
+    assert check_readable(Path(path), expected(400), at_least=20_000) < 24_000
+
+
+@accelerated
+def test_places_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    with cl.open() as neurons:
+        with pytest.raises(OSError, match="/proc/1"):
+            neurons.record(file_location="/proc/1")
+        with pytest.raises(OSError, match="file' is not a folder"):
+            neurons.record(file_location=tmp_path / "file")
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        with pytest.raises(OSError):
+            neurons.record()
+        monkeypatch.chdir(tmp_path)
+        neurons.read(10)
+        assert neurons._recordings.running() == []
+    assert files(tmp_path) == ["file"]
+
+
+@accelerated
+def test_a_folder_that_is_removed_meanwhile(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with cl.open() as neurons:
+        recording = neurons.record(file_location=folder)
+        neurons.read(6_000)
+        Path(recording.file["path"]).unlink()
+        folder.rmdir()
+        neurons.read(20_000)
+        assert [r.getMessage() for r in caplog.records if "is no longer there" in r.getMessage()]
+        with pytest.raises(RecordingFailedError, match="is no longer there"):
+            recording.stop()
+
+
+@accelerated
+def test_a_file_that_is_renamed_meanwhile_is_written_on(tmp_path: Path) -> None:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        neurons.read(6_000)
+        Path(recording.file["path"]).rename(tmp_path / "mine.h5")
+        neurons.read(6_000)
+        window = Window(neurons, 0, 12_000)
+        with pytest.raises(RecordingFailedError, match="is no longer there"):
+            recording.stop()
+    with cl.RecordingView(tmp_path / "mine.h5") as view:
+        assert view.complete
+        np.testing.assert_array_equal(view.samples[:], window.frames)
+
+
+# -- the source -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("accelerated_time", ["0", "1"])
+def test_a_device_that_fails_finalises(accelerated_time: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", accelerated_time)
+    monkeypatch.setenv("CL_SDK_DATA_SOURCE", CULTURE)
+    with cl.open() as neurons:
+        recording = neurons.record(attributes={"a": 1})
+        later = neurons.record(stop_after_seconds=100)
+        stream = neurons.create_data_stream("ticks")
+        neurons.read(5_000)
+        stream.append(later.start_timestamp + 125, 0)
+        with neurons._engine.lock:
+            neurons._engine.fail(OSError("unplugged"))
+        with pytest.raises(DeviceDisconnectedError, match="unplugged"):
+            later.wait_until_stopped()
+        recording.stop()
+        with pytest.raises(DeviceDisconnectedError):
+            neurons.record()
+        for found in (recording, later):
+            assert found.has_stopped()
+            with found.open() as view:
+                assert view.complete
+                assert len(view.samples) == view.attributes.duration_frames >= 5_000
+                assert len(view.data_streams["ticks"]) == 1
+
+
+@pytest.mark.anyio
+@accelerated
+async def test_who_waits_when_the_device_fails() -> None:
+    async with cl.aopen() as neurons:
+        recording = neurons.record(stop_after_seconds=100)
+
+        def fail() -> None:
+            with neurons._engine.lock:
+                neurons._engine.fail(OSError("unplugged"))
+
+        timer = threading.Timer(0.01, fail)
+        timer.start()
+        with pytest.raises(DeviceDisconnectedError, match="unplugged"):
+            await recording.await_until_stopped()
+        timer.join()
+        assert recording.has_stopped()
+
+
+# -- processes that end -----------------------------------------------------------------------
+
+
+def drive(mode: str, folder: Path, count: int) -> Iterator[tuple[Path, int]]:
+    driver = Path(__file__).with_name("recording_driver.py")
+    result = subprocess.run(
+        [sys.executable, str(driver), mode, str(folder), str(count), "3"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=environment(),
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = result.stdout.splitlines()
+    assert len(lines) == count
+    for line in lines:
+        name, frames = line.split()
+        yield folder / name, int(frames)
+
+
+KILLED = {"virtual": 6, "still": 1, "closing": 10, "closing-wall": 4, "wall": 3}
+
+
+@accelerated
+@pytest.mark.parametrize("mode", list(KILLED))
+def test_a_killed_process_leaves_what_is_older_than_a_second(mode: str, tmp_path: Path) -> None:
+    window = expected(8_000 if mode == "virtual" else 400)
+    for path, frames in drive(mode, tmp_path, KILLED[mode]):
+        if mode.endswith("wall"):
+            check_wall(path, window, frames)
+        else:
+            check_readable(path, window, frames, pending=50 if mode == "virtual" else 0)
+        with cl.RecordingView(path) as view:
+            assert view.complete == ("closing" in view.attributes.application)
+            assert not view.complete or "closing" in mode
+            # What was told more than a second before the kill had been appended.
+            assert frames == 0 or frames in view.data_streams["ticks"]
+            derived = dict(view.attributes)
+        check_recovery(path, derived)
+
+
+def check_wall(path: Path, window: Window, at_least: int) -> None:
+    """In wall-clock time the window begins anywhere: the frames tell where."""
+    with cl.RecordingView(path) as view:
+        start = view.attributes["start_timestamp"]
+        frames = view.attributes["duration_frames"]
+        assert frames >= at_least
+        np.testing.assert_array_equal(view.samples[:], window.frames[start : start + frames])
+        ready = frames - 50
+        expected = [(t - start, c, s) for t, c, s in window.spikes if start <= t < start + ready]
+        assert [row for row in spike_rows(view) if row[0] < ready] == expected
+        channels = [channel for _, channel in stim_rows(view)]
+        assert channels == [8 + i % 16 for i in range(len(channels))]
+
+
+def check_recovery(path: Path, derived: dict[str, Any]) -> None:
+    """Check that the command recovers a file in place, once, and leaves nothing else behind."""
+    before = files(path.parent)
+    with cl.RecordingView(path) as view:
+        was_complete = view.complete
+    from cl.__main__ import main
+
+    assert main(["recover", str(path)]) == 0
+    with cl.RecordingView(path) as view:
+        assert view.complete
+        assert was_complete or dict(view.attributes) == derived
+    assert files(path.parent) == before
+
+
+@accelerated
+@pytest.mark.parametrize(("mode", "count"), [("interrupted", 8), ("interrupted-wall", 3)])
+def test_ctrl_c_at_any_moment_leaves_a_complete_file(mode: str, count: int, tmp_path: Path) -> None:
+    window = expected(8_000 if mode == "interrupted" else 400)
+    for path, frames in drive(mode, tmp_path, count):
+        with cl.RecordingView(path) as view:
+            assert view.complete
+            assert frames == 0 or frames in view.data_streams["ticks"]
+        if mode.endswith("wall"):
+            check_wall(path, window, frames)
+        else:
+            check_readable(path, window, frames)
