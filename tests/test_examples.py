@@ -16,11 +16,23 @@ ARGUMENTS: dict[str, list[str]] = {"closed_loop.py": ["--seconds", "3"]}
 SAYS: dict[str, list[str]] = {
     "closed_loop.py": ["Recording to", "3 s", "Summary", "ticks             3000", "real-time factor", "p99"],
     "closed_loop_async.py": ["3.0 s", "controller: 3000 ticks", "done:"],
+    "data_stream.py": [
+        "{'score': 2, 'another_attribute': [0, 1, 2, 3], 'new_attribute': 9.9}",
+        "0 {'arbitrary': 'data'}\n1 ['of', 'arbitrary', 'size']\n2 and type.\n3 [18446744073709551615 ",
+    ],
     "detect_spikes.py": ["Spike(timestamp="],
     "isi_encoder.py": ["delivered 10 pulses in 250 ms"],
     "jitter_detection.py": ["Done"],
     "jitter_recovery.py": ["NORMAL TICK: tick.iteration=9"],
+    "load_recording.py": [
+        "Array(shape=(50000, 64), dtype=int16)",
+        "Detected spikes: 156",
+        "On channels 8 and 9 in the first second: 5",
+        "250 {'spikes': 1}",
+    ],
     "react_to_spikes.py": ["Stim(timestamp="],
+    "record.py": ["_recording.h5: stopped"],
+    "record_from_the_past.py": ["3.0 s in 20", "_event.h5", "152 spikes before the event, 69 after it"],
     "stim.py": ["84 pulses", "Stim(timestamp=2, channel=20)"],
     "stim_plan.py": ["160 pulses", "Stim(timestamp=2, channel=2)"],
     "stim_values.py": [
