@@ -1,0 +1,150 @@
+"""`python -m cl info` and `python -m cl recover`, as they are called."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cl
+from cl.__main__ import COMMANDS, main
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    return subprocess.run(
+        [sys.executable, "-m", "cl", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def recorded(accelerated: None) -> Path:
+    with cl.open() as neurons:
+        recording = neurons.record(attributes={"dish": 7})
+        stream = neurons.create_data_stream("game", {"level": 2})
+        neurons.stim(8, 1.0, cl.BurstDesign(10, 100))
+        neurons.read(20_000)
+        stream.append(500, {"x": 1})
+        neurons.read(5_000)
+        recording.stop()
+    return Path(recording.file["path"])
+
+
+@pytest.fixture
+def unended(recorded: Path, accelerated: None) -> Path:
+    """A recording as a process leaves it that is killed: without an end."""
+    path = recorded.with_name("unended.h5")
+    with cl.open() as neurons:
+        recording = neurons.record()
+        neurons.read(5_000)
+        neurons.read(1)
+        path.write_bytes(Path(recording.file["path"]).read_bytes())
+    Path(recording.file["path"]).unlink()
+    return path
+
+
+def test_help_lists_the_commands() -> None:
+    found = run("--help")
+    assert found.returncode == 0
+    for name in COMMANDS:
+        assert f"    {name}" in found.stdout
+
+
+def test_without_a_command_it_says_what_there_is() -> None:
+    found = run()
+    assert found.returncode == 2
+    assert "COMMAND" in found.stderr
+
+
+def test_info_to_read(recorded: Path) -> None:
+    found = run("info", str(recorded))
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+    for text in (
+        "3.3 MB, complete",
+        "duration      1.000 s, 25000 frames",
+        "samples       25000 frames of 64 channels",
+        "stims         10, on 1 channels",
+        "8: 10.00",
+        "game: 1 entries, frames 500 to 500",
+        "level: 2",
+        "application: {'dish': 7}",
+    ):
+        assert text in found.stdout
+
+
+def test_info_as_json(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json", str(recorded)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["file"] == str(recorded)
+    assert found["complete"] is True
+    assert (found["duration_frames"], found["duration_seconds"]) == (25_000, 1.0)
+    assert found["samples"] == [25_000, 64]
+    assert found["stims"] == {"count": 10, "count_by_channel": {"8": 10}, "hz_by_channel": {"8": 10.0}}
+    assert found["attributes"]["application"] == {"dish": 7}
+    assert found["data_streams"]["game"]["count"] == 1
+
+
+def test_recover(unended: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(unended)]) == 0
+    assert "INCOMPLETE" in capsys.readouterr().out
+    found = run("recover", str(unended))
+    assert found.returncode == 0, found.stderr
+    assert f"{unended} is complete now: 0.200 s, 5000 frames, ended 20" in found.stdout
+    assert [path.name for path in unended.parent.glob("unended*")] == ["unended.h5"]
+    with cl.RecordingView(unended) as view:
+        assert view.complete
+        assert view.attributes.duration_frames == 5_000
+    assert main(["recover", str(unended)]) == 0
+    assert "is complete: nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["info", "recover"])
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, "No such file|does not exist"),
+        ("hello", "not an HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n" * 9, "cannot be|truncated"),
+    ],
+)
+def test_what_cannot_be_read(
+    command: str, content: str | bytes | None, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.h5"
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    assert main([command, str(path)]) == 1
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert found.err.startswith(f"python -m cl {command}: ")
+    assert re.search(text, found.err)
+    assert "Traceback" not in found.err
+
+
+_HELP = """
+import sys
+import cl.__main__
+try:
+    cl.__main__.main(["--help"])
+except SystemExit:
+    pass
+print(sorted({"h5py", "numpy", "tables", "anyio"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def test_commands_load_nothing_before_they_run() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    found = subprocess.run(
+        [sys.executable, "-c", _HELP], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert found.stderr.strip() == "[]"
