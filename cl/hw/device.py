@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cl._core.sequencer import Operation
 
     from .link import Link
-    from .ring import EventReader
+    from .ring import EventReader, Events
 
 _AT_ONCE_S: Final = 0.003
 """A waiter that has longer than this sleeps until then, and is not woken by the interrupts before."""
@@ -184,21 +184,25 @@ class HardwareDevice:
     def on_data(self, posted: int) -> None:
         """Log what has happened before `posted`, and let the engine know. Locked."""
         assert self._engine is not None and self._bus is not None
-        spikes, stims = self._link.spikes, self._link.stims
-        if spikes is not None:
-            self._bus.add_spikes(*self._taken(spikes, posted))
-        if stims is not None:
-            self._bus.add_stims(*self._taken(stims, posted))
+        link, bus = self._link, self._bus
+        if link.spikes is not None:
+            spikes = self._taken(link.spikes, posted)
+            if spikes.timestamps:
+                bus.add_spikes(spikes.timestamps, spikes.channels)
+        if link.stims is not None:
+            stims = self._taken(link.stims, posted)
+            if stims.timestamps:
+                bus.add_stims(stims.timestamps, stims.channels)
         self.clock.tell(posted)
         self._engine.post(posted)
 
-    def _taken(self, reader: EventReader, posted: int) -> tuple[Sequence[int], Sequence[int]]:
-        """Return timestamps and channels of the events before `posted` that are new."""
+    def _taken(self, reader: EventReader, posted: int) -> Events:
+        """Return the events before `posted` that are new."""
         assert self._engine is not None
         events = reader.take(posted)
         if events.lost:
             self._lose(events.lost, self._engine.position, posted, reader.what)
-        return events.timestamps, events.channels
+        return events
 
     def on_lost(self, frames: int, start: int, stop: int) -> None:
         """Let everybody know that frames of [start, stop) are gone. Locked."""

@@ -131,7 +131,16 @@ class Link:
         whenever the sink is told of something. A device that shows no sign of life for `limit_ns` is gone.
         """
         assert self._reader is None, "a link is started once"
-        self._reader = Reader(self._session, self._fate, sink, limit_ns, lock, start)
+        waiter = self._waiter
+        self._reader = Reader(
+            self._session,
+            self._fate,
+            sink,
+            limit_ns,
+            lock,
+            start,
+            lambda low, high: low < waiter.target <= high,
+        )
         start = self._reader.posted
         for events in (self._spikes, self._stims):
             if events is not None:
@@ -216,7 +225,8 @@ class Link:
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         """Return a copy of the frames of [start, stop), see `FrameReader.read`."""
-        return self._frames.read(start, stop)
+        reader = self._reader
+        return self._frames.read(start, stop, 0 if reader is None else reader.posted)
 
     @property
     def spikes(self) -> EventReader | None:

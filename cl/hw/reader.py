@@ -15,6 +15,8 @@ from .layout import ClientRegister, DeviceError, RegionKind, Register, RingWord,
 from .watchdog import LIMIT_NS, Watchdog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .fate import Fate
     from .session import Session
 
@@ -59,13 +61,18 @@ class Reader(threading.Thread):
         limit_ns: int = LIMIT_NS,
         lock: threading.Lock | None = None,
         start: int | None = None,
+        is_taken: Callable[[int, int], bool] = lambda start, stop: False,
     ) -> None:
-        """Get ready; the thread begins with `start()`. The sink is told of what follows the frame `start`."""
+        """Get ready; the thread begins with `start()`. The sink is told of what follows the frame `start`.
+
+        `is_taken(start, stop)` says that another thread is about to catch up with a block that has come.
+        """
         super().__init__(name="cl-hw-reader", daemon=True)
         self._session = session
         self._fate = fate
         self._sink = sink
         self._lock = threading.Lock() if lock is None else lock
+        self._is_taken = is_taken
         self._registers = session.regions[RegionKind.REGISTERS].words
         self._client = session.regions[RegionKind.CLIENT].words
         frames = session.regions[RegionKind.FRAMES].words
@@ -95,19 +102,27 @@ class Reader(threading.Thread):
             poller.register(fd, select.POLLIN)
         wait, registers = poller.poll, self._registers
         while fate.error is None:
-            ready = wait(POLL_MS)
+            taken, ready = False, wait(POLL_MS)
             for fd, _ in ready:
                 if fd == data_fd:
                     drain_eventfd(fd)
+                    taken = self._is_taken_by_others()
                 elif fd == error_fd:
                     drain_eventfd(fd)
                     self._look_at_error()
                 elif fd == sock_fd:
                     self._listen()
+            if taken and len(ready) == 1:
+                # Two threads that want the same lock at once would keep each other waiting.
+                continue
             self.catch_up()
             if not ready:
                 self._look_at_error()
             self._look_for_life(registers)
+
+    def _is_taken_by_others(self) -> bool:
+        posted = self._frames[RingWord.PRODUCED]
+        return self._is_taken(posted - self._registers[Register.MODERATION], posted)
 
     def catch_up(self) -> None:
         """Tell the sink how far the device is, if it is further than before. From any thread."""

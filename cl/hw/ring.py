@@ -91,13 +91,14 @@ class FrameReader:
         """The oldest timestamp that can still be read, for the moment."""
         return max(self.first, self._words[_RESERVED] - self.capacity)
 
-    def read(self, start: int, stop: int) -> NDArray[np.int16]:
+    def read(self, start: int, stop: int, known: int = 0) -> NDArray[np.int16]:
         """Return a copy of the frames of [start, stop): int16 (stop - start, channels).
 
-        The frames must have been posted, else ValueError. Raises LaggedError with the exact number of
+        The frames must have been posted, else ValueError; those before `known` were, whatever has become
+        of the counter. Raises LaggedError with the exact number of
         frames in `.missed` where the first of them have been overwritten, also while they were copied.
         """
-        posted = self._words[_PRODUCED]
+        posted = max(self._words[_PRODUCED], known)
         if not self.first <= start <= stop <= posted:
             raise ValueError(f"frames [{start}, {stop}) were asked for, and [{self.first}, {posted}) exist")
         self._check(start, stop)

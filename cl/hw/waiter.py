@@ -32,6 +32,8 @@ class FrameWaiter:
         self._fd = data_fd
         self._lock = threading.Lock()
         self._closed = False
+        self.target = NEVER
+        """What the thread waits for that is about to bring everybody else up to date."""
         self._poller = select.poll()
         self._poller.register(data_fd, select.POLLIN)
         self._poller.register(fate.fd, select.POLLIN)
@@ -39,14 +41,17 @@ class FrameWaiter:
     def try_wait(self, frame: int) -> bool:
         """Block until the frames before `frame` are posted; False, at once, where another thread does so.
 
+        The caller is to call `Link.catch_up` then: for that interrupt the reader thread leaves it to it.
         Raises DeviceDisconnectedError where the link has ended and the frame is not there.
         """
         if not self._lock.acquire(blocking=False):
             return False
         try:
             self._check()
+            self.target = frame
             self._block(frame, NEVER)
         finally:
+            self.target = NEVER
             self._lock.release()
         return True
 

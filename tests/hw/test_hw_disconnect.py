@@ -1,0 +1,279 @@
+"""What a program sees of a device that goes: in every way of waiting, with recordings left whole."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+
+import cl
+from cl.error import DeviceDisconnectedError
+from cl.hw.emulator import EmulatorProcess
+from cl.hw.emulator.sources import read_stamps
+
+PATIENCE = 10.0
+FAR = 1 << 50
+NOTICED_S = 1.0
+"""200 ms are promised on a machine that has time for it; the driver's own limits add up to 155 ms."""
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorProcess]:
+    with EmulatorProcess("--source", "counter") as process:
+        monkeypatch.setenv("CL_DEVICE", process.address)
+        yield process
+
+
+class Caught:
+    """What ended each of several waits, and when."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.errors: dict[str, BaseException] = {}
+        self.at: list[float] = []
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        with self._lock:
+            self.begun += 1
+
+    def end(self, name: str, error: BaseException) -> None:
+        with self._lock:
+            self.errors[name] = error
+            self.at.append(time.monotonic())
+
+    def blocking(self, name: str, wait: Callable[[], object]) -> threading.Thread:
+        def run() -> None:
+            self.begin()
+            try:
+                wait()
+            except BaseException as error:
+                self.end(name, error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    async def awaiting(self, name: str, wait: Callable[[], Awaitable[object]]) -> None:
+        self.begin()
+        try:
+            await wait()
+        except Exception as error:
+            self.end(name, error)
+
+
+def spin(neurons: cl.Neurons, rate: int) -> None:
+    for _ in neurons.loop(rate, ignore_jitter=True):
+        pass
+
+
+def blocking_waits(neurons: cl.Neurons, recording: cl.Recording) -> dict[str, Callable[[], object]]:
+    return {
+        "loop": lambda: spin(neurons, 1000),
+        "slow loop": lambda: spin(neurons, 0.01),  # type: ignore[arg-type]
+        "read": lambda: neurons.read(10, FAR),
+        "analysis": lambda: neurons.read(10, FAR, analysis=True),
+        "long read": lambda: neurons.read(25_000 * 3600),
+        "recording": recording.wait_until_stopped,
+        "another loop": lambda: spin(neurons, 200),
+    }
+
+
+async def follow(stream: Any) -> None:
+    async with stream:
+        async for _ in stream:
+            pass
+
+
+async def tick(neurons: cl.Neurons, rate: float) -> None:
+    async for _ in neurons.aloop(rate, ignore_jitter=True):
+        pass
+
+
+def async_waits(neurons: cl.Neurons) -> dict[str, Callable[[], Awaitable[object]]]:
+    return {
+        "aloop": lambda: tick(neurons, 1000),
+        "slow aloop": lambda: tick(neurons, 0.01),
+        "aread": lambda: neurons.aread(10, FAR),
+        "asleep": lambda: neurons.asleep(3600),
+        "spikes": lambda: follow(neurons.spikes()),
+        "stims": lambda: follow(neurons.stims()),
+        "frames": lambda: follow(neurons.frames(100)),
+        "events": lambda: follow(neurons.events()),
+    }
+
+
+def all_begun(caught: Caught, neurons: cl.Neurons, count: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while caught.begun < count and time.monotonic() < deadline:
+        neurons.read(25)
+    neurons.read(250)
+    assert not caught.errors, caught.errors
+
+
+FAULTS = {
+    "freeze": "no sign of life",
+    "stall": "delivered no frames",
+    "fail": "failed on request",
+    "exit": "closed the connection",
+    "garbage=40": "not asked for",
+    "counter=5": "frame counter went from",
+}
+
+
+@pytest.mark.parametrize(("fault", "text"), FAULTS.items())
+def test_every_blocking_wait_ends_and_the_recording_is_whole(
+    emulator: EmulatorProcess, fault: str, text: str
+) -> None:
+    caught = Caught()
+    with cl.open() as neurons:
+        recording = neurons.record()
+        limited = neurons.record(stop_after_seconds=3600)
+        waits = blocking_waits(neurons, limited)
+        threads = [caught.blocking(name, wait) for name, wait in waits.items()]
+        all_begun(caught, neurons, len(waits))
+        began = time.monotonic()
+        emulator.inject(fault)
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert caught.errors.keys() == waits.keys()
+        assert max(caught.at) - began < NOTICED_S
+        for error in caught.errors.values():
+            assert type(error) is DeviceDisconnectedError
+            assert text in str(error)
+        for use in (lambda: neurons.read(1), lambda: neurons.stim(8, 1.0), neurons.timestamp, neurons.stop):
+            with pytest.raises(DeviceDisconnectedError, match=text):
+                use()
+        assert not neurons.is_readable()
+    check_whole(recording)
+    check_whole(limited)
+
+
+def check_whole(recording: cl.Recording) -> None:
+    """Check that a recording holds a counting source's frames up to where it ends."""
+    with recording.open() as view:
+        assert view.complete
+        count = view.attributes["duration_frames"]
+        assert view.samples is not None and view.samples.shape == (count, 64) and count >= 250
+        start = recording.start_timestamp
+        np.testing.assert_array_equal(read_stamps(view.samples[:], 8), np.arange(start, start + count))
+        assert view.spikes is not None
+        timestamps = view.spikes.col("timestamp") + start
+        assert (timestamps % 250 == 0).all() and len(timestamps) in (count // 250, count // 250 + 1)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("fault", ["freeze", "exit"])
+async def test_every_async_wait_ends(emulator: EmulatorProcess, fault: str) -> None:
+    caught = Caught()
+    async with cl.aopen() as neurons:
+        waits = async_waits(neurons)
+        with anyio.fail_after(PATIENCE):
+            async with anyio.create_task_group() as group:
+                for name, wait in waits.items():
+                    group.start_soon(caught.awaiting, name, wait)
+                while caught.begun < len(waits):
+                    await neurons.asleep(0.001)
+                await neurons.asleep(0.01)
+                assert not caught.errors, caught.errors
+                began = time.monotonic()
+                emulator.inject(fault)
+    assert caught.errors.keys() == waits.keys()
+    assert max(caught.at) - began < NOTICED_S
+    for name, error in caught.errors.items():
+        assert type(error) is DeviceDisconnectedError, (name, error)
+        assert FAULTS[fault] in str(error)
+
+
+def test_samples_that_never_come_end_in_the_same_error(emulator: EmulatorProcess) -> None:
+    with cl.open() as neurons:
+        spike = cl.Spike(FAR, 8, neurons._engine.bus.waveforms)
+        emulator.inject("exit")
+        with pytest.raises(DeviceDisconnectedError, match="closed the connection"):
+            spike.samples  # noqa: B018
+
+
+def test_a_command_in_flight_ends_with_the_device(emulator: EmulatorProcess) -> None:
+    with cl.open() as neurons:
+        emulator.inject("ignore=1")
+        neurons.read(100)
+        caught = Caught()
+        thread = caught.blocking("stim", lambda: neurons.stim(8, 1.0))
+        neurons.read(100)
+        began = time.monotonic()
+        emulator.inject("exit")
+        thread.join(PATIENCE)
+        assert time.monotonic() - began < NOTICED_S
+        assert isinstance(caught.errors["stim"], DeviceDisconnectedError)
+
+
+@pytest.mark.parametrize("fault", ["hangup", "garbage=3"])
+def test_the_next_open_connects_again(emulator: EmulatorProcess, fault: str) -> None:
+    last = 0
+    for _ in range(3):
+        with cl.open() as neurons:
+            assert neurons.timestamp() > last
+            start = neurons.timestamp()
+            neurons.stim(8, 1.0)
+            assert len(neurons.read(100, start, analysis=True).stims) == 1
+            emulator.inject(fault)
+            with pytest.raises(DeviceDisconnectedError):
+                neurons.read(25_000 * 60)
+            last = neurons._engine.position
+
+
+def test_a_device_that_had_failed_is_reset_by_who_takes_control(
+    emulator: EmulatorProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    with cl.open() as neurons:
+        emulator.inject("fail")
+        with pytest.raises(DeviceDisconnectedError, match="failed on request"):
+            neurons.read(25_000 * 60)
+    with pytest.raises(DeviceDisconnectedError, match="failed on request"), cl.open(take_control=False):
+        pass
+    with cl.open() as neurons:
+        assert neurons.read(100).shape == (100, 64)
+    assert "is reset: failed on request" in caplog.text
+
+
+def test_a_device_that_goes_while_it_is_closed_does_not_spoil_the_end(
+    emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        neurons.read(300)
+        device = neurons._engine.device
+        interrupt_all = device.interrupt_all
+
+        def interrupted(frame: int) -> int:
+            emulator.inject("exit")
+            emulator.wait(PATIENCE)
+            return interrupt_all(frame)
+
+        monkeypatch.setattr(device, "interrupt_all", interrupted)
+    with recording.open() as view:
+        assert view.complete and len(view.samples) >= 300
+    assert "closed the connection" in caplog.text
+
+
+def test_where_no_device_is_there_is_a_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CL_DEVICE", f"unix:{tmp_path}/nothing.sock")
+    for call in (lambda: cl.open().__enter__(), cl.get_system_attributes):
+        with pytest.raises(DeviceDisconnectedError, match=r"no device at unix:.*nothing\.sock: No such file"):
+            call()
+    assert not cl.is_simulator()
+    monkeypatch.setenv("CL_DEVICE", "tcp:somewhere")
+    with pytest.raises(ValueError, match=r"tcp:somewhere.*unix:/path"):
+        cl.open().__enter__()
+
+
+def test_a_device_has_no_accelerated_time(emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "1")
+    with pytest.raises(ValueError, match="does not support accelerated time"):
+        cl.open().__enter__()
