@@ -178,14 +178,7 @@ def _release(session: Session) -> None:
 def _enter(take_control: bool, wait_until_recordable: bool) -> tuple[Session, Callable[[], None]]:
     """Open, or join what is open; return what is called to leave again. May take a while."""
     session, outermost = _acquire()
-    try:
-        restore = _take(session, take_control, outermost)
-        if outermost and wait_until_recordable:
-            session.neurons.wait_until_recordable()
-    except BaseException:
-        if outermost:
-            _release(session)
-        raise
+    restore: Callable[[], None] = _nothing
 
     def leave() -> None:
         try:
@@ -194,7 +187,18 @@ def _enter(take_control: bool, wait_until_recordable: bool) -> tuple[Session, Ca
             if outermost:
                 _release(session)
 
+    try:
+        restore = _take(session, take_control, outermost)
+        if outermost and wait_until_recordable:
+            session.neurons.wait_until_recordable()
+    except BaseException:
+        leave()
+        raise
     return session, leave
+
+
+def _nothing() -> None:
+    """Stand for what there is nothing to do for."""
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import socket
 import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -185,10 +184,12 @@ class Reader(threading.Thread):
 
     def _last_words(self) -> str | None:
         """Return what became of a socket that speaks unasked, or None where it does not."""
+        sock, poller = self._session.sock, select.poll()
+        poller.register(sock, select.POLLIN)
+        if not poller.poll(0):
+            return None  # It spoke to somebody who has taken it by now.
         try:
-            data = self._session.sock.recv(64, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return None
+            data = sock.recv(64)
         except OSError as error:
             return f"the device is gone: {error.strerror}"
         if not data:
