@@ -61,8 +61,15 @@ class Windowed(Protocol):
         """Log the pulses before `stop` and return them. Locked."""
         ...
 
-    def gather(self, pulses: Sequence[Pulse], stop: int) -> list[Any]:
-        """Ask the source for everything before `stop`, telling it of the pulses on the way."""
+    def poke(self) -> None:
+        """End a `gather` that waits for a source's data, with nothing."""
+        ...
+
+    def gather(self, pulses: Sequence[Pulse], stop: int, seconds: float | None) -> list[Any]:
+        """Ask the source for everything before `stop`, telling it of the pulses on the way.
+
+        Data that come by themselves are waited for so many seconds.
+        """
         ...
 
     def log(self, batches: list[Any]) -> None:
@@ -84,7 +91,7 @@ class Feeder:
         self._switch_interval = sys.getswitchinterval()
         engine.demand = self.demand
         if self._tells:
-            device.on_submit = self._wanted.notify
+            device.on_submit = self._on_submit
 
     def start(self) -> None:
         """Begin."""
@@ -98,6 +105,11 @@ class Feeder:
         if to > self._target:
             self._target = to
             self._wanted.notify()
+
+    def _on_submit(self) -> None:
+        # Whether it waits for demands or for data, it has to look anew when the next pulse begins.
+        self._wanted.notify()
+        self._device.poke()
 
     def look(self) -> None:
         """End the device if its source hangs; to be called every now and then."""
@@ -138,7 +150,7 @@ class Feeder:
     def _feed(self) -> bool:
         engine, device = self._engine, self._device
         with self._wanted:
-            pulse = self._await()
+            pulse, seconds = self._await()
             if self._stopping or engine.failure is not None:
                 return False
             stop = engine.position
@@ -148,7 +160,7 @@ class Feeder:
                 stop = engine.next_stop(self._target)
             engine.asked = asked = max(engine.asked, stop, pulse + 1)
             pulses = device.deliver(asked)
-        batches = device.gather(pulses, stop)
+        batches = device.gather(pulses, stop, seconds)
         with engine.lock:
             if engine.failure is not None or engine.closed:
                 return False
@@ -157,20 +169,20 @@ class Feeder:
             engine.post(min(asked, device.gathered))
         return True
 
-    def _await(self) -> int:
+    def _await(self) -> tuple[int, float | None]:
         """Wait until frames are wanted, or a pulse begins that the source is to be told of. Locked.
 
-        Return the frame of the pulse, or -1.
+        Return the frame of the pulse, or -1, and how many seconds there are until the next one.
         """
         engine = self._engine
         while not self._stopping and engine.failure is None:
             pulse, seconds = self._next_pulse()
             if seconds is not None and seconds <= 0:
-                return pulse
+                return pulse, 0.0
             if self._target > engine.position:
-                break
+                return -1, seconds
             self._wanted.wait(seconds)
-        return -1
+        return -1, None
 
     def _next_pulse(self) -> tuple[int, float | None]:
         """Return when the source is to be told of a pulse, and in how many seconds. Locked."""

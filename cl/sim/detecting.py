@@ -33,6 +33,8 @@ class DetectingSource:
         self.serve = source.serve
         self.overdue = source.overdue
         self.hears_at_once = source.hears_at_once
+        self.await_frames = source.await_frames
+        self.poke = source.poke
         self._source = source
         self._detector = Detector(start_timestamp=source.start_timestamp)
 

@@ -120,6 +120,7 @@ class StreamedDevice(_SimulatedDevice):
         """Called when pulses may have been queued. Locked."""
         self.serve = source.serve
         self.overdue = source.overdue
+        self.poke = source.poke
         self._ring: FrameRing | None = None
 
     @property
@@ -158,10 +159,14 @@ class StreamedDevice(_SimulatedDevice):
 
     def produce(self, start: int, stop: int) -> None:
         pulses = self.deliver(stop)
-        self.log(self.gather(pulses, stop))
+        self.log(self.gather(pulses, stop, None))
 
-    def gather(self, pulses: Sequence[Pulse], stop: int) -> list[Batch]:
-        """Ask the source for everything before `stop`, and tell it of the pulses on the way."""
+    def gather(self, pulses: Sequence[Pulse], stop: int, seconds: float | None) -> list[Batch]:
+        """Ask the source for everything before `stop`, and tell it of the pulses on the way.
+
+        A live source is told first. Then nothing is gathered if what is wanted has not come after so many
+        seconds, or at a `poke`.
+        """
         batches: list[Batch] = []
         at = 0
         while at < len(pulses):
@@ -174,6 +179,10 @@ class StreamedDevice(_SimulatedDevice):
                 self._ask(frame, batches)
             self._source.on_stims(pulses[at:end])
             at = end
+        if self._hears_at_once and stop > self._asked:
+            stop = min(stop, self.end_timestamp)
+            if not self._source.await_frames(self._asked, stop, seconds):
+                return batches
         if stop > self._asked:
             self._ask(stop + self._ahead, batches)
         return batches

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
+from cl._core.clock import host_seconds
+
 from .checks import Fault, TypeFault, checked_frames, checked_spikes, waveform_of
 
 if TYPE_CHECKING:
@@ -38,9 +40,12 @@ class LiveDataSink:
     """Where a live source puts its data; safe for any number of threads.
 
     The buffer is the `max_buffer_frames` frames from `read_timestamp` on. What lies beyond has to wait:
-    an `emit_…` returns when all of it is in the buffer. Frames follow one another: those of an emission begin
-    at `next_timestamp`. Spikes may be emitted before, with or after their frames, as long as the device has
-    not read them; later ones are dropped, and counted in `dropped_spikes`.
+    an `emit_…` returns when all of it is in the buffer. (Not so in `on_stim`, for which the device waits: it
+    may emit spikes of any time, and gets a BufferError for frames that would have to wait.)
+
+    Frames follow one another: those of an emission begin at `next_timestamp`. Spikes may be emitted before,
+    with or after their frames, as long as the device has not read them; later ones are dropped, and counted
+    in `dropped_spikes`.
 
     In real time a source may also emit spikes only; the device then makes frames of zeros. In accelerated
     time it waits for the frames, for nothing else says how far the source is.
@@ -68,6 +73,8 @@ class LiveDataSink:
         self._draining = self._closed = False
         self._error: BaseException | None = None
         self._reader: int | None = None
+        self._poked = False
+        self._awaited_since: float | None = None
         self.began = threading.Event()
         """Set by the first emission, and when the sink is closed."""
         self.dropped_spikes = 0
@@ -150,6 +157,34 @@ class LiveDataSink:
             self._arrived.notify_all()
             self._room.notify_all()
 
+    def poke(self) -> None:
+        """End an `await_frames` that waits."""
+        with self._lock:
+            self._poked = True
+            self._arrived.notify_all()
+
+    def await_frames(self, stop: int, seconds: float | None, timeout: float | None) -> bool:
+        """Wait for the data before `stop`, and return whether `read` would not have to wait.
+
+        At most so many seconds, and not after a `poke`. Raises Fault where such waits, one after the other,
+        have taken longer than `timeout` seconds.
+        """
+        stop = min(stop, self._read + self._limit)
+        with self._lock:
+            now = host_seconds()
+            if self._awaited_since is None:
+                self._awaited_since = now
+            left = None if timeout is None else self._awaited_since + timeout - now
+            patience = left if seconds is None or (left is not None and left < seconds) else seconds
+            self._arrived.wait_for(lambda: self._poked or self._has_news(stop), patience)
+            self._poked = False
+            if self._has_news(stop):
+                self._awaited_since = None
+                return True
+            if timeout is not None and host_seconds() - self._awaited_since >= timeout:
+                raise self._timed_out(timeout)
+            return False
+
     def learn_kind(self) -> None:
         """Where there were spikes, find out whether frames come, too: better now than in the first read."""
         with self._lock:
@@ -196,8 +231,15 @@ class LiveDataSink:
         if self._realtime and not self._had_frames and not self._only_spikes:
             self._await_kind(stop, timeout)
         if not self._arrived.wait_for(lambda: self._is_there(stop) or self._over, timeout):
-            raise Fault(f"its frames came up to {self.next_timestamp} only, waited for {timeout} s")
+            raise self._timed_out(timeout)
         return stop if self._is_there(stop) else self.next_timestamp
+
+    def _timed_out(self, timeout: float | None) -> Fault:
+        return Fault(f"its frames came up to {self.next_timestamp} only, waited for {timeout} s")
+
+    def _has_news(self, stop: int) -> bool:
+        # Spikes before the first frames say that there may be no frames: `read` finds out.
+        return self._is_there(stop) or self._over or (self._number > 0 and not self._had_frames)
 
     def _await_kind(self, stop: int, timeout: float | None) -> None:
         """Find out whether a source gives spikes only."""
@@ -287,7 +329,9 @@ class LiveDataSink:
             with self._lock:
                 if not self._await_room(partial(self._has_room, spikes[given].timestamp)):
                     return
-                given += self._put_spikes(spikes, given, self._read + self._limit)
+                given += self._put_spikes(
+                    spikes, given, max(self._read + self._limit, spikes[given].timestamp + 1)
+                )
                 self.began.set()
                 self._arrived.notify_all()
 
@@ -318,7 +362,10 @@ class LiveDataSink:
         return max(0, self._read + self._limit - self.next_timestamp)
 
     def _has_room(self, timestamp: int) -> bool:
-        return timestamp < self._read + self._limit and len(self._spikes) < 64 * self._limit
+        if len(self._spikes) >= 64 * self._limit:
+            return False
+        # A source is told of pulses in their time, which the device may not have read up to by far.
+        return timestamp < self._read + self._limit or self._reader == threading.get_ident()
 
     def _put_spikes(self, spikes: list[DataSourceSpike], given: int, stop: int) -> int:
         """Take in the spikes before `stop` from the `given`-th on, and return how many those were."""

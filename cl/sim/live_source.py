@@ -60,6 +60,7 @@ class LiveSource:
             None if metadata.duration_frames is None else metadata.start_timestamp + metadata.duration_frames
         )
         self._timeout = source.read_timeout_seconds
+        self.poke = self.sink.poke
         self._call = Caller(name, self._timeout)
         self._starter = _Starter(source, self.sink)
         self._closed = False
@@ -121,6 +122,13 @@ class LiveSource:
             raise SourceEndedError(str(error), batch) from cause
         return batch
 
+    def await_frames(self, start: int, stop: int, seconds: float | None) -> bool:
+        """Wait so long for the data of [start, stop); return whether `read` would not have to wait."""
+        try:
+            return self.sink.await_frames(stop, seconds, self._timeout)
+        except Fault as fault:
+            raise self._call.error(f"frames {start} to {stop}", fault) from None
+
     def on_stims(self, pulses: Sequence[Pulse]) -> None:
         """Tell the source of pulses; see `StreamedSource`."""
         if self._listens:
@@ -139,7 +147,9 @@ class LiveSource:
         try:
             self._call.finish("stop", self._source.stop)
         finally:
-            self._starter.cancel()
+            if self._starter.cancel():
+                # It is to end by that, and not by a sink that refuses what it still emits.
+                self._starter.join(_LAST_WORDS)
             self.sink.close()
             if not self._starter.join(_LAST_WORDS):
                 _log.warning("data source %s: its start has not ended, its thread is left behind", self.name)
@@ -163,13 +173,14 @@ class _Starter:
         self._thread = threading.Thread(target=self._run, name=f"cl-live {name}", daemon=True)
         self._thread.start()
 
-    def cancel(self) -> None:
-        """Cancel an async start."""
+    def cancel(self) -> bool:
+        """Cancel an async start, and return whether it is one."""
         with self._lock:
             self._cancelled = True
             cancel = self._cancel
         if cancel is not None:
             cancel()
+        return cancel is not None
 
     def join(self, timeout: float) -> bool:
         """Return whether the thread has ended, after waiting so long for it."""
