@@ -1,15 +1,17 @@
-"""`python -m cl info FILE`: what is in a recording."""
+"""`python -m cl info [FILE]`: what is in a recording; without one, which device a program would open."""
 
 from __future__ import annotations
 
 import argparse
 
-SUMMARY = "Say what is in a recording: duration, rates by channel, stims, streams, attributes."
+SUMMARY = "Say what is in a recording, or, without a file, which device a program would open."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("file", metavar="FILE", help="the recording, an HDF5 file")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="a recording, an HDF5 file; without one: the device"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -17,8 +19,15 @@ def run(options: argparse.Namespace) -> int:
     """Print the summary."""
     import json
 
-    from cl._store.info import format_info, info
+    if options.file is None:
+        from .device_info import device_info, format_device
 
-    summary = info(options.file)
-    print(json.dumps(summary, indent=2) if options.json else format_info(summary))
+        summary = device_info()
+        text = format_device(summary)
+    else:
+        from cl._store.info import format_info, info
+
+        summary = info(options.file)
+        text = format_info(summary)
+    print(json.dumps(summary, indent=2) if options.json else text)
     return 0
