@@ -11,7 +11,7 @@ from cl._stim_operations import InterruptOperation
 from cl.error import ControlRequiredError, DeviceDisconnectedError
 
 from .clock import HardwareClock
-from .layout import Capability, Control, Status
+from .layout import LEAD_FRAMES, Capability, Control, Status
 from .moderation import fitting_moderation
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _AT_ONCE_S: Final = 0.003
 """A waiter that has longer than this sleeps until then, and is not woken by the interrupts before."""
 _LONGEST_REST_S: Final = 0.05
 """Device time may leap, where a device has lost frames: a sleeper looks as often as this."""
-_RING_LEAD: Final = 8_192
-"""Frames of the ring that are not history: a device writes ahead, and what is read must stay for a while."""
+_SLACK_FRAMES: Final = 1_000
+"""What is read must stay for as long as it takes to copy it."""
 
 _log = logging.getLogger("cl")
 
@@ -57,7 +57,7 @@ class HardwareDevice:
         """Take the engine that is to be told of what happens."""
         self._engine = engine
         engine.remote = self
-        engine.history_frames = min(engine.history_frames, self._link.capacity - _RING_LEAD)
+        engine.history_frames = min(engine.history_frames, self._link.capacity - LEAD_FRAMES - _SLACK_FRAMES)
 
     # -- cl._core.device.Device -----------------------------------------------------------
 

@@ -19,8 +19,8 @@ PAGE: Final = 4096
 WORD: Final = 8
 U64: Final = (1 << 64) - 1
 
-FRAME_CAPACITY: Final = 131_072
-"""Frames in the ring: 5.24 s at 25 kHz."""
+FRAME_CAPACITY: Final = 262_144
+"""Frames in the ring: 10.5 s at 25 kHz, so that whoever copies the last 5 s may take as long again."""
 LEAD_FRAMES: Final = 5_000
 """How far a device may write ahead of the frame counter; what is left of the ring is more than 5 s."""
 EVENT_CAPACITY: Final = 1 << 18

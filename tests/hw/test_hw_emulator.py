@@ -305,14 +305,16 @@ def test_closing_leaves_nothing_and_can_be_repeated(emulator: EmulatorProcess) -
     assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
 
 
-def test_the_history_is_five_seconds_long(emulator: EmulatorProcess) -> None:
-    with linked(emulator.address, take_control=False) as (link, _):
-        posted = link.waiter.wait(FRAME_CAPACITY + 2000, PATIENCE)
-        frames = link.frames(posted - 125_000, posted)
-        assert (read_stamps(frames, 8) == np.arange(posted - 125_000, posted)).all()
+def test_the_history_is_more_than_five_seconds_long() -> None:
+    with EmulatorProcess("--source", "counter") as emulator, linked(emulator.address, False) as (link, _):
+        # So that nobody has to wait for a ring to fill: the device leaps by a whole one.
+        emulator.inject("overrun=0")
+        posted = link.waiter.wait(FRAME_CAPACITY, PATIENCE)
+        frames = link.frames(posted - 200_000, posted)
+        assert (read_stamps(frames, 8) == np.arange(posted - 200_000, posted)).all()
         with pytest.raises(LaggedError, match="were overwritten") as caught:
-            link.frames(0, 1000)
-        assert caught.value.missed == 1000
+            link.frames(0, posted)
+        assert caught.value.missed >= posted - FRAME_CAPACITY
 
 
 @pytest.mark.parametrize(

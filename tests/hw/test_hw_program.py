@@ -148,6 +148,8 @@ def test_an_overrun_is_told_to_everybody_with_the_exact_number() -> None:
             oldest = neurons._engine.oldest
             assert before < loss.stop <= oldest
             assert numbers(neurons.read(100, oldest + 2500)) == list(range(oldest + 2500, oldest + 2600))
+            now = neurons.timestamp()
+            assert numbers(neurons.read(125_000, now - 125_000)) == list(range(now - 125_000, now))
             with pytest.raises(ValueError, match="no longer readable: the oldest is"):
                 neurons.read(100, before)
 
