@@ -35,7 +35,9 @@ class Portion(NamedTuple):
     position: int
     """Everything before is there."""
     end: int | None
+    first_entry: int
     entries: list[StreamEntry]
+    """The entries from the absolute index `first_entry` on; some may have been in an earlier portion."""
     is_last: bool
     """Whether nothing more comes, so that the recording has to end here if it does not before."""
     gate: LockType | None
@@ -60,6 +62,7 @@ class Recorder:
         self.error: BaseException | None = None
         self._name = name
         self._next_entry = engine.bus.entries.first
+        """Entries before this one are written or do not belong here; moved by the thread."""
         self._last_entry: int | None = None
         """Where the entries end, if that has been decided."""
         self.is_ending = False
@@ -73,7 +76,12 @@ class Recorder:
 
     def begin(self) -> None:
         """Start to record, with what the history has of the window."""
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # There are too many.
+            self._scribe.undo()
+            self.done.set()
+            raise
         engine = self._engine
         with engine.lock:
             if engine.failure is not None or engine.closed:
@@ -115,21 +123,26 @@ class Recorder:
         if self in self._engine.taps:
             self._engine.taps.remove(self)
         if not self.is_ending:
-            self.is_ending = True
             self._end_at(self._engine.position)
+            # In this order: who is interrupted in between does it again.
             self._portions.put(self._portion(is_last=True))
+            self.is_ending = True
 
     @property
     def last_frame(self) -> int:
         """Where the device has to be for all of a recording whose end is set to be there."""
         assert self.end is not None
+        return self._last_frame(self.end)
+
+    def _last_frame(self, end: int) -> int:
         # The samples of the last spikes come after the end, unless the data end before that.
-        return max(self.end, min(self.end + self._scribe.ahead, self._engine.device.end_timestamp))
+        return max(end, min(end + self._scribe.ahead, self._engine.device.end_timestamp))
 
     def wait(self) -> None:
         """Wait until the file is closed and the thread has ended."""
         self.done.wait()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def hurry(self) -> None:
         """Have the thread look at once."""
@@ -153,15 +166,16 @@ class Recorder:
     def _end_at(self, end: int) -> None:
         """Set the end, unless an earlier one is set. Locked."""
         if self.end is None or end < self.end:
-            self.end = max(end, self._scribe.start)
             self._last_entry = self._engine.bus.entries.end
+            self.end = max(end, self._scribe.start)
 
     def _portion(self, gate: LockType | None = None, is_last: bool = False) -> Portion:
         """Return what there is to write. Locked."""
-        return Portion(self._engine.position, self.end, self._entries(), is_last, gate)
+        first, entries = self._entries()
+        return Portion(self._engine.position, self.end, first, entries, is_last, gate)
 
-    def _entries(self) -> list[StreamEntry]:
-        """Return the entries since the last call. Locked.
+    def _entries(self) -> tuple[int, list[StreamEntry]]:
+        """Return the entries that are not known to be written, from which absolute index on. Locked.
 
         A recording has those that were appended before the device came to the end that was set, or
         before it was stopped, whatever timestamps they carry.
@@ -171,10 +185,7 @@ class Recorder:
         if stop is None:
             stop = log.end if self.end is None else log.index(self.end)
         first = max(self._next_entry, log.first)
-        if stop <= first:
-            return []
-        self._next_entry = stop
-        return log.items[first - log.first : stop - log.first]
+        return first, log.items[first - log.first : max(stop, first) - log.first]
 
     def _next_limit(self, position: int) -> int:
         """Return up to where time may go before the tap is served again. Locked."""
@@ -249,9 +260,11 @@ class Recorder:
             engine.demand(end)
 
     def _write(self, portion: Portion) -> None:
-        position, end, entries, is_last, gate = portion
+        position, end, first, entries, is_last, gate = portion
         scribe = self._scribe
-        if end is not None and (is_last or position >= self.last_frame):
+        entries = entries[max(0, self._next_entry - first) :]
+        self._next_entry = max(self._next_entry, first + len(portion.entries))
+        if end is not None and (is_last or position >= self._last_frame(end)):
             scribe.finish(end, entries)
             self.done.set()
         else:

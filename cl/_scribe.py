@@ -101,6 +101,11 @@ class Scribe:
             finally:
                 self._writer.abort()
 
+    def undo(self) -> None:
+        """Remove the file, into which nothing was written."""
+        self._writer.abort()
+        self._writer.path.unlink()
+
     def _end(self, end: int) -> None:
         for stream in self._streams():
             if stream.name in self._known:
@@ -119,41 +124,44 @@ class Scribe:
         All is looked up before any of it is written: the disk may take longer than the history lasts.
         """
         at, writer = self._at, self._writer
+        ready = stop - SAMPLES_FROM + 1
+        self._check_kept(min(at, self._spikes_at))
         stims = self._engine.bus.stims.window(at, stop)
+        spikes = self._spikes_before(ready)
         frames = None
-        if self._samples:
-            self._check_kept(at)
+        if self._samples or spikes:
+            # Also without samples: to cut spikes out of a block is faster than to make each one's frames.
             frames = self._engine.device.frames(at, stop)
             self._cutter.feed(at, frames)
-        ready = stop - SAMPLES_FROM + 1
-        spikes, samples = self._spikes_before(ready)
+        waveforms = self._cutter.cut(spikes) if spikes else None
         self._check_kept(min(at, self._spikes_at))
-        if frames is not None:
+        if self._samples and frames is not None:
             writer.append_samples(frames)
         else:
             writer.cover(stop - self.start)
         if stims:
             writer.append_stims([s.timestamp - self.start for s in stims], [s.channel for s in stims])
         self._at = stop
-        self._append_spikes(ready, spikes, samples)
+        self._append_spikes(ready, spikes, waveforms)
 
     def _write_spikes(self, stop: int) -> None:
         """Write all spikes before `stop`, those too whose samples have to be looked for."""
-        spikes, samples = self._spikes_before(stop)
+        spikes = self._spikes_before(stop)
+        waveforms = self._cutter.cut(spikes) if spikes else None
         self._check_kept(self._spikes_at)
-        self._append_spikes(stop, spikes, samples)
+        self._append_spikes(stop, spikes, waveforms)
 
-    def _spikes_before(self, stop: int) -> tuple[list[Spike], NDArray[np.float32] | None]:
-        """Return the spikes before `stop` that are not written yet, and their samples, float32 (n, 75)."""
-        spikes = []
-        if self._spikes and stop > self._spikes_at:
-            spikes = self._engine.bus.spikes.window(self._spikes_at, stop)
-        return spikes, self._cutter.cut(spikes) if spikes else None
+    def _spikes_before(self, stop: int) -> list[Spike]:
+        """Return the spikes before `stop` that are not written yet."""
+        if not self._spikes or stop <= self._spikes_at:
+            return []
+        return self._engine.bus.spikes.window(self._spikes_at, stop)
 
-    def _append_spikes(self, stop: int, spikes: list[Spike], samples: NDArray[np.float32] | None) -> None:
-        if samples is not None:
+    def _append_spikes(self, stop: int, spikes: list[Spike], waveforms: NDArray[np.float32] | None) -> None:
+        """Append all spikes before `stop` with their samples, float32 (n, 75)."""
+        if waveforms is not None:
             timestamps = [spike.timestamp - self.start for spike in spikes]
-            self._writer.append_spikes(timestamps, [spike.channel for spike in spikes], samples)
+            self._writer.append_spikes(timestamps, [spike.channel for spike in spikes], waveforms)
         self._spikes_at = max(self._spikes_at, stop)
 
     def _write_entries(self, entries: Sequence[StreamEntry]) -> None:

@@ -31,9 +31,11 @@ class WaveformCutter:
         """The last frames before `_start`."""
 
     def feed(self, start: int, frames: NDArray[np.int16]) -> None:
-        """Take frames, int16 (n, 64), which follow those of the last call. They are kept, not copied."""
+        """Take frames, int16 (n, 64), after those of the last call. They are kept, not copied."""
         tail = self._frames[-SAMPLES_PER_SPIKE:]
-        if len(tail) < SAMPLES_PER_SPIKE:
+        if start != self._stop:
+            tail = tail[:0]
+        elif len(tail) < SAMPLES_PER_SPIKE:
             tail = np.concatenate((self._tail, tail))[-SAMPLES_PER_SPIKE:]
         self._tail = tail.copy()
         self._frames = frames

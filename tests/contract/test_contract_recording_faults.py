@@ -309,6 +309,21 @@ def test_a_file_that_is_renamed_meanwhile_is_written_on(tmp_path: Path) -> None:
         np.testing.assert_array_equal(view.samples[:], window.frames)
 
 
+@accelerated
+def test_no_thread_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with cl.open() as neurons:
+        neurons.read(10)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(RuntimeError, match="can't start"):
+                neurons.record()
+        assert files(tmp_path) == []
+        assert neurons._recordings.running() == []
+
+
 # -- the source -------------------------------------------------------------------------------
 
 
