@@ -16,6 +16,11 @@ ARGUMENTS: dict[str, list[str]] = {"closed_loop.py": ["--seconds", "3"]}
 SAYS: dict[str, list[str]] = {
     "closed_loop.py": ["Recording to", "3 s", "Summary", "ticks             3000", "real-time factor", "p99"],
     "closed_loop_async.py": ["3.0 s", "controller: 3000 ticks", "done:"],
+    "culture_closed_loop.py": ["before", "quiet", "pulses", "after", "multiplied the firing rate by"],
+    "custom_source.py": [
+        "20 spikes on channel 12 were answered with a pulse on channel 34",
+        "20 pulses were answered with a spike 3 ms later",
+    ],
     "data_stream.py": [
         "{'score': 2, 'another_attribute': [0, 1, 2, 3], 'new_attribute': 9.9}",
         "0 {'arbitrary': 'data'}\n1 ['of', 'arbitrary', 'size']\n2 and type.\n3 [18446744073709551615 ",
@@ -25,6 +30,7 @@ SAYS: dict[str, list[str]] = {
     "isi_encoder.py": ["delivered 10 pulses in 250 ms"],
     "jitter_detection.py": ["Done"],
     "jitter_recovery.py": ["NORMAL TICK: tick.iteration=9"],
+    "live_source.py": ["10 of 10 pulses were answered", "the device has closed, and the task was cancelled"],
     "load_recording.py": [
         "Array(shape=(50000, 64), dtype=int16)",
         "Detected spikes: 156",
@@ -70,6 +76,13 @@ def test_the_example_runs(path: Path, tmp_path: Path) -> None:
 
 ON_THEIR_OWN: dict[str, str] = {}
 """Examples that another test file runs, since they need a partner."""
+
+
+def test_the_loop_changes_what_the_culture_does(tmp_path: Path) -> None:
+    found = run(EXAMPLES / "culture_closed_loop.py", tmp_path, "--seconds", "20")
+    assert found.returncode == 0, found.stderr
+    rates = {line.split()[0]: float(line.split()[1]) for line in found.stdout.splitlines()[:3]}
+    assert rates["during"] > 1.5 * max(rates["before"], rates["after"])
 
 
 def test_jitter_recovery_in_real_time(tmp_path: Path) -> None:
