@@ -27,6 +27,12 @@ SAYS: dict[str, list[str]] = {
     ],
     "device_or_simulator.py": ["simulator simulator", "spikes on", "recorded: 25000 frames"],
     "detect_spikes.py": ["Spike(timestamp="],
+    "event_streams.py": [
+        "spike on channel 8 at 2744: pulse on channel 40",
+        "rates at 6250: 88",
+        "in 2 s: {'Spike': 156, 'Stim': 9, 'StreamEntry': 7}, missed: 0",
+        "frames before 25000: (5000, 64)",
+    ],
     "isi_encoder.py": ["delivered 10 pulses in 250 ms"],
     "jitter_detection.py": ["Done"],
     "jitter_recovery.py": ["NORMAL TICK: tick.iteration=9"],
@@ -74,7 +80,10 @@ def test_the_example_runs(path: Path, tmp_path: Path) -> None:
         assert text in found.stdout
 
 
-ON_THEIR_OWN: dict[str, str] = {}
+ON_THEIR_OWN: dict[str, str] = {
+    "test_controller_example.py": "tests/testing/test_testing_example.py",
+    "web_service.py": "tests/aio/test_aio_web_service.py",
+}
 """Examples that another test file runs, since they need a partner."""
 
 

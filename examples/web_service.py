@@ -1,0 +1,269 @@
+"""A web service around a device: status, stimulation, recordings, and live spikes over WebSockets.
+
+    pip install "cl-aio[web]"
+    python examples/web_service.py --port 8000
+
+    GET    /status                      where the device is, and what it does
+    POST   /stim                        {"channels": [8, 9], "current_uA": 1.0, "count": 5, "hz": 20}
+    POST   /record, DELETE /record      start a recording, end it
+    WS     /spikes?channels=8,9         {"spikes": [[timestamp, channel], ...]} as they come
+
+The device is opened when the server starts and closed when it stops, which finalises a recording that runs.
+Each client has a stream of its own: one that is slow gets larger batches, one that falls behind the history
+(5 s) is told how much it missed, and one that vanishes is forgotten; none of them makes another one wait.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+import cl
+
+if TYPE_CHECKING:
+    from cl.recording import Recording
+
+PAUSE_SECONDS = 0.005
+"""A client gets what comes within this time in one message: fifty clients cost fifty messages, not more."""
+MOST_SPIKES = 2_000
+"""The most spikes of one message."""
+LARGEST_BODY = 10_000
+GOING_AWAY = 1001
+BAD_REQUEST = 1008
+
+
+class Service:
+    """The device, and what the requests share."""
+
+    def __init__(self, neurons: cl.Neurons) -> None:
+        self.neurons = neurons
+        self.recording: Recording | None = None
+        self.clients = 0
+        self.lock = anyio.Lock()
+
+    async def start_recording(self, seconds: float | None) -> Recording | None:
+        """Start a recording; None where one runs already."""
+        async with self.lock:
+            if self.recording is not None and not self.recording.has_stopped():
+                return None
+
+            def begin() -> Recording:
+                return self.neurons.record("web", stop_after_seconds=seconds)
+
+            # Making a file takes a moment: the other clients go on meanwhile.
+            self.recording = await to_thread.run_sync(begin)
+            return self.recording
+
+    async def end_recording(self) -> Recording | None:
+        """End the recording; None where none runs."""
+        async with self.lock:
+            recording, self.recording = self.recording, None
+            if recording is None or recording.has_stopped():
+                return None
+            await recording.astop()
+            return recording
+
+
+class Refused(Exception):
+    """A request that cannot be done; the text is the reason."""
+
+
+# -- requests -----------------------------------------------------------------------------
+
+
+async def status(request: Request) -> JSONResponse:
+    service: Service = request.app.state.service
+    neurons, recording = service.neurons, service.recording
+    running = recording is not None and not recording.has_stopped()
+    return JSONResponse(
+        {
+            "timestamp": neurons.timestamp(),
+            "frames_per_second": neurons.get_frames_per_second(),
+            "channels": neurons.get_channel_count(),
+            "simulator": cl.is_simulator(),
+            "recording": recording.file["name"] if running and recording is not None else None,
+            "clients": service.clients,
+        }
+    )
+
+
+async def stim(request: Request) -> JSONResponse:
+    service: Service = request.app.state.service
+    try:
+        arguments = stim_arguments(await body_of(request))
+        service.neurons.stim(*arguments)
+    except (Refused, ValueError, TypeError) as error:
+        return JSONResponse({"error": str(error)}, 422)
+    except cl.TransactionRejected as error:
+        # It was in order, but the device has no room for it: nothing was queued.
+        return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 409)
+    return JSONResponse({"timestamp": service.neurons.timestamp(), "channels": list(arguments[0])}, 202)
+
+
+async def start_recording(request: Request) -> JSONResponse:
+    service: Service = request.app.state.service
+    try:
+        seconds = (await body_of(request, may_be_empty=True)).get("seconds")
+        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
+            raise Refused(f"seconds must be a number, not {seconds!r}")
+        recording = await service.start_recording(seconds)
+    except (Refused, ValueError) as error:
+        return JSONResponse({"error": str(error)}, 422)
+    if recording is None:
+        return JSONResponse({"error": "a recording runs already"}, 409)
+    return JSONResponse({"file": recording.file["path"], "start": recording.start_timestamp}, 201)
+
+
+async def end_recording(request: Request) -> JSONResponse:
+    service: Service = request.app.state.service
+    recording = await service.end_recording()
+    if recording is None:
+        return JSONResponse({"error": "no recording runs"}, 404)
+    return JSONResponse({"file": recording.file["path"]})
+
+
+async def body_of(request: Request, may_be_empty: bool = False) -> dict[str, Any]:
+    """Return the JSON object that a request carries."""
+    text = b""
+    async for part in request.stream():
+        text += part
+        if len(text) > LARGEST_BODY:
+            raise Refused(f"the body is larger than {LARGEST_BODY} bytes")
+    if not text and may_be_empty:
+        return {}
+    try:
+        body = json.loads(text)
+    except ValueError:
+        raise Refused("the body must be JSON") from None
+    if not isinstance(body, dict):
+        raise Refused("the body must be a JSON object")
+    return body
+
+
+def stim_arguments(body: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what `neurons.stim` takes; what is wrong with the numbers it says itself."""
+    unknown = body.keys() - {"channels", "current_uA", "duration_us", "count", "hz"}
+    if unknown:
+        raise Refused(f"unknown: {', '.join(sorted(unknown))}")
+    if "channels" not in body or "current_uA" not in body:
+        raise Refused("channels and current_uA are needed")
+    current, duration = body["current_uA"], body.get("duration_us", 160)
+    if isinstance(current, bool) or not isinstance(current, int | float):
+        raise Refused(f"current_uA must be a number, not {current!r}")
+    channels = cl.ChannelSet(body["channels"])
+    design = cl.StimDesign(duration, -current, duration, current)
+    if "count" not in body and "hz" not in body:
+        return channels, design
+    return channels, design, cl.BurstDesign(body.get("count", 1), body.get("hz", 100))
+
+
+# -- spikes -------------------------------------------------------------------------------
+
+
+async def spikes(socket: WebSocket) -> None:
+    service: Service = socket.app.state.service
+    await socket.accept()
+    try:
+        stream = service.neurons.spikes(chosen_channels(socket))
+    except (ValueError, TypeError) as error:
+        await socket.close(BAD_REQUEST, str(error)[:120])
+        return
+    service.clients += 1
+    try:
+        async with stream, anyio.create_task_group() as group:
+            group.start_soon(end_with_client, socket, group.cancel_scope)
+            await send_spikes(socket, stream)
+    except* WebSocketDisconnect:
+        pass  # the client has gone while something was sent to it
+    except* cl.DeviceDisconnectedError as errors:
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(GOING_AWAY, str(errors.exceptions[0])[:120])
+    finally:
+        service.clients -= 1
+
+
+async def send_spikes(socket: WebSocket, stream: Any) -> None:
+    """Send what comes until the stream ends. The next batch is taken when the last one has been sent."""
+    while True:
+        try:
+            batch = await stream.batch(MOST_SPIKES)
+        except cl.LaggedError as error:
+            await socket.send_text(f'{{"missed": {error.missed}}}')
+            continue
+        if not batch:
+            return
+        found = ",".join(f"[{spike.timestamp},{spike.channel}]" for spike in batch)
+        await socket.send_text(f'{{"spikes":[{found}]}}')
+        await anyio.sleep(PAUSE_SECONDS)
+
+
+async def end_with_client(socket: WebSocket, scope: anyio.CancelScope) -> None:
+    """Wait until the client has gone; what it sends is not looked at."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+    scope.cancel()
+
+
+def chosen_channels(socket: WebSocket) -> list[int] | None:
+    text = socket.query_params.get("channels")
+    return None if text is None else [int(channel) for channel in text.split(",")]
+
+
+# -- the server ---------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Keep the device open while the server runs."""
+    async with cl.aopen() as neurons:
+        app.state.service = Service(neurons)
+        yield
+
+
+def create_app() -> Starlette:
+    """Return the application, for any ASGI server."""
+    return Starlette(
+        routes=[
+            Route("/status", status),
+            Route("/stim", stim, methods=["POST"]),
+            Route("/record", start_recording, methods=["POST"]),
+            Route("/record", end_recording, methods=["DELETE"]),
+            WebSocketRoute("/spikes", spikes),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def main() -> None:
+    import uvicorn
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args()
+    # Whoever is still connected is told to go, and waited for no longer than a moment.
+    uvicorn.run(
+        create_app(),
+        host=options.host,
+        port=options.port,
+        log_level=os.environ.get("LOG_LEVEL", "info"),
+        timeout_graceful_shutdown=2,
+        ws_max_size=LARGEST_BODY,
+        ws_per_message_deflate=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

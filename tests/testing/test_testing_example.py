@@ -1,0 +1,38 @@
+"""The documented example of testing a controller, run as a user would."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cl
+
+ROOT = Path(cl.__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "test_controller_example.py"
+
+
+def test_the_example_passes_and_prints_how_fast_it_was(tmp_path: Path) -> None:
+    (tmp_path / EXAMPLE.name).write_text(EXAMPLE.read_text())
+    plugins = ("-p", "cl.testing.plugin", "-p", "anyio", "-p", "no:cacheprovider")
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "-s", "-q", "-W", "error", *plugins, EXAMPLE.name],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "EXAMPLE_HOURS": "0.05",
+        },
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert re.search(r"\b8 passed\b", found.stdout)
+    printed = re.search(r"18000 bodies in [\d.]+ s: (\d+) times as fast as the device", found.stdout)
+    assert printed is not None
+    print(printed[0])
+    assert int(printed[1]) > 20
