@@ -22,6 +22,7 @@ import numpy as np
 from bench_hw import cpu_of, line, load
 
 import cl
+from cl.hw.device import HardwareDevice
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
 from cl.hw.layout import RegionKind, Register, RingWord
@@ -65,6 +66,21 @@ def share(emulator: EmulatorProcess, name: str, work: Callable[[], object]) -> N
     print(f"{name:<62} program {mine:6.1%}  emulator {theirs:6.1%} of a core")
 
 
+def deliveries(neurons: cl.Neurons, emulator: EmulatorProcess, seconds: float) -> None:
+    """From the interrupt to the event bus, with nobody who waits for a frame."""
+    device: HardwareDevice = neurons._engine.device  # type: ignore[assignment]
+    ages, on_data = [], device.on_data
+
+    def timed(posted: int) -> None:
+        on_data(posted)
+        ages.append(device._link.interrupt_age_ns())
+
+    device.on_data = timed  # type: ignore[method-assign]
+    share(emulator, "CPU, open and idle, 1 ms moderation", lambda: time.sleep(seconds))
+    line("interrupt to event bus", ages[10:])
+    device.on_data = on_data  # type: ignore[method-assign]
+
+
 def loops(neurons: cl.Neurons, emulator: EmulatorProcess, seconds: float) -> None:
     device = neurons._engine.device._link  # type: ignore[attr-defined]
     for rate in (100, 1000, 5000, 25_000):
@@ -89,7 +105,8 @@ def latencies(neurons: cl.Neurons, seconds: float) -> None:
             turn += 1
             neurons.stim(CHANNELS[turn % len(CHANNELS)], 1.0)
             asked.append((spike.timestamp, tick.iteration_timestamp))
-    # A pulse begins 80 µs, two frames, after its command was taken.
+    # A pulse begins 80 µs, two frames, after its command was taken; what waits for the end of its block,
+    # up to 1 ms, is part of the first figure.
     for stim, (spike, due) in zip(stims, asked, strict=False):
         from_spike.append((stim.timestamp - 2 - spike) * 40_000)
         from_tick.append((stim.timestamp - 2 - due) * 40_000)
@@ -102,13 +119,13 @@ def figures(seconds: float, burns: bool) -> None:
         line("bare loop around poll beside the emulator: interrupt to body", bare_loop(emulator, seconds))
         os.environ["CL_DEVICE"] = emulator.address
         with cl.open() as neurons:
-            share(emulator, "CPU, open and idle, 1 ms moderation", lambda: time.sleep(seconds))
+            deliveries(neurons, emulator, seconds)
             loops(neurons, emulator, seconds)
             latencies(neurons, seconds)
 
 
 def long_run(seconds: float, burns: bool) -> None:
-    """Check every frame of a long run: none lost, doubled or out of place, in the loop and in the recording."""
+    """Check every frame, in the loop and in the recording: none lost, doubled or out of place."""
     folder = tempfile.mkdtemp()
     with EmulatorProcess("--seed", "1", "--stamp", "8") as emulator, burner(burns):
         os.environ["CL_DEVICE"] = emulator.address

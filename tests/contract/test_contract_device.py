@@ -399,13 +399,16 @@ class Player:
     def play(self) -> list[list[int]]:
         neurons, vector = self.neurons, self.vector
         loop = neurons.loop(vector["tps"], stop_after_ticks=vector["ticks"], ignore_jitter=True)
+        stims = []
         for tick in loop:
+            stims += tick.analysis.stims
             self._as_of = tick.iteration_timestamp + LATENCY
             for index, command in enumerate(vector["cmds"]):
                 if command["t"] == tick.iteration:
                     self._issue(index, command)
-        stims = neurons.read(loop.duration_frames or 0, loop.start_timestamp + LATENCY, analysis=True).stims
-        return sorted([s.timestamp - loop.start_timestamp - LATENCY, s.channel] for s in stims)
+        stims += neurons.read(LATENCY, tick.iteration_timestamp, analysis=True).stims
+        begin = loop.start_timestamp + LATENCY
+        return sorted([s.timestamp - begin, s.channel] for s in stims if s.timestamp >= begin)
 
     def _issue(self, index: int, command: dict[str, Any]) -> None:
         try:

@@ -16,7 +16,7 @@ import pytest
 from hw_tools import hold
 
 import cl
-from cl.error import ControlRequestError, ControlRequiredError, LaggedError
+from cl.error import ControlRequestError, ControlRequiredError, LaggedError, RecordingFailedError
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
 from cl.hw.report import report
@@ -134,6 +134,7 @@ def test_an_overrun_is_told_to_everybody_with_the_exact_number() -> None:
     with EmulatorProcess("--source", "counter") as emulator, pytest.MonkeyPatch.context() as patch:
         patch.setenv("CL_DEVICE", emulator.address)
         with cl.open() as neurons:
+            recording = neurons.record()
             neurons.read(250)
             before = neurons.timestamp()
             with pytest.raises(LaggedError, match="lost .* frames") as caught:
@@ -152,6 +153,12 @@ def test_an_overrun_is_told_to_everybody_with_the_exact_number() -> None:
             assert numbers(neurons.read(125_000, now - 125_000)) == list(range(now - 125_000, now))
             with pytest.raises(ValueError, match="no longer readable: the oldest is"):
                 neurons.read(100, before)
+        with pytest.raises(RecordingFailedError, match="before it was written"):
+            recording.open()
+        with cl.RecordingView(recording.file["path"]) as view:
+            start, count = recording.start_timestamp, view.attributes["duration_frames"]
+            assert count <= loss.stop - start
+            assert numbers(view.samples[:]) == list(range(start, start + count))
 
 
 @pytest.mark.anyio
