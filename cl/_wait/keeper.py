@@ -80,13 +80,15 @@ class Keeper:
             with engine.lock:
                 if engine.failure is not None or engine.closed:
                     return
+                # Only those who want what comes after the end are to find out that there is none.
+                to = min(engine.clock.now(), engine.device.end_timestamp)
                 if engine.device.info.pushes:
                     if engine.demand is not None:
-                        to = min(engine.clock.now(), engine.position + _SLICE)
-                        # Only those who want what comes after the end find out that there is none.
-                        engine.demand(min(to, engine.device.end_timestamp))
+                        engine.demand(min(to, engine.position + _SLICE))
                     return
-                advance_a_portion(engine, engine.clock.now())
+                if to <= engine.position:
+                    return
+                advance_a_portion(engine, to)
             # Whoever waits for the lock gets it.
             self._stop.wait(_BREATH_S)
 

@@ -32,8 +32,8 @@ def build(settings: Settings) -> FixedDevice | StreamedDevice:
     )
     own = _own(settings)
     if own is not None:
-        # A user's code may take its time: it runs in a thread, and nobody waits for it with a lock.
-        info = _info(settings, own.name, own, foresees=False, pushes=not own.trusted)
+        # Code that may take its time runs in a thread, and nobody waits for it with a lock.
+        info = _info(settings, own.name, own, foresees=False, pushes=not own.inline)
         return StreamedDevice(info, own, sequencer)
     name, source = _replay(settings) if settings.replay_path is not None else _random(settings)
     return FixedDevice(_info(settings, name, source, foresees=True), source, sequencer)

@@ -27,10 +27,13 @@ class SimulatorDataSourceMetadata:
     source is never asked ahead of time and, like one without `supports_accelerated`, does not open in
     accelerated time.
 
-    `read_timeout_seconds` is how long a call of the source may take; None is for ever, and saves the
-    thread that watches. `reactive` says whether stims change what the source gives; None means that they
-    do if it has a method `on_stim` or `on_stims`. `detect_spikes` asks for the simulator's detector to
-    find the spikes in the frames. Wrong types raise TypeError, wrong values ValueError.
+    `read_timeout_seconds` is how long a call of the source may take. None is for a source that is quick and
+    sure to answer: whoever waits for data asks it directly, which takes no thread and little time; but
+    nobody notices if it hangs, and an event loop stands still meanwhile.
+
+    `reactive` says whether stims change what the source gives; None means that they do if it has a method
+    `on_stim` or `on_stims`. `detect_spikes` asks for the simulator's detector to find the spikes in the
+    frames. Wrong types raise TypeError, wrong values ValueError.
     """
 
     channel_count: int = 64
@@ -136,8 +139,8 @@ class DataSourceBatch:
 class SimulatorDataSource(ABC):
     """A source that the simulator asks for its data, window after window.
 
-    The simulator calls one method at a time, in one thread of its own if
-    `metadata.read_timeout_seconds` is set.
+    The simulator calls one method at a time, in one thread of the source's own, or in that of whoever waits
+    for the data if `metadata.read_timeout_seconds` is None.
     """
 
     @property

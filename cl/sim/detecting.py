@@ -26,7 +26,7 @@ class DetectingSource:
         self.supports_accelerated = source.supports_accelerated
         self.reactive = source.reactive
         self.blocking = source.blocking
-        self.trusted = source.trusted
+        self.inline = source.inline
         self.on_stims = source.on_stims
         self.open = source.open
         self.close = source.close

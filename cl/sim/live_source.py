@@ -39,7 +39,7 @@ class LiveSource:
     """
 
     blocking = True
-    trusted = False
+    inline = False
 
     def __init__(
         self,

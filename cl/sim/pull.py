@@ -43,9 +43,12 @@ class PullSource:
             None if duration is None or metadata.seekable else metadata.start_timestamp + duration
         )
         self._source = source
-        self.trusted = type(source).__module__.startswith("cl.sim.")
-        """Whether it is one of this package's own: it answers at once, and nobody has to wait for it."""
-        self._call = Caller(name, None if self.trusted else metadata.read_timeout_seconds)
+        # One of this package's own answers at once, and surely.
+        trusted = type(source).__module__.startswith("cl.sim.")
+        timeout = None if trusted else metadata.read_timeout_seconds
+        self.inline = timeout is None
+        """Whether it is asked by whoever waits: then nobody could stop waiting for it."""
+        self._call = Caller(name, timeout)
         self._listens = listens(source)
         self._closed = False
         self.serve, self.overdue = self._call.serve, self._call.overdue

@@ -73,10 +73,17 @@ def check_error(caught: pytest.ExceptionInfo[BaseException], text: str) -> None:
         assert "test_contract_source_faults.py" in "".join(traceback.format_tb(chain[-1].__traceback__))
 
 
+@pytest.fixture(params=[30.0, None], ids=["in its thread", "inline"])
+def timeout(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
 @pytest.mark.usefixtures("accelerated")
-def test_a_fault_ends_the_device(fault: tuple[Wrong, str]) -> None:
+def test_a_fault_ends_the_device(fault: tuple[Wrong, str], timeout: float | None) -> None:
     wrong, text = fault
-    source = Faulty(wrong)
+    if wrong is exiting and timeout is None:
+        pytest.skip("an exit in the program's own thread is the program's")
+    source = Faulty(wrong, read_timeout_seconds=timeout)
     set_simulator_data_source(lambda: source)
     ticks = 0
     with cl.open() as neurons:

@@ -14,7 +14,7 @@ from source_tools import Answering, Events, Source, events, numbered
 
 import cl
 from cl.error import DeviceDisconnectedError
-from cl.sim import SimulatorDataSource, set_simulator_data_source
+from cl.sim import set_simulator_data_source
 
 pytestmark = pytest.mark.usefixtures("accelerated")
 
@@ -102,33 +102,41 @@ def delivered(pulses: tuple[int, ...]) -> list[int]:
     return times
 
 
+def inline(**metadata: Any) -> Answering:
+    """A source that answers, asked by whoever waits."""
+    return Answering(read_timeout_seconds=None, **metadata)
+
+
+KINDS: list[Callable[..., Source]] = [Source, Answering, inline]
+
+
 @pytest.mark.parametrize("rate", [10, 100, 1_000, 12_500])
-@pytest.mark.parametrize("kind", [Source, Answering])
-def test_the_tick_rate_does_not_matter(kind: type[Source], rate: int) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tick_rate_does_not_matter(kind: Callable[..., Source], rate: int) -> None:
     source = kind()
     set_simulator_data_source(lambda: source)
-    assert looped(rate) == expected(kind is Answering)
+    assert looped(rate) == expected(kind is not Source)
     check_calls(source)
 
 
 @pytest.mark.parametrize("pieces", [[END], [1], [7, 300, 1_201]])
-@pytest.mark.parametrize("kind", [Source, Answering])
-def test_the_size_of_reads_does_not_matter(kind: type[Source], pieces: list[int]) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_size_of_reads_does_not_matter(kind: Callable[..., Source], pieces: list[int]) -> None:
     end = 2_600 if pieces == [1] else END
     pulses = tuple(pulse for pulse in PULSES if pulse < end - 300)
     source = kind()
     set_simulator_data_source(lambda: source)
-    assert read_in(pieces, pulses, end) == expected(kind is Answering, pulses, end)
+    assert read_in(pieces, pulses, end) == expected(kind is not Source, pulses, end)
     check_calls(source)
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("kind", [Source, Answering])
-async def test_nor_does_it_in_an_async_program(kind: type[Source]) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nor_does_it_in_an_async_program(kind: Callable[..., Source]) -> None:
     source = kind()
     set_simulator_data_source(lambda: source)
     results = await alooped((1_000, 100, 250))
-    assert results == [expected(kind is Answering)] * 3
+    assert results == [expected(kind is not Source)] * 3
     check_calls(source)
 
 
@@ -168,8 +176,9 @@ def test_a_stim_of_a_body_is_answered_behind_it() -> None:
     assert stim.stim_design == cl.StimDesign(160, -1.0, 160, 1.0)
 
 
-def test_pulses_that_have_begun_at_the_end_are_told() -> None:
-    source = Answering()
+@pytest.mark.parametrize("kind", [Answering, inline])
+def test_pulses_that_have_begun_at_the_end_are_told(kind: Callable[..., Answering]) -> None:
+    source = kind()
     set_simulator_data_source(lambda: source)
     with cl.open() as neurons:
         recording = neurons.record()
@@ -245,10 +254,7 @@ def run_to_the_end(neurons: cl.Neurons, rate: int) -> list[int]:
     return stops
 
 
-BOUNDED: list[Callable[..., SimulatorDataSource]] = [Source, Answering]
-
-
-@pytest.mark.parametrize("kind", BOUNDED)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rate", [100, 1_000, 2_500])
 def test_a_bounded_sequential_source_ends(kind: Any, rate: int) -> None:
     set_simulator_data_source(lambda: kind(duration_frames=1_030, seekable=False))
@@ -263,7 +269,7 @@ def test_a_bounded_sequential_source_ends(kind: Any, rate: int) -> None:
         assert len(view.spikes) == 11
 
 
-@pytest.mark.parametrize("kind", BOUNDED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_reads_up_to_the_end(kind: Any) -> None:
     set_simulator_data_source(lambda: kind(duration_frames=1_030, seekable=False))
     with cl.open() as neurons:
@@ -274,7 +280,7 @@ def test_reads_up_to_the_end(kind: Any) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("kind", BOUNDED)
+@pytest.mark.parametrize("kind", KINDS)
 async def test_many_loops_up_to_the_end(kind: Any) -> None:
     set_simulator_data_source(lambda: kind(duration_frames=1_030, seekable=False))
     stops: dict[int, list[int]] = {}
@@ -290,7 +296,7 @@ async def test_many_loops_up_to_the_end(kind: Any) -> None:
     assert stops == {rate: list(range(25_000 // rate, 1_031, 25_000 // rate)) for rate in (100, 1_000, 2_500)}
 
 
-@pytest.mark.parametrize("kind", BOUNDED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_in_real_time_too_everything_before_the_end_is_given(
     kind: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
