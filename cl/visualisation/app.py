@@ -21,7 +21,7 @@ from .topics import Sections
 if TYPE_CHECKING:
     from .server import VisualiserServer
 
-PERIOD_S: Final = 0.05
+PERIOD_S: Final = 0.08
 """Between two messages to a page."""
 STAGGER_S: Final = 0.003
 """Between two pages, so that the program's threads run meanwhile."""

@@ -7,12 +7,14 @@ program that nobody watches pays for a listening socket and a sleeping thread.
 from __future__ import annotations
 
 import errno
+import importlib
 import logging
 import selectors
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ FIRST_PORT: Final = 1025
 _PORTS_TRIED: Final = 1_000
 _BACKLOG: Final = 64
 _STOP_SECONDS: Final = 5.0
+_SWITCH_S: Final = 0.0002
 
 _log = logging.getLogger("cl")
 
@@ -65,9 +68,7 @@ class VisualiserServer:
     def _run(self) -> None:
         try:
             if self._somebody_comes():
-                from .app import run
-
-                run(self, self._wakened)
+                _load_app().run(self, self._wakened)
         except ImportError as error:
             _log.warning("the data visualiser cannot be shown: %s", error)
         except Exception:
@@ -81,6 +82,20 @@ class VisualiserServer:
             selector.register(self._wakened, selectors.EVENT_READ)
             selector.select()
         return not self._stopping.is_set()
+
+
+def _load_app() -> ModuleType:
+    """Import what serves pages: a tenth of a second of work, which gives way to the program more often.
+
+    A thread that wants to run waits for up to a switch interval. The usual 5 ms would make several
+    ticks of a fast loop late, just because somebody opened the page.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual, _SWITCH_S))
+    try:
+        return importlib.import_module("cl.visualisation.app")
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def _listen(host: str, port_from: int) -> socket.socket:

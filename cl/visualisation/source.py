@@ -177,6 +177,7 @@ class LiveSource:
         return {
             "state": state,
             "error": None if failure is None else str(failure)[:300],
+            "lost": engine.losses.total,
             "loops": [_loop(loop) for loop in self._surroundings.loops()],
             "recordings": [self._recording(recording) for recording in self._surroundings.recordings()],
         }

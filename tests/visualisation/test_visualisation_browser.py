@@ -78,7 +78,7 @@ def test_everything_moves_with_activity(browser: Any) -> None:
 
 def test_the_raster_holds_the_spikes_that_the_program_saw(browser: Any) -> None:
     with device() as (neurons, server), tab(browser, server.url) as one:
-        one.until("v.connected && v.until > 75_000")
+        one.until("v.connected && v.until > 50_000")
         one.page.keyboard.press("Space")
         one.until("v.paused")
         state = one.state()
@@ -88,7 +88,7 @@ def test_the_raster_holds_the_spikes_that_the_program_saw(browser: Any) -> None:
         assert state["spikes"] == [[spike.timestamp, spike.channel] for spike in seen]
         end = int(state["end"])
         # Each of them is there as a mark in its row.
-        shown = [s for s in seen if end - 60_000 < s.timestamp < end - 100][::3]
+        shown = [s for s in seen if end - 45_000 < s.timestamp < end - 100][::3]
         assert len(shown) > 50
         places = one.page.evaluate(
             "(list) => list.map(([time, channel]) => visualiser.place(time, channel))",
@@ -104,7 +104,7 @@ def test_the_raster_holds_the_spikes_that_the_program_saw(browser: Any) -> None:
 
 def test_the_map_and_the_raster_show_a_stimulated_channel(browser: Any) -> None:
     with device() as (neurons, server), tab(browser, server.url) as one:
-        one.until("v.connected && v.until > 30_000")
+        one.until("v.connected && v.until > 15_000")
         for _ in neurons.loop(100, stop_after_ticks=5):
             pass
         neurons.stim(cl.ChannelSet(20, 45), 1.0)
@@ -167,7 +167,7 @@ def test_data_streams_appear_and_are_never_html(browser: Any) -> None:
 def test_the_keyboard_is_enough(browser: Any) -> None:
     with device() as (_, server), tab(browser, server.url) as one:
         press = one.page.keyboard.press
-        one.until("v.connected && v.until > 60_000")
+        one.until("v.connected && v.until > 35_000")
         press("Space")
         one.until("v.paused")
         end = one.state()["end"]
@@ -204,7 +204,7 @@ def test_the_keyboard_is_enough(browser: Any) -> None:
 
 def test_traces_of_every_length_are_drawn(browser: Any) -> None:
     with device() as (_, server), tab(browser, server.url) as one:
-        one.until("v.connected && v.until > 60_000")
+        one.until("v.connected && v.until > 35_000")
         colour = one.theme("trace-0")
         for length in (0.05, 0.2, 0.5, 5, 10):
             one.page.evaluate("(s) => visualiser.page.setTrace(s)", length)

@@ -124,7 +124,7 @@ def test_the_own_origin_and_programs_may_connect(server: VisualiserServer) -> No
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
 def test_only_get_is_understood(server: VisualiserServer, method: str) -> None:
     status, headers, _ = http(server, "/", method)
-    assert status in (400, 405)
+    assert status in (0, 400, 405)  # some versions of the library close without a word
     assert not any(name.startswith("access-control") for name in headers)
 
 

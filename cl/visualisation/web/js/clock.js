@@ -1,6 +1,6 @@
 // Which moment the page shows. Messages come in lumps; what is drawn moves evenly, a little behind them.
 
-const DELAY_MS = 220;
+const DELAY_MS = 260;
 const FORGET_MS = 3000;
 
 export class ViewClock {

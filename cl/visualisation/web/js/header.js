@@ -27,9 +27,14 @@ export class Header {
     this.#mode(clock, connected, status);
     this.#loops(status?.loops ?? []);
     this.#recordings(status?.recordings ?? []);
-    const missed = this.page.dropped;
-    this.parts["fact-missed"].hidden = missed === 0;
-    this.#text("missed", `${(missed / fps).toFixed(1)} s of frames`);
+    this.#missed(this.page.dropped / fps, status?.lost ?? 0);
+  }
+
+  // By this page, which was too slow for some frames, and by the device itself.
+  #missed(seconds, lost) {
+    this.parts["fact-missed"].hidden = seconds === 0 && lost === 0;
+    const parts = [seconds > 0 ? `${seconds.toFixed(1)} s of frames` : "", lost > 0 ? `${lost} lost by the device` : ""];
+    this.#text("missed", parts.filter(Boolean).join(", "));
   }
 
   #text(part, text) {
