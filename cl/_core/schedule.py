@@ -30,6 +30,7 @@ LOOP: Final = 0
 STREAM: Final = 1
 SLEEP: Final = 2
 READ: Final = 3
+_UNKNOWN: Final = -1
 
 
 class Mover(Protocol):
@@ -75,12 +76,13 @@ class Party:
 
     `deadline` is the timestamp it waits for, or None; `served` says that the wait is over.
     `probe`, for one that waits for events, returns the next timestamp at which it may have one,
-    and a timestamp at or before the position when it has. `horizon`, for one that must miss nothing,
-    returns the timestamp beyond which time must not go while it does not wait.
+    and a timestamp at or before the position when it has; it may set `due` to an answer that is final.
+    `horizon`, for one that must miss nothing, returns the timestamp beyond which time must not go while it
+    does not wait.
     """
 
     __slots__ = (
-        "arriving", "deadline", "horizon", "key", "lent", "name", "owner", "parent", "probe", "served",
+        "arriving", "deadline", "due", "horizon", "key", "lent", "name", "owner", "parent", "probe", "served",
         "transient", "wake",
     )  # fmt: skip
 
@@ -93,6 +95,8 @@ class Party:
         self.arriving = False
         """Whether it lets tasks that were started with it register before time moves."""
         self.deadline: int | None = None
+        self.due = _UNKNOWN
+        """When it is to be served; of one with a probe only if that can no longer change."""
         self.served = False
         self.owner: object = None
         self.parent: Hold | None = None
@@ -176,6 +180,7 @@ class Scheduler:
         party.owner = owner
         party.served = False
         party.deadline = deadline
+        party.due = deadline if party.probe is None else _UNKNOWN
         self._waiting.append(party)
 
     def await_arrivals(self, party: Party) -> None:
@@ -283,18 +288,20 @@ class Scheduler:
             _wake(party)
 
     def _next(self) -> tuple[Party, int]:
-        best, best_deadline = None, NEVER
+        best, best_due = None, NEVER
+        position = self._mover.position
         for party in self._waiting:
-            deadline = party.deadline if party.probe is None else party.probe()
-            assert deadline is not None
-            if (
-                best is None
-                or deadline < best_deadline
-                or (deadline == best_deadline and party.key < best.key)
-            ):
-                best, best_deadline = party, deadline
+            due = party.due
+            if due == _UNKNOWN:
+                assert party.probe is not None
+                due = party.probe()
+                if due <= position:
+                    # What has come stays until it is taken.
+                    party.due = due
+            if best is None or due < best_due or (due == best_due and party.key < best.key):
+                best, best_due = party, due
         assert best is not None
-        return best, best_deadline
+        return best, best_due
 
     def _serve(self, party: Party) -> None:
         owner = party.owner

@@ -115,13 +115,17 @@ class EventStream(Stream[T]):
         """Return a timestamp before which there is nothing to deliver. Locked."""
         engine, grid = self._engine, self._grid
         position = engine.position
-        at = min(cursor.head(position) for cursor in self._cursors)
+        known = at = min(cursor.head(position) for cursor in self._cursors)
         if at >= position:
             at = min(at, self._expected(max(position, self._start)))
         if at >= _FAR:
             return NEVER
         # An event belongs to the frame that it is in: it is there once that has been given.
-        return at // grid * grid + grid
+        due = at // grid * grid + grid
+        if self._kinds == SPIKES and known < NEVER:
+            # Spikes are logged in order, so none can come before it any more; stims can.
+            self._party.due = due
+        return due
 
     def _expected(self, after: int) -> int:
         """Return a timestamp at or after `after` before which nothing comes that is not logged yet."""

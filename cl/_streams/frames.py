@@ -91,7 +91,8 @@ class FrameStream(Stream["NDArray[np.int16]"]):
         return 0
 
     def _probe(self) -> int:
-        return self._at + self._block
+        due = self._party.due = self._at + self._block
+        return due
 
     def _horizon(self) -> int:
         """Return up to where time may go without loss while nobody takes anything. Locked."""

@@ -40,17 +40,19 @@ def reference(frames: int) -> cl.DetectionResult:
 class Echo(cl.sim.SimulatorDataSource):
     """A source that answers every stim with a spike 30 frames later, and spikes on channel 1 at intervals.
 
-    `reads` are the windows that it was asked for.
+    `reads` are the windows that it was asked for. It is asked in a thread if it is `threaded`.
     """
 
-    def __init__(self, interval: int = 1_000, trusted: bool = False) -> None:
+    def __init__(self, interval: int = 1_000, threaded: bool = True) -> None:
         self.interval = interval
+        self.threaded = threaded
         self.reads: list[tuple[int, int]] = []
         self._due: list[tuple[int, int]] = []
 
     @property
     def metadata(self) -> cl.sim.SimulatorDataSourceMetadata:
-        return cl.sim.SimulatorDataSourceMetadata(read_timeout_seconds=None, reactive=True)
+        timeout = 30.0 if self.threaded else None
+        return cl.sim.SimulatorDataSourceMetadata(read_timeout_seconds=timeout, reactive=True)
 
     def on_stims(self, stims: Any) -> None:
         self._due += [(stim.timestamp + 30, stim.channel) for stim in stims]

@@ -88,14 +88,11 @@ async def test_stims_come_as_they_are_delivered() -> None:
                 assert (await anext(stream)).channel == channel
 
 
-@pytest.mark.parametrize("trusted", [False, True])
-async def test_what_cannot_be_foreseen_comes_too(
-    echo: Echo, trusted: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if trusted:
-        monkeypatch.setattr(Echo, "__module__", "cl.sim.trusted")
+@pytest.mark.parametrize("threaded", [False, True])
+async def test_what_cannot_be_foreseen_comes_too(echo: Echo, threaded: bool) -> None:
+    echo.threaded = threaded
     async with cl.aopen() as neurons, neurons.events(from_timestamp=0) as stream:
-        assert neurons._engine.device.info.pushes is not trusted
+        assert neurons._engine.device.info.pushes is threaded
         with anyio.fail_after(PATIENCE):
             first = await anext(stream)
             neurons.stim(9, 1.0)
@@ -110,12 +107,9 @@ async def test_what_cannot_be_foreseen_comes_too(
     assert [event.timestamp for event in found] == sorted(event.timestamp for event in found)
 
 
-@pytest.mark.parametrize("trusted", [False, True])
-async def test_frames_of_a_source_that_reacts(
-    echo: Echo, trusted: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if trusted:
-        monkeypatch.setattr(Echo, "__module__", "cl.sim.trusted")
+@pytest.mark.parametrize("threaded", [False, True])
+async def test_frames_of_a_source_that_reacts(echo: Echo, threaded: bool) -> None:
+    echo.threaded = threaded
     async with cl.aopen() as neurons, neurons.frames(100, 0) as stream:
         with anyio.fail_after(PATIENCE):
             for i in range(20):
