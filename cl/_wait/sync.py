@@ -10,10 +10,14 @@ from cl._core.schedule import Party
 from .owner import current_owner, current_task, serving
 
 if TYPE_CHECKING:
+    from _thread import LockType
+
     from cl._core.engine import Engine
 
 _LONGEST_SLEEP_S: Final = 0.1
 """A device that has gone is noticed by a sleeper within this time."""
+_LOOK_UP_S: Final = 0.5
+"""Whoever is waiting for others looks up this often."""
 
 
 def wait(engine: Engine, party: Party, deadline: int) -> None:
@@ -152,7 +156,7 @@ def _wait_arrival(engine: Engine, deadline: int) -> None:
         wake = gate.release
         engine.on_arrival(deadline, wake)
     try:
-        gate.acquire()
+        _pass(gate)
     except BaseException:
         with engine.lock:
             engine.forget_arrival(wake)
@@ -191,7 +195,14 @@ def _turn(engine: Engine, party: Party) -> None:
         gate.acquire()
         party.wake = gate.release
     engine.watch()
-    gate.acquire()
+    _pass(gate)
+
+
+def _pass(gate: LockType) -> None:
+    """Wait until a gate is opened."""
+    # A signal that comes just before a thread blocks does not wake it: Ctrl-C must not be lost by that.
+    while not gate.acquire(True, _LOOK_UP_S):
+        pass
 
 
 def _would_deadlock(engine: Engine, party: Party) -> RuntimeError:

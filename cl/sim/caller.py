@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("cl")
 _LAST_WORDS: Final = 2.0
-"""Seconds that a source which hangs gets to close."""
-_LAST_ANSWER: Final = 5.0
-"""Seconds that closing waits for what the source has been asked for; less where its time is over before."""
+"""Seconds that closing waits for what the source was asked for last, and for the close of one that hangs."""
 
 
 class Caller:
@@ -123,8 +121,8 @@ class Caller:
     def _patience(self) -> float:
         running = self._running
         if running is None or self._timeout is None:
-            return _LAST_ANSWER
-        return max(0.0, min(_LAST_ANSWER, self._timeout - self._elapsed(running)))
+            return _LAST_WORDS
+        return max(0.0, min(_LAST_WORDS, self._timeout - self._elapsed(running)))
 
     def _elapsed(self, running: tuple[str, float]) -> float:
         return host_seconds() - running[1]
