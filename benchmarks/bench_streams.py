@@ -3,7 +3,7 @@
     python benchmarks/bench_streams.py [--seconds 10]
 
 Prints what the machine was doing besides. The targets: one spike stream 200 times as fast as the device, ten
-concurrent 100 Hz loops 60 times; fifty WebSocket clients at 35 % of a core or less, delivery p99 20 ms or less.
+concurrent 100 Hz loops 60 times; fifty WebSocket clients at most 35 % of a core, delivery p99 at most 20 ms.
 """
 
 from __future__ import annotations
