@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -485,6 +486,52 @@ async def test_a_wait_cancelled_in_a_body_leaves_the_body_holding() -> None:
             assert at == tick.iteration_timestamp
             await anyio.sleep(0.003)
             assert neurons.timestamp() == at
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("clock", ["virtual", "wall"])
+async def test_cancelling_the_end_of_a_recording(
+    clock: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is cancelled, the file is whole in the end, and the device goes on."""
+    if clock == "wall":
+        monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "0")
+    recordings = []
+    async with cl.aopen() as neurons:
+        for i in range(9):
+            recording = neurons.record(file_location=str(tmp_path), stop_after_frames=2_000 + 500 * i)
+            recordings.append(recording)
+            with anyio.fail_after(PATIENCE):
+                async with anyio.create_task_group() as group:
+                    group.start_soon(recording.await_until_stopped)
+                    if i % 3:
+                        group.start_soon(recording.astop)
+                    if i % 2:
+                        group.start_soon(ticking, neurons, 1_000)
+                    for _ in range(i):
+                        await anyio.lowlevel.checkpoint()
+                    group.cancel_scope.cancel()
+                if clock == "virtual":
+                    check_at_rest(neurons)
+                await neurons.aread(100)
+    for recording in recordings:
+        assert recording.status == "stopped"
+        with recording.open() as view:
+            assert view.complete
+            assert len(view.samples) == view.attributes["duration_frames"]
+
+
+async def test_samples_that_are_not_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody can foresee them, a look at them is a synchronous wait: a task waits for them before."""
+    monkeypatch.setenv("CL_SDK_DATA_SOURCE", "cl.sim.culture:create")
+    async with cl.aopen() as neurons, neurons.spikes() as stream, anyio.create_task_group() as group:
+        group.start_soon(ticking, neurons, 1_000)
+        spike = await anext(stream)
+        spike._samples = None
+        with pytest.raises(RuntimeError, match=r"Spike.samples would block the event loop"):
+            spike.samples  # noqa: B018
+        await neurons.asleep_until(spike.timestamp + 50)
+        assert len(spike.samples) == 75
         group.cancel_scope.cancel()
 
 
