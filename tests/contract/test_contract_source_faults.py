@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
+import subprocess
+import sys
 import threading
 import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,7 +86,7 @@ def timeout(request: pytest.FixtureRequest) -> Any:
 def test_a_fault_ends_the_device(fault: tuple[Wrong, str], timeout: float | None) -> None:
     wrong, text = fault
     if wrong is exiting and timeout is None:
-        pytest.skip("an exit in the program's own thread is the program's")
+        return  # In the program's own thread it is the program that exits.
     source = Faulty(wrong, read_timeout_seconds=timeout)
     set_simulator_data_source(lambda: source)
     ticks = 0
@@ -103,6 +107,14 @@ def test_a_fault_ends_the_device(fault: tuple[Wrong, str], timeout: float | None
         assert (view.samples[:] == numbered(0, 1_000)).all()
         assert len(view.spikes) == 10
     assert source.calls[-1] == "close"
+    works()
+
+
+@pytest.mark.usefixtures("accelerated")
+def test_an_exit_in_the_programs_own_thread_is_the_programs() -> None:
+    set_simulator_data_source(lambda: Faulty(exiting, read_timeout_seconds=None))
+    with pytest.raises(SystemExit), cl.open() as neurons:
+        run_a_loop(neurons)
     works()
 
 
@@ -359,3 +371,43 @@ def test_what_cannot_be_opened_leaves_nothing() -> None:
 def _no_source_stays() -> Any:
     yield
     cl.sim.clear_simulator_data_source()
+
+
+INTERRUPTED = """
+import threading
+import cl
+from cl import sim
+
+class Hanging(sim.SimulatorDataSource):
+    metadata = sim.SimulatorDataSourceMetadata(reactive=True, read_timeout_seconds=3600)
+    def read(self, start, count):
+        if start >= 1000:
+            print("hangs", flush=True)
+            threading.Event().wait()
+        return sim.DataSourceBatch()
+
+sim.set_simulator_data_source(Hanging)
+try:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        for _ in neurons.loop(250):
+            pass
+except KeyboardInterrupt:
+    with recording.open() as view:
+        print(recording.status, len(view.samples) == len(view.samples[:]), flush=True)
+"""
+
+
+@pytest.mark.parametrize("accelerated", ["1", "0"])
+def test_an_interrupt_while_a_source_hangs(accelerated: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", accelerated)
+    monkeypatch.setenv("PYTHONPATH", str(Path(cl.__file__).parents[1]))
+    command = [sys.executable, "-c", INTERRUPTED]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "hangs\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=100)
+    assert out == "stopped True\n", err
+    assert "was left behind" in err
+    assert process.returncode == 0
