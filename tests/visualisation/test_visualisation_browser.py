@@ -81,6 +81,7 @@ def test_the_raster_holds_the_spikes_that_the_program_saw(browser: Any) -> None:
         one.until("v.connected && v.until > 50_000")
         one.page.keyboard.press("Space")
         one.until("v.paused")
+        pause_at(one, int(one.state()["end"]))
         state = one.state()
         begin, until = state["begin"], state["until"]
         seen = neurons.read(until - begin, begin, analysis=True).spikes
@@ -123,7 +124,8 @@ def test_the_map_and_the_raster_show_a_stimulated_channel(browser: Any) -> None:
         assert not near(edges[21], stim) and not near(edges[9], stim)
         for channel in (20, 45):
             x, y = one.page.evaluate("([t, c]) => visualiser.place(t, c)", [time, channel])
-            assert near(one.pixel("raster", x, y), stim)
+            # It is three pixels wide; a spike right after it may lie over its edge.
+            assert any(near(one.pixel("raster", x - k, y), stim) for k in range(3))
         one.screenshot("stims-paused")
         assert one.complaints == []
 

@@ -118,7 +118,8 @@ class Page:
 def page(server: VisualiserServer, **more: Any) -> Iterator[Page]:
     """Open a page."""
     url = server.url.replace("http:", "ws:") + "/ws"
-    with connect(url, max_size=None, compression=None, open_timeout=PATIENCE_S, **more) as connection:
+    limits: dict[str, Any] = {"max_size": None, "max_queue": None, "compression": None}
+    with connect(url, open_timeout=PATIENCE_S, close_timeout=2, **limits, **more) as connection:
         yield Page(connection)
 
 
