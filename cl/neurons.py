@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from ._control_methods import ControlMethods
 from ._core.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
 from ._core.schedule import READ, SLEEP, Hold
 from ._rates import seconds_to_frames, whole
@@ -13,7 +14,6 @@ from ._recording_methods import RecordingMethods
 from ._streams.methods import StreamMethods
 from ._wait import sync
 from ._wait.body import current_body
-from .error import ControlRequiredError
 from .events import DetectionResult
 from .loop import AsyncLoop, Loop
 from .recording import Recordings
@@ -41,7 +41,7 @@ _HEAVY_READ = 5_000
 """Frames that take longer to make than a task may keep its event loop from the others."""
 
 
-class Neurons(StreamMethods, RecordingMethods):
+class Neurons(StreamMethods, RecordingMethods, ControlMethods):
     """A started device. Made by `cl.open()` and `cl.aopen()`; do not make one yourself.
 
     Synchronous methods block their thread; those that begin with `a` are awaited and never block
@@ -306,101 +306,6 @@ class Neurons(StreamMethods, RecordingMethods):
             # In a body: as of the tick, which is the position unless more has been given since.
             return engine.position
         return engine.now()
-
-    # -- control and readiness ------------------------------------------------------------
-
-    def has_control(self) -> bool:
-        """Return whether commands that change the device may be given."""
-        return self._control
-
-    def take_control(self) -> None:
-        """Take control of the device; `ControlRequestError` where somebody else has it."""
-        engine = self._engine
-        engine.check()
-        if engine.remote is not None:
-            engine.remote.take_control()
-        self._control = True
-
-    def release_control(self) -> None:
-        """Give control up: stimulation ends with what has begun."""
-        if self._control:
-            self._interrupt_all()
-            self._control = False
-            if self._engine.remote is not None:
-                self._engine.remote.release_control()
-
-    def _require_control(self) -> None:
-        self._engine.check()
-        if not self._control:
-            raise ControlRequiredError(
-                "stimulation needs control of the device: open it with take_control=True, or take_control()"
-            )
-        if not self._started:
-            raise RuntimeError("the device is stopped: call start() first")
-
-    def start(self) -> None:
-        """Start the device after `stop`. `cl.open()` has started it already."""
-        self._engine.check()
-        self._started = True
-
-    def has_started(self) -> bool:
-        """Return whether the device is started."""
-        return self._started
-
-    def stop(self) -> None:
-        """Stop the device: recordings are finalised and stimulation ends; `start` starts it again."""
-        self._interrupt_all()
-        self._recordings.finalise()
-        self._started = False
-
-    def restart(self, timeout_seconds: float = 15.0, wait_until_recordable: bool = True) -> None:
-        """Stop and start the device. Device time goes on."""
-        self.stop()
-        self.start()
-
-    def close(self) -> None:
-        """Close the device, as leaving the block of `cl.open()` does."""
-        self._on_close()
-
-    def is_readable(self) -> bool:
-        """Return whether frames can be read."""
-        engine = self._engine
-        if engine.closed or engine.failure is not None or not self._started:
-            return False
-        return engine.remote is None or engine.remote.is_running()
-
-    def wait_until_readable(self, timeout_seconds: float = 15.0) -> None:
-        """Wait until frames can be read; raises where they never will be.
-
-        `TimeoutError` where a device stands still so long, which only its controller can start.
-        """
-        self._engine.check()
-        if self._engine.remote is not None:
-            sync.wait_for_more(self._engine, timeout_seconds)
-
-    def is_recordable(self) -> bool:
-        """Return whether a recording can be started."""
-        return self.is_readable()
-
-    def wait_until_recordable(self, timeout_seconds: float = 15.0) -> None:
-        """Wait until a recording can be started; raises where it never will be."""
-        self.wait_until_readable(timeout_seconds)
-
-    _on_close: Callable[[], None] = staticmethod(lambda: None)
-
-    def _interrupt_all(self) -> None:
-        engine = self._engine
-        if engine.remote is not None:
-            engine.check()
-            sync.wait_once(engine, "stop", READ, engine.remote.interrupt_all(engine.now()))
-            return
-        with engine.lock:
-            engine.check()
-            frame = max(engine.asked, engine.now())
-            begun = engine.device.interrupt_all(frame)
-            engine.refresh()
-            if not engine.device.info.pushes and begun > frame:
-                engine.advance(begun)
 
 
 def _blocks(start: int, stop: int) -> Iterator[tuple[int, int]]:
