@@ -68,7 +68,7 @@ class Session:
             self._feeder = Feeder(engine, cast("StreamedDevice", device))
             self._keeper.look = self._feeder.look
             self._feeder.start()
-        if engine.clock is not None and self.settings.visualisation:
+        if self.settings.visualisation:
             self.visualiser = self._show()
 
     def _show(self) -> VisualiserServer | None:
