@@ -154,12 +154,15 @@ class HardwareDevice:
     def begin_loop(self, period: int) -> int:
         """Return when a loop whose ticks are `period` frames long had best begin.
 
-        That is with an interrupt, and the interrupts are asked to come with its ticks.
+        That is with an interrupt, and the interrupts are asked to come with its ticks. A device that posts
+        another block before it takes the wish may give them blocks that are out of step, and at most a
+        block late.
         """
         assert self._engine is not None
         self._periods.append(period)
         block = self._moderate() or self._link.moderation
-        posted = self._engine.position
+        # The next block begins where the last one ended, be it known to everybody yet or not.
+        posted = max(self._link.posted, self._engine.position)
         return posted + -(-(self.clock.now() - posted) // block) * block
 
     def end_loop(self, period: int) -> None:

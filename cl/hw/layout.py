@@ -31,6 +31,10 @@ RECORD_LIMIT: Final = 4096
 CAPACITY_LIMIT: Final = 1 << 24
 """The most records that a ring may have."""
 
+USUAL_LIVENESS_MS: Final = 25
+"""How often a device shows a sign of life, unless it says otherwise."""
+LONGEST_LIVENESS_MS: Final = 10_000
+
 EVENT_BYTES: Final = 16
 SLOT_BYTES: Final = 128
 COMPLETION_BYTES: Final = 512
@@ -60,6 +64,7 @@ class Register(IntEnum):
     FIRST_FRAME = 7
     BOOT_ID = 8
     MODERATION = 9
+    LIVENESS_MS = 10
     LIVENESS = 16
     STATUS = 17
     ERROR = 18

@@ -16,7 +16,6 @@ from .reader import LinkClosed, Reader
 from .ring import EventReader, FrameReader
 from .session import TIMEOUT, Session
 from .waiter import FrameWaiter
-from .watchdog import LIMIT_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,17 +117,11 @@ class Link:
                 commander.retire()
                 self._session.release()
 
-    def start(
-        self,
-        sink: Sink,
-        limit_ns: int = LIMIT_NS,
-        lock: threading.Lock | None = None,
-        start: int | None = None,
-    ) -> int:
+    def start(self, sink: Sink, lock: threading.Lock | None = None, start: int | None = None) -> int:
         """Begin to follow the device; return the timestamp from which on `sink` is told of frames.
 
         That is `start`, or by default the newest there is; the event readers are put to it. `lock` is held
-        whenever the sink is told of something. A device that shows no sign of life for `limit_ns` is gone.
+        whenever the sink is told of something.
         """
         assert self._reader is None, "a link is started once"
         waiter = self._waiter
@@ -136,7 +129,6 @@ class Link:
             self._session,
             self._fate,
             sink,
-            limit_ns,
             lock,
             start,
             lambda low, high: low < waiter.target <= high,

@@ -11,7 +11,7 @@ from cl.error import DeviceDisconnectedError
 
 from .eventfd import drain_eventfd
 from .layout import ClientRegister, DeviceError, RegionKind, Register, RingWord, Status
-from .watchdog import LIMIT_NS, Watchdog
+from .watchdog import MISSED_SIGNS, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,6 @@ class Reader(threading.Thread):
         session: Session,
         fate: Fate,
         sink: Sink,
-        limit_ns: int = LIMIT_NS,
         lock: threading.Lock | None = None,
         start: int | None = None,
         is_taken: Callable[[int, int], bool] = lambda start, stop: False,
@@ -80,6 +79,7 @@ class Reader(threading.Thread):
         self.posted = frames[RingWord.PRODUCED] if start is None else start
         """What the sink has been told of."""
         self._dropped = self._registers[Register.FRAMES_DROPPED]
+        limit_ns = MISSED_SIGNS * session.facts.liveness_ms * 1_000_000
         self._watchdog = Watchdog(host_ns(), self._registers[Register.LIVENESS], self.posted, limit_ns)
         self._frame_ns = 1_000_000_000 // session.facts.frames_per_second
 

@@ -16,8 +16,10 @@ from .eventfd import create_eventfd, is_eventfd
 from .layout import (
     ERROR_TEXT_LIMIT,
     ERROR_TEXT_OFFSET,
+    LONGEST_LIVENESS_MS,
     MAGIC,
     PAGE,
+    USUAL_LIVENESS_MS,
     VERSION_MAJOR,
     VERSION_MINOR,
     WORD,
@@ -72,6 +74,8 @@ class DeviceFacts:
     """The oldest timestamp the device ever had."""
     boot_id: int
     """A number drawn when the device was switched on: the same timeline has the same one."""
+    liveness_ms: int
+    """The longest time between two signs of life that the device promises."""
     attributes: dict[str, str] = field(default_factory=dict)
 
 
@@ -212,6 +216,9 @@ class Session:
         (unit,) = struct.unpack("=d", struct.pack("=Q", words[Register.UV_PER_UNIT]))
         if not 0 < unit < float("inf"):
             raise ProtocolError(f"{unit} µV per unit")
+        liveness_ms = words[Register.LIVENESS_MS] or USUAL_LIVENESS_MS
+        if liveness_ms > LONGEST_LIVENESS_MS:
+            raise ProtocolError(f"a sign of life every {liveness_ms} ms")
         return DeviceFacts(
             self.address,
             version,
@@ -222,6 +229,7 @@ class Session:
             unit,
             words[Register.FIRST_FRAME],
             words[Register.BOOT_ID],
+            liveness_ms,
             attributes,
         )
 

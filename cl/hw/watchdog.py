@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-LIMIT_NS: Final = 150_000_000
-"""How long a device may be silent: 200 ms are promised to the program, the rest is for waking up."""
+MISSED_SIGNS: Final = 6
+"""How many signs of life may be missing. With the usual 25 ms that is 150 ms of silence: 200 ms are
+promised to the program, the rest is for waking up."""
 _LONGEST_LOOK_NS: Final = 25_000_000
 """The most that counts as silence between two looks: a process that was itself held up for a second
 has seen nothing of what the device did meanwhile."""
@@ -16,7 +17,7 @@ class Watchdog:
 
     __slots__ = ("_idle_ns", "_last_ns", "_limit_ns", "_liveness", "_posted", "_silent_ns")
 
-    def __init__(self, now_ns: int, liveness: int, posted: int, limit_ns: int = LIMIT_NS) -> None:
+    def __init__(self, now_ns: int, liveness: int, posted: int, limit_ns: int) -> None:
         self._limit_ns = limit_ns
         self._last_ns = now_ns
         self._liveness = liveness

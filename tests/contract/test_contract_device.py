@@ -39,7 +39,8 @@ def emulators(*arguments: str) -> Iterator[str]:
     require_devices()
     from cl.hw.emulator import EmulatorProcess
 
-    with EmulatorProcess("--seed", "7", *arguments) as emulator:
+    # A busy machine may keep the emulator waiting: that is no reason to take it for dead here.
+    with EmulatorProcess("--seed", "7", "--liveness-ms", "300", *arguments) as emulator:
         yield emulator.address
 
 
@@ -119,9 +120,9 @@ def test_reads_agree_however_they_are_cut(neurons: cl.Neurons) -> None:
 
 def test_spikes_are_in_the_frames(neurons: cl.Neurons) -> None:
     start = neurons.timestamp()
-    spikes = neurons.read(25_000, start, analysis=True).spikes
-    frames = neurons.read(25_000 + 50, start)
-    assert len(spikes) > 20
+    spikes = neurons.read(12_500, start, analysis=True).spikes
+    frames = neurons.read(12_500 + 50, start)
+    assert len(spikes) > 10
     for spike in spikes:
         at = spike.timestamp - start
         if at < 25:

@@ -19,6 +19,16 @@ PATIENCE = 10.0
 """Seconds after which a test gives up; nothing is expected to take them."""
 
 
+class PatientEmulator(EmulatorProcess):
+    """An emulator that may be kept waiting by a busy machine without being taken for dead.
+
+    Tests of silence promise more: "--liveness-ms", "25".
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        super().__init__("--liveness-ms", "300", *arguments)
+
+
 class Collector:
     """A sink that remembers what it was told; `until` waits for it to have been told something."""
 
@@ -65,7 +75,7 @@ def linked(address: str, take_control: bool = True) -> Iterator[tuple[Link, Coll
 @contextmanager
 def device(*arguments: str) -> Iterator[tuple[EmulatorProcess, Link, Collector]]:
     """A counting emulator, and a controller's link to it."""
-    with EmulatorProcess("--source", "counter", *arguments) as emulator, linked(emulator.address) as pair:
+    with PatientEmulator("--source", "counter", *arguments) as emulator, linked(emulator.address) as pair:
         yield emulator, *pair
 
 

@@ -122,7 +122,7 @@ FAULTS = {
     "stall": "delivered no frames",
     "fail": "failed on request",
     "exit": "closed the connection",
-    "garbage=40": "not asked for",
+    "garbage=40": "a message it was not asked for",
     "counter=5": "frame counter went from",
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hw_tools import PATIENCE, hold, linked
+from hw_tools import PATIENCE, PatientEmulator, hold, linked
 
 from cl._stim_channels import ChannelSet
 from cl._stim_designs import BurstDesign
@@ -41,7 +41,7 @@ HEAD = (1 << 64) - 1
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[EmulatorProcess]:
     """One counting device for all tests that leave it as it was."""
-    with EmulatorProcess("--source", "counter", "--sync-limit", "5", "--deferred-interrupt-limit", "3") as it:
+    with PatientEmulator("--source", "counter", "--sync-limit", "5", "--deferred-interrupt-limit", "3") as it:
         yield it
 
 
@@ -271,7 +271,7 @@ def test_stop_start_and_reset_keep_the_timeline(emulator: EmulatorProcess) -> No
 
 
 def test_a_stopped_device_is_started_by_its_controller() -> None:
-    with EmulatorProcess("--source", "counter", "--stopped", "--stamp", "20") as emulator:
+    with PatientEmulator("--source", "counter", "--stopped", "--stamp", "20") as emulator:
         with linked(emulator.address, take_control=False) as (reader, _):
             assert reader.status == Status.STOPPED and reader.posted == 0
             with linked(emulator.address) as (link, _):
@@ -306,7 +306,7 @@ def test_closing_leaves_nothing_and_can_be_repeated(emulator: EmulatorProcess) -
 
 
 def test_the_history_is_more_than_five_seconds_long() -> None:
-    with EmulatorProcess("--source", "counter") as emulator, linked(emulator.address, False) as (link, _):
+    with PatientEmulator("--source", "counter") as emulator, linked(emulator.address, False) as (link, _):
         # So that nobody has to wait for a ring to fill: the device leaps by a whole one.
         emulator.inject("overrun=0")
         posted = link.waiter.wait(FRAME_CAPACITY, PATIENCE)
@@ -332,7 +332,7 @@ def test_the_history_is_more_than_five_seconds_long() -> None:
     ],
 )
 def test_a_bad_command_line_is_explained(arguments: list[str], text: str) -> None:
-    with pytest.raises(RuntimeError, match=text), EmulatorProcess(*arguments):
+    with pytest.raises(RuntimeError, match=text), PatientEmulator(*arguments):
         pass
 
 

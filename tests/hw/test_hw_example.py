@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cl.hw.emulator import EmulatorProcess
+from hw_tools import PatientEmulator
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "device_or_simulator.py"
 
 
 def test_it_runs_on_the_emulator(tmp_path: Path) -> None:
-    with EmulatorProcess("--seed", "7") as emulator:
+    with PatientEmulator("--seed", "7") as emulator:
         environment = {
             **os.environ,
             "PYTHONPATH": str(EXAMPLE.parents[1]),

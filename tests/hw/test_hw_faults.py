@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hw_tools import PATIENCE, Collector, device, linked
+from hw_tools import PATIENCE, Collector, PatientEmulator, device, linked
 
 from cl._stim_operations import stim_operations
 from cl.error import (
@@ -24,10 +24,11 @@ from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.faults import KINDS, Fault, parse_fault, parse_faults
 from cl.hw.emulator.sources import read_stamps
 from cl.hw.emulator.trouble import Trouble
-from cl.hw.layout import FRAME_CAPACITY, Control, Status
+from cl.hw.layout import FRAME_CAPACITY, USUAL_LIVENESS_MS, Control, Status
 from cl.hw.link import Link
+from cl.hw.reader import POLL_MS
 from cl.hw.report import report
-from cl.hw.watchdog import LIMIT_NS
+from cl.hw.watchdog import MISSED_SIGNS
 
 FAR = 1 << 60
 
@@ -39,7 +40,7 @@ def numbers_are_right(link: Link, start: int, stop: int) -> None:
 @pytest.fixture(scope="module")
 def steady() -> Iterator[EmulatorProcess]:
     """A device for faults that pass."""
-    with EmulatorProcess("--source", "counter") as emulator:
+    with PatientEmulator("--source", "counter") as emulator:
         yield emulator
 
 
@@ -116,7 +117,7 @@ def test_frames_the_device_drops_are_counted_exactly() -> None:
         assert link.error is None and report(emulator.address).frames_dropped == 4300
 
 
-@pytest.mark.parametrize("value", [0, 3, 1 << 50, (1 << 64) - 1])
+@pytest.mark.parametrize("value", [3, (1 << 64) - 1])
 def test_a_frame_counter_that_makes_no_sense_ends_the_device(value: int) -> None:
     with device() as (emulator, _, sink):
         sink.until(lambda s: len(s.posted) > 3)
@@ -176,17 +177,15 @@ def test_a_device_that_does_not_answer_a_command_is_given_up(steady: EmulatorPro
 
 ENDS = {
     "freeze": "no sign of life",
-    "stall": "delivered no frames",
     "fail": "the device failed: failed on request",
-    "exit": "closed the connection",
     "hangup": "closed the connection",
-    "garbage=100": "a message it was not asked for",
 }
+"""Further ones, and what programs see of them, are in test_hw_disconnect.py."""
 
 
 @pytest.mark.parametrize(("fault", "text"), ENDS.items())
 def test_a_device_that_is_gone_is_noticed_by_everybody_within_200_ms(fault: str, text: str) -> None:
-    with device() as (emulator, link, sink):
+    with device("--liveness-ms", "25") as (emulator, link, sink):
         sink.until(lambda s: len(s.posted) > 3)
         waits: list[BaseException] = []
         threads = [threading.Thread(target=catch, args=(waits, lambda: link.waiter.wait(FAR))) for _ in "ab"]
@@ -217,7 +216,7 @@ def catch(into: list[BaseException], call: object) -> None:
 
 
 def test_the_limits_add_up_to_less_than_200_ms() -> None:
-    assert LIMIT_NS <= 150_000_000
+    assert MISSED_SIGNS * USUAL_LIVENESS_MS + POLL_MS < 200
 
 
 @pytest.mark.parametrize("fault", ["hangup", "garbage=3"])
@@ -232,7 +231,7 @@ def test_the_driver_comes_back_on_the_next_open(steady: EmulatorProcess, fault: 
 
 
 def test_a_reset_brings_a_failed_device_back() -> None:
-    with EmulatorProcess("--source", "counter", "--faults", "fail@100") as emulator:
+    with PatientEmulator("--source", "counter", "--faults", "fail@100") as emulator:
         with linked(emulator.address) as (_, sink):
             sink.until(lambda s: bool(s.errors))
         said = report(emulator.address)
@@ -273,7 +272,7 @@ def test_a_device_that_babbles_cannot_be_opened_and_holds_nobody_up() -> None:
 
 
 def test_a_source_that_fails_fails_the_device_with_its_own_traceback() -> None:
-    with EmulatorProcess("--source", "hw_sources:Failing") as emulator:
+    with PatientEmulator("--source", "hw_sources:Failing") as emulator:
         with linked(emulator.address, take_control=False) as (_, sink):
             sink.until(lambda s: bool(s.errors))
         assert "ZeroDivisionError" in str(sink.errors[0])

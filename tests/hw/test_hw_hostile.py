@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from hw_tools import PATIENCE, hold, linked
+from hw_tools import PATIENCE, PatientEmulator, hold, linked
 
 from cl._stim_operations import interrupt_operations
 from cl.error import (
@@ -37,7 +37,7 @@ HEAD = (1 << 64) - 1
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[EmulatorProcess]:
     """One counting device for all tests that leave it as it was."""
-    with EmulatorProcess("--source", "counter", "--sync-limit", "5", "--deferred-interrupt-limit", "3") as it:
+    with PatientEmulator("--source", "counter", "--sync-limit", "5", "--deferred-interrupt-limit", "3") as it:
         yield it
 
 
@@ -153,7 +153,7 @@ def test_a_client_that_never_reads_holds_nobody_up(emulator: EmulatorProcess) ->
 
 
 def test_there_is_a_limit_to_clients() -> None:
-    with EmulatorProcess("--source", "counter") as emulator:
+    with PatientEmulator("--source", "counter") as emulator:
         sessions = [Session(emulator.address) for _ in range(CLIENT_LIMIT)]
         with pytest.raises(DeviceDisconnectedError, match="as many clients as it can have"):
             Session(emulator.address)

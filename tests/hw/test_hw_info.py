@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hw_tools import PatientEmulator
 
 import cl
 from cl.__main__ import main
@@ -16,7 +17,7 @@ from cl.hw.emulator import EmulatorProcess
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[EmulatorProcess]:
-    with EmulatorProcess("--source", "counter") as process:
+    with PatientEmulator("--source", "counter") as process:
         yield process
 
 
@@ -82,7 +83,7 @@ def test_a_device_that_is_not_there_is_an_error(
 def test_a_failed_device_says_why(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with EmulatorProcess("--source", "counter", "--faults", "fail@50") as emulator:
+    with PatientEmulator("--source", "counter", "--faults", "fail@50") as emulator:
         monkeypatch.setenv("CL_DEVICE", emulator.address)
         for _ in range(1000):
             text = info(capsys)

@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import numpy as np
 import pytest
-from hw_tools import hold
+from hw_tools import PatientEmulator, hold
 
 import cl
 from cl.error import ControlRequestError, ControlRequiredError, LaggedError, RecordingFailedError
@@ -26,7 +26,7 @@ PATIENCE = 10.0
 
 @pytest.fixture(scope="module")
 def counting() -> Iterator[EmulatorProcess]:
-    with EmulatorProcess("--source", "counter") as process:
+    with PatientEmulator("--source", "counter") as process:
         yield process
 
 
@@ -49,21 +49,21 @@ def test_every_frame_arrives_in_a_loop_and_in_a_recording(emulator: EmulatorProc
     burner = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if burns else None
     try:
         with cl.open() as neurons:
-            recording = neurons.record(stop_after_seconds=1.5)
-            loop = neurons.loop(1000, stop_after_seconds=1.5, ignore_jitter=True)
+            recording = neurons.record(stop_after_seconds=1)
+            loop = neurons.loop(1000, stop_after_seconds=1, ignore_jitter=True)
             seen, spikes = [], []
             for tick in loop:
                 seen += numbers(tick.frames)
                 spikes += [spike.timestamp for spike in tick.analysis.spikes]
             recording.wait_until_stopped()
         start = loop.start_timestamp
-        assert seen == list(range(start, start + 37_500))
-        assert spikes == list(range(-(-start // 250) * 250, start + 37_500, 250))
+        assert seen == list(range(start, start + 25_000))
+        assert spikes == list(range(-(-start // 250) * 250, start + 25_000, 250))
         with recording.open() as view:
             begin = recording.start_timestamp
-            assert numbers(view.samples[:]) == list(range(begin, begin + 37_500))
+            assert numbers(view.samples[:]) == list(range(begin, begin + 25_000))
             assert (view.spikes.col("timestamp") + begin).tolist() == [
-                t for t in range(begin, begin + 37_500) if t % 250 == 0
+                t for t in range(begin, begin + 25_000) if t % 250 == 0
             ]
     finally:
         if burner is not None:
@@ -131,7 +131,7 @@ def test_a_loop_says_what_the_device_dropped(
 
 
 def test_an_overrun_is_told_to_everybody_with_the_exact_number() -> None:
-    with EmulatorProcess("--source", "counter") as emulator, pytest.MonkeyPatch.context() as patch:
+    with PatientEmulator("--source", "counter") as emulator, pytest.MonkeyPatch.context() as patch:
         patch.setenv("CL_DEVICE", emulator.address)
         with cl.open() as neurons:
             recording = neurons.record()
@@ -311,7 +311,7 @@ def spin(neurons: cl.Neurons, rate: int, stopping: threading.Event) -> None:
 
 
 def test_a_stopped_device_is_started_by_its_controller(monkeypatch: pytest.MonkeyPatch) -> None:
-    with EmulatorProcess("--source", "counter", "--stopped") as emulator:
+    with PatientEmulator("--source", "counter", "--stopped") as emulator:
         monkeypatch.setenv("CL_DEVICE", emulator.address)
         with cl.open(take_control=False, wait_until_recordable=False) as neurons:
             assert not neurons.is_readable()

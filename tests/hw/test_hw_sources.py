@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hw_tools import PATIENCE, frame_ring, linked
+from hw_tools import PATIENCE, PatientEmulator, frame_ring, linked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from cl._core.sequencer import Pulse, Sequencer
 from cl._stim_designs import StimDesign
 from cl._stim_operations import stim_operations
-from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.feed import Feed
 from cl.hw.emulator.sources import CounterSource, make_source, read_stamps, stamper
 from cl.hw.emulator.stimulator import Stimulator
@@ -204,7 +203,7 @@ def test_the_device_plays_the_source_it_is_told(shared_data: Path) -> None:
     expected = make_source(spec, 0)
     expected.open()
     frames: Callable[[int, int], NDArray[np.int16]] = expected.frames  # type: ignore[union-attr]
-    with EmulatorProcess("--source", spec) as emulator, linked(emulator.address, False) as (link, _):
+    with PatientEmulator("--source", spec) as emulator, linked(emulator.address, False) as (link, _):
         stop = link.waiter.wait(2000, PATIENCE)
         assert (link.frames(stop - 2000, stop) == frames(stop - 2000, stop)).all()
     expected.close()
@@ -212,7 +211,7 @@ def test_the_device_plays_the_source_it_is_told(shared_data: Path) -> None:
 
 def test_the_device_plays_the_random_source_with_its_seed() -> None:
     arguments = ("--source", "random", "--seed", "11")
-    with EmulatorProcess(*arguments) as emulator, linked(emulator.address, False) as (link, _):
+    with PatientEmulator(*arguments) as emulator, linked(emulator.address, False) as (link, _):
         assert link.spikes is not None
         link.spikes.seek(0)
         stop = link.waiter.wait(5000, PATIENCE)
@@ -223,7 +222,7 @@ def test_the_device_plays_the_random_source_with_its_seed() -> None:
 
 def test_a_dish_that_answers_stims_answers_them_on_the_device() -> None:
     with (
-        EmulatorProcess("--source", "hw_sources:Answering") as emulator,
+        PatientEmulator("--source", "hw_sources:Answering") as emulator,
         linked(emulator.address) as (link, _),
     ):
         assert link.spikes is not None and link.stims is not None
@@ -236,7 +235,7 @@ def test_a_dish_that_answers_stims_answers_them_on_the_device() -> None:
 
 def test_a_source_that_ends_ends_the_device() -> None:
     arguments = ("--source", "hw_sources:Ending", "--source-config", '{"frames": 4990}')
-    with EmulatorProcess(*arguments) as emulator, linked(emulator.address, False) as (link, sink):
+    with PatientEmulator(*arguments) as emulator, linked(emulator.address, False) as (link, sink):
         sink.until(lambda s: bool(s.errors))
         assert "the data source has ended at frame 4990" in str(sink.errors[0])
         assert link.posted == 4975

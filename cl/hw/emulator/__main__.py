@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cl._core.constants import FRAME_NS
 from cl._core.sequencer import Sequencer, StimLimits
+from cl.hw.layout import LONGEST_LIVENESS_MS, USUAL_LIVENESS_MS
 
 from .device import MODERATION_LIMIT, Emulator, Setup
 from .faults import KINDS, parse_faults
@@ -60,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--source-config", metavar="JSON", help="what the source's factory is given")
     add("--seed", type=int, help="of the source; drawn and logged if not given")
     add("--moderation-us", type=int, default=1000, help="time between two data interrupts, in µs")
+    add(
+        "--liveness-ms",
+        type=int,
+        default=USUAL_LIVENESS_MS,
+        help="time between two signs of life that is promised; drivers wait six times as long. More than the "
+        "usual %(default)s is for a machine that may keep the emulator waiting",
+    )
     add("--stamp", type=int, metavar="CHANNEL", help="write frame numbers into four channels from this one")
     add("--stopped", action="store_true", help="make frames only once a controller has said so")
     add("--channel-queue-limit", type=int, default=StimLimits().channel_queue)
@@ -80,6 +88,8 @@ def _build(options: argparse.Namespace) -> Emulator:
         raise ValueError(
             f"moderation is {options.moderation_us} µs, it takes 40 to {MODERATION_LIMIT * FRAME_NS // 1000}"
         )
+    if not 1 <= options.liveness_ms <= LONGEST_LIVENESS_MS:
+        raise ValueError(f"liveness is {options.liveness_ms} ms, it takes 1 to {LONGEST_LIVENESS_MS}")
     if options.stamp is not None and not 0 <= options.stamp <= 60:
         raise ValueError(f"the stamped channel is {options.stamp}, it takes 0 to 60")
     limits = StimLimits(options.channel_queue_limit, options.sync_limit, options.deferred_interrupt_limit)
@@ -91,6 +101,7 @@ def _build(options: argparse.Namespace) -> Emulator:
         parse_faults(options.faults),
         _attributes(options.source),
         seed,
+        options.liveness_ms,
     )
     source = make_source(options.source, seed, options.source_config)
     source.open()

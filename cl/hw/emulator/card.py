@@ -21,6 +21,7 @@ from cl.hw.layout import (
     MAGIC,
     PAGE,
     SLOT_BYTES,
+    USUAL_LIVENESS_MS,
     VERSION,
     Capability,
     DeviceError,
@@ -71,7 +72,13 @@ class Handout:
 class Card:
     """The registers, and the rings of frames, spikes and stims. One process writes them."""
 
-    def __init__(self, first_frame: int, uV_per_sample_unit: float, moderation: int) -> None:
+    def __init__(
+        self,
+        first_frame: int,
+        uV_per_sample_unit: float,
+        moderation: int,
+        liveness_ms: int = USUAL_LIVENESS_MS,
+    ) -> None:
         self.shared = Handout()
         add = self.shared.add_region
         self.registers = add(RegionKind.REGISTERS, PAGE, False)
@@ -86,6 +93,8 @@ class Card:
         self.stims = EventWriter(stims, EVENT_CAPACITY)
         self.words = self.registers.words
         self._write_identity(first_frame, uV_per_sample_unit, moderation)
+        self.words[Register.LIVENESS_MS] = liveness_ms
+        self.words[Register.MAGIC] = MAGIC
 
     def _write_identity(self, first_frame: int, unit: float, moderation: int) -> None:
         words = self.words
@@ -99,7 +108,6 @@ class Card:
         words[Register.BOOT_ID] = secrets.randbits(63)
         words[Register.MODERATION] = moderation
         words[Register.STATUS] = Status.STOPPED
-        words[Register.MAGIC] = MAGIC
 
     @property
     def posted(self) -> int:

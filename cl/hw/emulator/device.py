@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final
 from cl._core.clock import host_ns
 from cl.hw.commands import decode_operations
 from cl.hw.eventfd import drain_eventfd
-from cl.hw.layout import SLOT_BYTES, ClientRegister, Control, DeviceError, Register, Result, Status
+from cl.hw.layout import (
+    SLOT_BYTES,
+    USUAL_LIVENESS_MS,
+    ClientRegister,
+    Control,
+    DeviceError,
+    Register,
+    Result,
+    Status,
+)
 from cl.hw.transport import ProtocolError
 
 from .card import Card
@@ -56,6 +65,8 @@ class Setup:
     faults: list[Fault] = field(default_factory=list)
     attributes: dict[str, str] = field(default_factory=dict)
     seed: int = 0
+    liveness_ms: int = USUAL_LIVENESS_MS
+    """What is promised: how long it takes at most from one sign of life to the next."""
 
 
 class Emulator:
@@ -70,7 +81,7 @@ class Emulator:
     ) -> None:
         self._source = source
         first = source.start_timestamp
-        self.card = Card(first, source.uV_per_sample_unit, setup.moderation)
+        self.card = Card(first, source.uV_per_sample_unit, setup.moderation, setup.liveness_ms)
         self.clock = DeviceClock(first)
         self.feed = Feed(source, self.card.frames, stamp)
         self._moderation = setup.moderation

@@ -36,6 +36,9 @@ class EmulatorProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Linux shares the processor out among sessions: a device is no part of the program's share.
+            # (It ends all the same when the program does: its input closes.)
+            start_new_session=True,
             # What this process can import the child can: this package, and sources named module:attr.
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
         )
