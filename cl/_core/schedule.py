@@ -161,7 +161,10 @@ class Scheduler:
         `inherited` is the hold in whose context the owner runs: its own last one, or that of the body that it
         was started from. While somebody works for a body and waits, the body waits.
         """
+        if party.deadline is not None:
+            raise RuntimeError(f"{party.name} is waited for already: give each task and thread its own")
         self.solo = None
+        self._hand_over(party, owner)
         hold = self._holds.get(owner)
         if hold is None:
             self._welcome(owner, party.name)
@@ -182,6 +185,16 @@ class Scheduler:
         party.deadline = deadline
         party.due = deadline if party.probe is None else _UNKNOWN
         self._waiting.append(party)
+
+    def _hand_over(self, party: Party, owner: object) -> None:
+        """End the hold of who drove the participant before, where that has nothing else to hold for."""
+        before = party.owner
+        if before is None or before is owner:
+            return
+        party.owner = owner
+        hold = self._holds.get(before)
+        if hold is not None and not hold.transient and not self._has_durable(before):
+            hold.active = False
 
     def await_arrivals(self, party: Party) -> None:
         """Let no time pass until `arrive` has been called for `party`, which waits already."""

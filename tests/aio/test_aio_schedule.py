@@ -189,6 +189,34 @@ def test_closing_one_of_two_participants_of_an_owner_frees_nothing(world: World)
     assert world.run() == ["other"]
 
 
+def test_a_participant_may_be_handed_over(world: World) -> None:
+    loop, other = world.open("loop"), world.open("other")
+    first, second = Owner("first"), Owner("second")
+    world.wait(loop, 10, first)
+    world.wait(other, 15)
+    assert world.run() == ["loop"]
+    world.wait(loop, 20, second)
+    assert world.run() == ["other"], "it waits, so nobody holds for it"
+    world.wait(other, 100)
+    assert world.run() == ["loop"]
+    stream = world.open("stream", STREAM)
+    world.wait(stream, 25, second)
+    assert world.run() == ["stream"]
+    world.wait(loop, 30, first)
+    assert world.run() == [], "who has another participant holds for that"
+    world.wait(stream, 200, second)
+    assert world.run() == ["loop"]
+
+
+def test_a_participant_waits_for_one_thing_at_a_time(world: World) -> None:
+    loop = world.open("loop")
+    world.wait(loop, 10, Owner("first"))
+    with pytest.raises(RuntimeError, match="loop is waited for already: give each task and thread its own"):
+        world.wait(loop, 20, Owner("second"))
+    assert world.run() == ["loop"]
+    assert world.time.position == 10
+
+
 def test_a_newcomer_ends_the_holds_of_single_waits_only(world: World) -> None:
     sleeper, loop = world.open("sleeper", SLEEP), world.open("loop")
     world.wait(sleeper, 10)

@@ -134,8 +134,13 @@ def test_a_thread_that_ends_in_the_middle_of_a_loop_holds_nobody() -> None:
         assert neurons.timestamp() == at + 1_250
 
 
-def test_an_iterator_may_be_driven_from_anywhere() -> None:
+@pytest.mark.parametrize("company", [False, True], ids=["alone", "in company"])
+def test_an_iterator_may_be_driven_from_anywhere(company: bool) -> None:
     with cl.open() as neurons:
+        others = neurons.loop(40)
+        company_thread = threading.Thread(target=lambda: [None for _ in others])
+        if company:
+            company_thread.start()
         ticks = iter(neurons.loop(100, stop_after_ticks=6))
         seen = [next(ticks).iteration]
 
@@ -143,13 +148,21 @@ def test_an_iterator_may_be_driven_from_anywhere() -> None:
             seen.append(next(ticks).iteration)
 
         async def go_on_in_a_task() -> None:
-            seen.append(next(ticks).iteration)
+            go_on()
 
         for _ in range(2):
             thread = threading.Thread(target=go_on)
             thread.start()
             thread.join(PATIENCE)
-            anyio.run(go_on_in_a_task)
+            if company:
+                # A task would be refused: it cannot know that those who come first run elsewhere.
+                go_on()
+            else:
+                anyio.run(go_on_in_a_task)
         assert [*seen, next(ticks).iteration] == list(range(6))
         assert next(ticks, None) is None
+        if company:
+            others.stop()
+            company_thread.join(PATIENCE)
+            assert not company_thread.is_alive()
         check_at_rest(neurons)
