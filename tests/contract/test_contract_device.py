@@ -381,7 +381,7 @@ def test_closing_ends_stimulation(device: str) -> None:
 
 LATENCY = 750
 """Frames from a body to the effect of its commands, so that the host's own delays do not matter."""
-LONGEST_S = float(os.environ.get("CL_LONGEST_VECTOR_SECONDS", "0.06"))
+LONGEST_S = float(os.environ.get("CL_LONGEST_VECTOR_SECONDS", "0.05"))
 """All of them take more than two minutes; tests/hw/test_hw_vectors.py plays them all, without the time."""
 SHORT = [v for v in VECTORS if v["ticks"] / v["tps"] <= LONGEST_S]
 

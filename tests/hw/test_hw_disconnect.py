@@ -169,7 +169,7 @@ def check_whole(recording: cl.Recording) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("fault", ["freeze", "exit"])
+@pytest.mark.parametrize("fault", ["freeze"])
 async def test_every_async_wait_ends(emulator: EmulatorProcess, fault: str) -> None:
     caught = Caught()
     async with cl.aopen() as neurons:
