@@ -22,6 +22,7 @@ import numpy as np
 from bench_hw import cpu_of, line, load
 
 import cl
+from cl.hw import commander
 from cl.hw.device import HardwareDevice
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
@@ -96,22 +97,29 @@ def loops(neurons: cl.Neurons, emulator: EmulatorProcess, seconds: float) -> Non
 
 
 def latencies(neurons: cl.Neurons, seconds: float) -> None:
-    """From a spike, and from the interrupt that told of it, to the device's taking the stim that answers."""
-    from_spike, from_tick, asked, stims = [], [], [], []
-    turn = 0
+    """From a spike to the stim that answers it: in the ring with the doorbell rung, and taken."""
+    link = neurons._engine.device._link  # type: ignore[attr-defined]
+    ages: list[int] = []
+    ring = commander.raise_eventfd
+
+    def rung(fd: int) -> None:
+        ages.append(link.interrupt_age_ns())
+        ring(fd)
+
+    asked, stims = [], []
+    commander.raise_eventfd = rung
     for tick in neurons.loop(1000, stop_after_seconds=seconds, ignore_jitter=True):
         stims += tick.analysis.stims
         for spike in tick.analysis.spikes[:1]:
-            turn += 1
-            neurons.stim(CHANNELS[turn % len(CHANNELS)], 1.0)
             asked.append((spike.timestamp, tick.iteration_timestamp))
-    # A pulse begins 80 µs, two frames, after its command was taken; what waits for the end of its block,
-    # up to 1 ms, is part of the first figure.
-    for stim, (spike, due) in zip(stims, asked, strict=False):
-        from_spike.append((stim.timestamp - 2 - spike) * 40_000)
-        from_tick.append((stim.timestamp - 2 - due) * 40_000)
-    line(f"spike to stim taken by the device, 1 kHz loop ({len(stims)} spikes)", from_spike)
-    line("    of that, from the end of the tick's window", from_tick)
+            neurons.stim(CHANNELS[len(asked) % len(CHANNELS)], 1.0)
+    commander.raise_eventfd = ring
+    visible = [(due - spike) * 40_000 + age for (spike, due), age in zip(asked, ages, strict=True)]
+    line(f"spike to command visible to the device ({len(asked)} spikes)", visible)
+    line("    of that, from the interrupt that told of the spike", ages)
+    # A pulse begins 80 µs, two frames, after its command was taken.
+    taken = [(stim.timestamp - 2 - spike) * 40_000 for stim, (spike, _) in zip(stims, asked, strict=False)]
+    line("spike to command taken by the emulator", taken)
 
 
 def figures(seconds: float, burns: bool) -> None:
