@@ -105,6 +105,11 @@ class Task(Blocks):
             await sink.aemit_batch(self.block(sink))
 
 
+def left_since(before: set[threading.Thread]) -> list[threading.Thread]:
+    """Return the threads that were left behind; those of anyio's pool end by themselves, a moment later."""
+    return [t for t in threading.enumerate() if t not in before and not t.name.startswith("AnyIO worker")]
+
+
 KINDS: list[type[Blocks]] = [InStart, OwnThread, Task]
 
 
@@ -127,7 +132,7 @@ def test_a_loop_over_live_data(kind: type[Blocks], time: str) -> None:
             spikes += events(tick.analysis.spikes)
         assert spikes == expected_spikes(loop.start_timestamp, stop)
     assert source.calls == ["open", "stop", "close"]
-    assert set(threading.enumerate()) - before == set()
+    assert left_since(before) == []
 
 
 @pytest.mark.anyio
@@ -201,10 +206,13 @@ def test_everything_before_the_end_is_given(kind: type[Blocks], rate: int, time:
             for tick in loop:
                 stop = tick.iteration_timestamp
                 assert (tick.frames == numbered(stop - period, period)).all()
-        assert stop == loop.start_timestamp + (2_030 - loop.start_timestamp) // period * period
-    with recording.open() as view:
-        first = recording.start_timestamp
-        assert (view.samples[:] == numbered(first, 2_030 - first)).all()
+        start = loop.start_timestamp
+    # In real time a machine that stands still for 80 ms may have come too late for all of it.
+    assert stop == (start + (2_030 - start) // period * period if start + period <= 2_030 else 0)
+    first = recording.start_timestamp
+    if first < 2_030:
+        with recording.open() as view:
+            assert (view.samples[:] == numbered(first, 2_030 - first)).all()
 
 
 class Failing(Blocks):
@@ -438,7 +446,7 @@ def test_many_producers_and_a_slow_consumer(time: str) -> None:
     with cl.open() as neurons:
         column = neurons.read(5_000, 0)[:, 0]
     # Leaving was in the middle of their emissions; still nobody waits for ever.
-    assert set(threading.enumerate()) - before == set()
+    assert left_since(before) == []
     edges = np.flatnonzero(np.diff(column)) + 1
     runs = [int(run[0]) for run in np.split(column, edges)]
     assert len(set(runs)) == len(runs), "an emission is in one piece"
@@ -469,7 +477,7 @@ def test_opening_and_leaving_at_once(kind: type[Blocks], time: str) -> None:
         with cl.open():
             pass
         cl.sim.clear_simulator_data_source()
-    assert set(threading.enumerate()) - before == set()
+    assert left_since(before) == []
 
 
 def test_the_detector_finds_spikes_in_live_frames(monkeypatch: pytest.MonkeyPatch, time: str) -> None:
