@@ -6,8 +6,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ._application import Application
 from ._core.entries import StreamEntry
 from ._rates import whole
+from ._store.packing import pack
+from ._store.stream_names import check_stream_name
 
 if TYPE_CHECKING:
     from ._core.engine import Engine
@@ -26,9 +29,6 @@ class DataStream:
         name: str,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        from ._application import Application
-        from ._store.stream_names import check_stream_name
-
         check_stream_name(name)
         self.name = name
         self._engine = engine
@@ -49,8 +49,6 @@ class DataStream:
         `ValueError` for data that cannot be stored. The data is taken as it is now. A recording has the
         entries that were appended while it ran, and earlier ones whose timestamps are in its window.
         """
-        from ._store.packing import pack
-
         at = whole("timestamp", timestamp, 0)
         entry = StreamEntry(self.name, at, data, pack(data))
         engine = self._engine
@@ -60,7 +58,8 @@ class DataStream:
                     f"data stream {self.name!r}: timestamp {at} does not come after the last, {self._last}"
                 )
             with engine.lock:
-                engine.check()
+                if engine.failure is not None or engine.closed:
+                    engine.check()
                 log = engine.bus.entries
                 now = self._present()
                 log.append(max(now, log.times[-1]) if log.times else now, entry)

@@ -22,6 +22,8 @@ from pathlib import Path
 import cl
 
 _MARK = struct.Struct("<Qd")
+LONGEST = 2_000
+"""Ticks after which a process does no more."""
 CLOSING = 1 << 40
 """A mark that says that the recording is being closed."""
 
@@ -36,7 +38,7 @@ def record(mode: str, pipe: int) -> None:
             stream.append(tick.iteration_timestamp, tick.iteration)
             neurons.stim(8 + tick.iteration % 16, 1.0)
             os.write(pipe, _MARK.pack(tick.iteration_timestamp - recording.start_timestamp, time.monotonic()))
-            if mode == "still" and tick.iteration == 150:
+            if (mode == "still" and tick.iteration == 150) or tick.iteration == LONGEST:
                 signal.pause()
             if mode.startswith("closing") and tick.iteration == 40:
                 break

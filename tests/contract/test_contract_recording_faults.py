@@ -396,7 +396,7 @@ KILLED = {"virtual": 6, "still": 1, "closing": 10, "closing-wall": 4, "wall": 3}
 @accelerated
 @pytest.mark.parametrize("mode", list(KILLED))
 def test_a_killed_process_leaves_what_is_older_than_a_second(mode: str, tmp_path: Path) -> None:
-    window = expected(8_000 if mode == "virtual" else 400)
+    window = expected(2_200 if mode == "virtual" else 400)
     for path, frames in drive(mode, tmp_path, KILLED[mode]):
         if mode.endswith("wall"):
             check_wall(path, window, frames)
@@ -442,7 +442,7 @@ def check_recovery(path: Path, derived: dict[str, Any]) -> None:
 @accelerated
 @pytest.mark.parametrize(("mode", "count"), [("interrupted", 8), ("interrupted-wall", 3)])
 def test_ctrl_c_at_any_moment_leaves_a_complete_file(mode: str, count: int, tmp_path: Path) -> None:
-    window = expected(8_000 if mode == "interrupted" else 400)
+    window = expected(2_200 if mode == "interrupted" else 400)
     for path, frames in drive(mode, tmp_path, count):
         with cl.RecordingView(path) as view:
             assert view.complete
