@@ -67,6 +67,7 @@ class Session:
         if device.info.pushes and device.info.is_simulator:
             self._feeder = Feeder(engine, cast("StreamedDevice", device))
             self._keeper.look = self._feeder.look
+            self._keeper.bring_up = self._feeder.bring_up
             self._feeder.start()
         if self.settings.visualisation:
             self.visualiser = self._show()

@@ -49,6 +49,11 @@ class Windowed(Protocol):
         """Return the error of a source that has not answered in time."""
         ...
 
+    @property
+    def failed(self) -> bool:
+        """Whether the data end, or will end, by a failure."""
+        ...
+
     def why_ended(self) -> BaseException:
         """Return why nothing comes after `end_timestamp`."""
         ...
@@ -85,6 +90,9 @@ class Feeder:
         self._device = device
         self._wanted = threading.Condition(engine.lock)
         self._target = engine.position
+        """Up to where frames are waited for."""
+        self._welcome = engine.position
+        """Up to where frames are good to have, though nobody waits for them."""
         self._stopping = False
         self._tells = engine.clock is not None and device.wants_stims_at_once
         """Whether the source is told of every pulse in its time, whoever asks for the frames around it."""
@@ -117,6 +125,12 @@ class Feeder:
         if error is not None:
             with self._engine.lock:
                 self._engine.fail(error)
+
+    def bring_up(self, to: int) -> None:
+        """Ask for what there is before `to`: where the data end before that, nobody minds. Locked."""
+        if to > self._welcome:
+            self._welcome = to
+            self._wanted.notify()
 
     def settle(self, timeout: float) -> None:
         """Have the pulses that have begun delivered, at most so many seconds long; for after an interrupt."""
@@ -153,11 +167,7 @@ class Feeder:
             pulse, seconds = self._await()
             if self._stopping or engine.failure is not None:
                 return False
-            stop = engine.position
-            if stop < self._target:
-                if stop >= device.end_timestamp:
-                    raise device.why_ended()
-                stop = engine.next_stop(self._target)
+            stop = self._next_stop()
             engine.asked = asked = max(engine.asked, stop, pulse + 1)
             pulses = device.deliver(asked)
         batches = device.gather(pulses, stop, seconds)
@@ -169,6 +179,19 @@ class Feeder:
             engine.post(min(asked, device.gathered))
         return True
 
+    def _next_stop(self) -> int:
+        """Return up to where to go now; raise where there is no more of what is waited for. Locked."""
+        position, device = self._engine.position, self._device
+        wanted = max(self._target, self._welcome)
+        if wanted <= position:
+            return position
+        if position < device.end_timestamp:
+            return self._engine.next_stop(wanted)
+        if self._target > position or device.failed:
+            raise device.why_ended()
+        self._welcome = position
+        return position
+
     def _await(self) -> tuple[int, float | None]:
         """Wait until frames are wanted, or a pulse begins that the source is to be told of. Locked.
 
@@ -179,7 +202,7 @@ class Feeder:
             pulse, seconds = self._next_pulse()
             if seconds is not None and seconds <= 0:
                 return pulse, 0.0
-            if self._target > engine.position:
+            if max(self._target, self._welcome) > engine.position:
                 return -1, seconds
             self._wanted.wait(seconds)
         return -1, None

@@ -41,6 +41,8 @@ class Keeper:
         self._warned = False
         self.look: Callable[[], None] = _nothing
         """Called every now and then, for whoever has to look at something that says nothing."""
+        self.bring_up: Callable[[int], None] = _nothing
+        """Asks a pushing device for what there is before a timestamp. Locked."""
 
     def start(self) -> None:
         """Start the thread unless it runs."""
@@ -83,8 +85,7 @@ class Keeper:
                 # Only those who want what comes after the end are to find out that there is none.
                 to = min(engine.clock.now(), engine.device.end_timestamp)
                 if engine.device.info.pushes:
-                    if engine.demand is not None:
-                        engine.demand(min(to, engine.position + _SLICE))
+                    self.bring_up(min(engine.clock.now(), engine.position + _SLICE))
                     return
                 if to <= engine.position:
                     return
@@ -126,5 +127,5 @@ class Keeper:
             )
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """Stand for a hook that nobody has set."""

@@ -135,6 +135,11 @@ class StreamedDevice(_SimulatedDevice):
         """Everything before this has been gathered."""
         return self._asked
 
+    @property
+    def failed(self) -> bool:
+        """Whether the source has failed; what it gave before can still be had."""
+        return self._source.failure is not None
+
     def why_ended(self) -> DeviceDisconnectedError:
         """Return why nothing comes after `end_timestamp`."""
         failure = self._source.failure

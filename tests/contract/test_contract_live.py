@@ -215,6 +215,19 @@ def test_everything_before_the_end_is_given(kind: type[Blocks], rate: int, time:
             assert (view.samples[:] == numbered(first, 2_030 - first)).all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_real_time_a_source_that_has_ended_can_still_be_read(kind: type[Blocks]) -> None:
+    set_simulator_data_source(lambda: kind(2_030))
+    pause = threading.Event()
+    with cl.open() as neurons:
+        # Until the device has been brought up to the present, and found that there is no more.
+        while neurons.timestamp() < 8_000:
+            pause.wait(0.01)
+        assert (neurons.read(2_030, 0) == numbered(0, 2_030)).all()
+        with pytest.raises(DeviceDisconnectedError, match="has ended at frame 2030"):
+            neurons.read(10, 2_030)
+
+
 class Failing(Blocks):
     """Emits so many frames, and fails."""
 
