@@ -144,6 +144,10 @@ class Recorder:
         if self._thread.ident is not None:
             self._thread.join()
 
+    def has_left(self) -> bool:
+        """Return whether the file is closed and the thread has ended."""
+        return self.done.is_set() and not self._thread.is_alive()
+
     def hurry(self) -> None:
         """Have the thread look at once."""
         self._portions.put(None)

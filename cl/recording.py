@@ -291,7 +291,7 @@ class Recordings:
         )
         recorder = Recorder(engine, scribe, end, str(path))
         recording = Recording(engine, recorder, application, path, begin, present)
-        self._recordings = [*self.running(), recording]
+        self._recordings = [*(r for r in self._recordings if not r._recorder.has_left()), recording]
         recorder.begin()
         return recording
 

@@ -49,6 +49,7 @@ def unended(recorded: Path, accelerated: None) -> Path:
         neurons.read(1)
         path.write_bytes(Path(recording.file["path"]).read_bytes())
     Path(recording.file["path"]).unlink()
+    os.utime(path, (0, 0))
     return path
 
 
@@ -106,6 +107,20 @@ def test_recover(unended: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert view.attributes.duration_frames == 5_000
     assert main(["recover", str(unended)]) == 0
     assert "is complete: nothing to do" in capsys.readouterr().out
+
+
+def test_a_running_recording_is_not_recovered(accelerated: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        neurons.read(6_000)
+        content = Path(recording.file["path"]).read_bytes()
+        # Time stands still meanwhile: that makes no difference.
+        assert main(["recover", recording.file["path"]]) == 1
+        assert "is being written to" in capsys.readouterr().err
+        assert len(Path(recording.file["path"]).read_bytes()) >= len(content)
+        recording.stop()
+    with recording.open() as view:
+        assert view.complete
 
 
 @pytest.mark.parametrize("command", ["info", "recover"])

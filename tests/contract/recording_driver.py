@@ -49,6 +49,7 @@ def record(mode: str, pipe: int) -> None:
 
 
 def child(mode: str, pipe: int) -> None:
+    signal.alarm(60)  # Whatever happens, it does not stay.
     try:
         record(mode, pipe)
     except KeyboardInterrupt:
@@ -97,11 +98,11 @@ def run(mode: str, folder: Path) -> tuple[str, int]:
         assert process.read()
     if mode == "still":
         while process.marks[-1][0] < 151 * 125:
-            process.read()
+            assert process.read()
         time.sleep(1.0)  # what is older than a second is promised
     elif mode.startswith("closing"):
         while process.marks[-1][0] != CLOSING:
-            process.read()
+            assert process.read()
         time.sleep(random.random() * (0.004 if mode == "closing" else 0.03))
     elif mode == "wall":
         time.sleep(1.1 + random.random() * 0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,26 @@ def test_contents_do_not_depend_on_ticks_and_reads(source: str) -> None:
         found.add(contents(recording))
     assert len(found) == 1
     assert len(found.pop()[2]) > 0
+
+
+@accelerated
+@pytest.mark.parametrize("samples", [True, False])
+def test_a_recording_of_a_replayed_recording(samples: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    with cl.open() as neurons:
+        original = neurons.record(stop_after_frames=20_000, include_raw_samples=samples)
+        original.wait_until_stopped()
+    monkeypatch.setenv("CL_SDK_REPLAY_PATH", original.file["path"])
+    monkeypatch.setenv("CL_SDK_REPLAY_START_OFFSET", "0")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(?s).*has no samples", UserWarning)
+        with cl.open() as neurons:
+            again = neurons.record(stop_after_frames=20_000)
+            again.wait_until_stopped()
+    with original.open() as view, again.open() as other:
+        np.testing.assert_array_equal(other.spikes[:], view.spikes[:])
+        assert len(view.spikes) > 40
+        assert other.samples.shape == (20_000, 64)
+        assert not samples or (other.samples[:] == view.samples[:]).all()
 
 
 # -- the window -------------------------------------------------------------------------------
