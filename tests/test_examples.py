@@ -56,6 +56,12 @@ SAYS: dict[str, list[str]] = {
     "synchronised_groups.py": ["run 1: [2, 502, 1002, 1502]", "run 2: [2, 502, 1002, 1502]"],
 }
 """What its output must hold."""
+ON_THEIR_OWN: dict[str, str] = {
+    "test_controller_example.py": "tests/testing/test_testing_example.py",
+    "web_service.py": "tests/aio/test_aio_web_service.py",
+}
+"""Examples that another test file runs, since they need a partner."""
+RUN_HERE = sorted(path for path in EXAMPLES.glob("*.py") if path.name not in ON_THEIR_OWN)
 
 
 def run(path: Path, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -70,21 +76,12 @@ def run(path: Path, folder: Path, *arguments: str, **environment: str) -> subpro
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environ, timeout=100)
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", RUN_HERE, ids=lambda p: p.name)
 def test_the_example_runs(path: Path, tmp_path: Path) -> None:
-    if path.name in ON_THEIR_OWN:
-        pytest.skip(f"tested by {ON_THEIR_OWN[path.name]}")
     found = run(path, tmp_path, *ARGUMENTS.get(path.name, []))
     assert found.returncode == 0, found.stderr
     for text in SAYS[path.name]:
         assert text in found.stdout
-
-
-ON_THEIR_OWN: dict[str, str] = {
-    "test_controller_example.py": "tests/testing/test_testing_example.py",
-    "web_service.py": "tests/aio/test_aio_web_service.py",
-}
-"""Examples that another test file runs, since they need a partner."""
 
 
 def test_the_loop_changes_what_the_culture_does(tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ def test_closing_is_told_and_the_page_comes_back(browser: Any) -> None:
         one.until("!v.connected")
         one.page.wait_for_selector("#banner", state="visible")
         assert "The device is closed" in one.page.inner_text("#banner")
-        assert "No device" in one.page.inner_text("header")
+        one.page.wait_for_function("() => document.querySelector('header').innerText.includes('No device')")
         assert one.colours("raster")[one.theme("spike")] > 20  # what was seen last stays
         one.screenshot("closed")
         with cl.open():  # within the other's block: the device is the same, the server another
