@@ -226,13 +226,14 @@ def test_tolerance_and_ignoring_jitter(neurons: cl.Neurons) -> None:
     def run(**keywords: Any) -> int:
         for tick in neurons.loop(100, stop_after_ticks=5, **keywords):
             if tick.iteration == 1:
-                held_up(neurons, tick, 625)
+                held_up(neurons, tick, 5250)
         return tick.iteration
 
     assert run(ignore_jitter=True) == 5
     assert run(jitter_tolerance_frames=100_000) == 5
-    with pytest.raises(TimeoutError, match=r"3rd iteration.*set to 300 frames"):
-        run(jitter_tolerance_frames=300)
+    # A tolerance that covers what a busy machine may do, and not the body.
+    with pytest.raises(TimeoutError, match=r"3rd iteration.*set to 2500 frames"):
+        run(jitter_tolerance_frames=2500)
 
 
 def test_recovery_gives_the_seeds_sequence(neurons: cl.Neurons) -> None:
@@ -381,7 +382,7 @@ def test_closing_ends_stimulation(device: str) -> None:
 
 LATENCY = 750
 """Frames from a body to the effect of its commands, so that the host's own delays do not matter."""
-LONGEST_S = float(os.environ.get("CL_LONGEST_VECTOR_SECONDS", "0.05"))
+LONGEST_S = float(os.environ.get("CL_LONGEST_VECTOR_SECONDS", "0.045"))
 """All of them take more than two minutes; tests/hw/test_hw_vectors.py plays them all, without the time."""
 SHORT = [v for v in VECTORS if v["ticks"] / v["tps"] <= LONGEST_S]
 

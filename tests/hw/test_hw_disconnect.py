@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
+from hw_tools import PatientEmulator
 
 import cl
 from cl.error import DeviceDisconnectedError
@@ -28,6 +29,19 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorProcess]:
     with EmulatorProcess("--source", "counter") as process:
         monkeypatch.setenv("CL_DEVICE", process.address)
         yield process
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[EmulatorProcess]:
+    with PatientEmulator("--source", "counter") as process:
+        yield process
+
+
+@pytest.fixture
+def survivor(lasting: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> EmulatorProcess:
+    """A device for what it survives."""
+    monkeypatch.setenv("CL_DEVICE", lasting.address)
+    return lasting
 
 
 class Caught:
@@ -214,7 +228,7 @@ def test_a_command_in_flight_ends_with_the_device(emulator: EmulatorProcess) -> 
 
 
 @pytest.mark.parametrize("fault", ["hangup", "garbage=3"])
-def test_the_next_open_connects_again(emulator: EmulatorProcess, fault: str) -> None:
+def test_the_next_open_connects_again(survivor: EmulatorProcess, fault: str) -> None:
     last = 0
     for _ in range(3):
         with cl.open() as neurons:
@@ -222,17 +236,17 @@ def test_the_next_open_connects_again(emulator: EmulatorProcess, fault: str) -> 
             start = neurons.timestamp()
             neurons.stim(8, 1.0)
             assert len(neurons.read(100, start, analysis=True).stims) == 1
-            emulator.inject(fault)
+            survivor.inject(fault)
             with pytest.raises(DeviceDisconnectedError):
                 neurons.read(25_000 * 60)
             last = neurons._engine.position
 
 
 def test_a_device_that_had_failed_is_reset_by_who_takes_control(
-    emulator: EmulatorProcess, caplog: pytest.LogCaptureFixture
+    survivor: EmulatorProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     with cl.open() as neurons:
-        emulator.inject("fail")
+        survivor.inject("fail")
         with pytest.raises(DeviceDisconnectedError, match="failed on request"):
             neurons.read(25_000 * 60)
     with pytest.raises(DeviceDisconnectedError, match="failed on request"), cl.open(take_control=False):
@@ -273,7 +287,7 @@ def test_where_no_device_is_there_is_a_clear_error(monkeypatch: pytest.MonkeyPat
         cl.open().__enter__()
 
 
-def test_a_device_has_no_accelerated_time(emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_has_no_accelerated_time(survivor: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "1")
     with pytest.raises(ValueError, match="does not support accelerated time"):
         cl.open().__enter__()

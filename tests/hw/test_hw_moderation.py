@@ -48,12 +48,17 @@ def test_it_is_never_much_more_often_than_any_loop_ticks(periods: list[int], usu
         assert frames == common, "each tick ends with an interrupt, and there are no others"
 
 
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[PatientEmulator]:
+    with PatientEmulator("--source", "counter") as process:
+        yield process
+
+
 @pytest.fixture
-def neurons(monkeypatch: pytest.MonkeyPatch) -> Iterator[cl.Neurons]:
-    with PatientEmulator("--source", "counter") as emulator:
-        monkeypatch.setenv("CL_DEVICE", emulator.address)
-        with cl.open() as opened:
-            yield opened
+def neurons(emulator: PatientEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[cl.Neurons]:
+    monkeypatch.setenv("CL_DEVICE", emulator.address)
+    with cl.open() as opened:
+        yield opened
 
 
 def moderation(neurons: cl.Neurons) -> int:
