@@ -208,21 +208,33 @@ class Recorder:
     # -- the thread -----------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self.done.is_set():
-            try:
-                portion = self._portions.get(timeout=self._pause())
-            except Empty:
-                portion = None
-            if portion is None:
-                self._look()
-                continue
-            try:
-                self._write(portion)
-            except BaseException as error:
-                self._fail(error)
+        try:
+            while not self.done.is_set():
+                self._serve()
+        except BaseException as error:
+            self._fail(error)
+        finally:
+            with self._turn:
+                waiting, self._waiting = self._waiting, []
+            for wake in waiting:
+                wake()
+
+    def _serve(self) -> None:
+        """Write the next portion, or see to it that there is one."""
+        try:
+            portion = self._portions.get(timeout=self._pause())
+        except Empty:
+            portion = None
+        if portion is None:
+            self._look()
+            return
+        try:
+            self._write(portion)
+        except BaseException as error:
+            self._fail(error)
+        finally:
             if portion.gate is not None:
                 portion.gate.release()
-        self._tell()
 
     def _pause(self) -> float:
         clock = self._engine.clock
@@ -282,9 +294,3 @@ class Recorder:
         with suppress(Exception):
             self._scribe.give_up(error)
         self.done.set()
-
-    def _tell(self) -> None:
-        with self._turn:
-            waiting, self._waiting = self._waiting, []
-        for wake in waiting:
-            wake()

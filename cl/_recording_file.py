@@ -29,7 +29,7 @@ def choose_folder(folder: str | os.PathLike[str] | None, is_simulator: bool) -> 
     """Return the folder that was asked for, or the usual one: the device's own, or the current."""
     if folder is not None:
         return Path(folder).absolute()
-    if not is_simulator and os.access(_DEVICE_FOLDER, os.W_OK):
+    if not is_simulator and _DEVICE_FOLDER.is_dir() and os.access(_DEVICE_FOLDER, os.W_OK):
         return _DEVICE_FOLDER
     return Path.cwd()
 

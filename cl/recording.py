@@ -273,7 +273,7 @@ class Recordings:
             uV_per_sample_unit=info.uV_per_sample_unit,
             start_timestamp=begin,
             application=application.current(),
-            system={k: str(info.attributes[k]) for k in ("hostname", "project_id", "cell_batch_id")},
+            system={k: str(info.attributes.get(k, "")) for k in ("hostname", "project_id", "cell_batch_id")},
             file_version="SDK" if info.is_simulator else "1",
             include_spikes=include_spikes,
             include_stims=include_stims,
@@ -291,7 +291,8 @@ class Recordings:
         )
         recorder = Recorder(engine, scribe, end, str(path))
         recording = Recording(engine, recorder, application, path, begin, present)
-        self._recordings = [*(r for r in self._recordings if not r._recorder.has_left()), recording]
+        with engine.lock:
+            self._recordings = [*(r for r in self._recordings if not r._recorder.has_left()), recording]
         recorder.begin()
         return recording
 

@@ -297,9 +297,9 @@ def test_a_body_may_record_from_its_timestamp() -> None:
 def test_a_part_that_is_left_out(left_out: str, source: str) -> None:
     with cl.open() as neurons:
         neurons.create_data_stream("scores").append(0, 1)
-        without = neurons.record(stop_after_seconds=0.6, **{left_out: False})
-        everything = neurons.record(stop_after_seconds=0.6)
-        closed_loop(neurons, 0.61)
+        without = neurons.record(stop_after_seconds=0.2, **{left_out: False})
+        everything = neurons.record(stop_after_seconds=0.2)
+        closed_loop(neurons, 0.21)
         without.wait_until_stopped()
         everything.wait_until_stopped()
     with without.open() as view, everything.open() as whole:
@@ -313,7 +313,7 @@ def test_a_part_that_is_left_out(left_out: str, source: str) -> None:
             if part is not None:
                 np.testing.assert_array_equal(part[:], reference[:])
         assert (view.data_streams is None) == (left_out == "include_data_streams")
-        assert view.attributes["duration_frames"] == 15_000
+        assert view.attributes["duration_frames"] == 5_000
         assert view.complete
 
 
