@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cl._core.constants import NEVER, NOTICE_FRAMES
@@ -67,13 +68,14 @@ class Windowed(Protocol):
         ...
 
     def poke(self) -> None:
-        """End a `gather` that waits for a source's data, with nothing."""
+        """End a `gather` that waits for a source's data."""
         ...
 
-    def gather(self, pulses: Sequence[Pulse], stop: int, seconds: float | None) -> list[Any]:
+    def gather(self, pulses: Sequence[Pulse], first: int, stop: int, seconds: float | None) -> list[Any]:
         """Ask the source for everything before `stop`, telling it of the pulses on the way.
 
-        Data that come by themselves are waited for so many seconds.
+        Data that come by themselves are waited for until those before `first` are there, for so many seconds
+        at most; then what there is is gathered.
         """
         ...
 
@@ -91,6 +93,9 @@ class Feeder:
         self._wanted = threading.Condition(engine.lock)
         self._target = engine.position
         """Up to where frames are waited for."""
+        self._demands: list[int] = []
+        """A heap of what is waited for: nobody has to wait for more than that."""
+        self._awaited: int | None = None
         self._welcome = engine.position
         """Up to where frames are good to have, though nobody waits for them."""
         self._stopping = False
@@ -110,9 +115,12 @@ class Feeder:
 
     def demand(self, to: int) -> None:
         """Ask for everything before `to`. Locked."""
+        heappush(self._demands, to)
         if to > self._target:
             self._target = to
             self._wanted.notify()
+        if self._awaited is not None and to < self._awaited:
+            self._device.poke()
 
     def _on_submit(self) -> None:
         # Whether it waits for demands or for data, it has to look anew when the next pulse begins.
@@ -170,8 +178,10 @@ class Feeder:
             stop = self._next_stop()
             engine.asked = asked = max(engine.asked, stop, pulse + 1)
             pulses = device.deliver(asked)
-        batches = device.gather(pulses, stop, seconds)
+            self._awaited = first = min(self._first_wanted(), stop)
+        batches = device.gather(pulses, first, stop, seconds)
         with engine.lock:
+            self._awaited = None
             if engine.failure is not None or engine.closed:
                 return False
             device.log(batches)
@@ -191,6 +201,13 @@ class Feeder:
             raise device.why_ended()
         self._welcome = position
         return position
+
+    def _first_wanted(self) -> int:
+        """Return what is waited for first, or the next frame where nobody waits. Locked."""
+        demands, position = self._demands, self._engine.position
+        while demands and demands[0] <= position:
+            heappop(demands)
+        return demands[0] if demands else position + 1
 
     def _await(self) -> tuple[int, float | None]:
         """Wait until frames are wanted, or a pulse begins that the source is to be told of. Locked.

@@ -164,13 +164,13 @@ class StreamedDevice(_SimulatedDevice):
 
     def produce(self, start: int, stop: int) -> None:
         pulses = self.deliver(stop)
-        self.log(self.gather(pulses, stop, None))
+        self.log(self.gather(pulses, stop, stop, None))
 
-    def gather(self, pulses: Sequence[Pulse], stop: int, seconds: float | None) -> list[Batch]:
+    def gather(self, pulses: Sequence[Pulse], first: int, stop: int, seconds: float | None) -> list[Batch]:
         """Ask the source for everything before `stop`, and tell it of the pulses on the way.
 
-        A live source is told first. Then nothing is gathered if what is wanted has not come after so many
-        seconds, or at a `poke`.
+        A live source is told at once. Its data are waited for until those before `first` are there, so many
+        seconds have passed, or somebody has called `poke`; then what there is is gathered.
         """
         batches: list[Batch] = []
         at = 0
@@ -186,8 +186,7 @@ class StreamedDevice(_SimulatedDevice):
             at = end
         if self._hears_at_once and stop > self._asked:
             stop = min(stop, self.end_timestamp)
-            if not self._source.await_frames(self._asked, stop, seconds):
-                return batches
+            stop = self._source.await_frames(self._asked, first, stop, seconds)
         if stop > self._asked:
             self._ask(stop + self._ahead, batches)
         return batches

@@ -163,27 +163,29 @@ class LiveDataSink:
             self._poked = True
             self._arrived.notify_all()
 
-    def await_frames(self, stop: int, seconds: float | None, timeout: float | None) -> bool:
-        """Wait for the data before `stop`, and return whether `read` would not have to wait.
+    def await_frames(self, first: int, stop: int, seconds: float | None, timeout: float | None) -> int:
+        """Wait for the data before `first`; return up to where, but not beyond `stop`, they can be read now.
 
         At most so many seconds, and not after a `poke`. Raises Fault where such waits, one after the other,
-        have taken longer than `timeout` seconds.
+        have taken longer than `timeout` seconds and nothing came.
         """
-        stop = min(stop, self._read + self._limit)
         with self._lock:
             now = host_seconds()
             if self._awaited_since is None:
                 self._awaited_since = now
             left = None if timeout is None else self._awaited_since + timeout - now
             patience = left if seconds is None or (left is not None and left < seconds) else seconds
-            self._arrived.wait_for(lambda: self._poked or self._has_news(stop), patience)
+            first = min(first, self._read + self._limit)
+            self._arrived.wait_for(lambda: self._poked or self._has_news(first), patience)
             self._poked = False
-            if self._has_news(stop):
+            if self._number > 0 and not self._had_frames and not self._only_spikes:
+                self._await_kind(first, None)
+            found = stop if self._over or self._is_there(stop) else min(stop, self.next_timestamp)
+            if found > self._read:
                 self._awaited_since = None
-                return True
-            if timeout is not None and host_seconds() - self._awaited_since >= timeout:
+            elif timeout is not None and host_seconds() - self._awaited_since >= timeout:
                 raise self._timed_out(timeout)
-            return False
+            return found
 
     def learn_kind(self) -> None:
         """Where there were spikes, find out whether frames come, too: better now than in the first read."""

@@ -122,10 +122,10 @@ class LiveSource:
             raise SourceEndedError(str(error), batch) from cause
         return batch
 
-    def await_frames(self, start: int, stop: int, seconds: float | None) -> bool:
-        """Wait so long for the data of [start, stop); return whether `read` would not have to wait."""
+    def await_frames(self, start: int, first: int, stop: int, seconds: float | None) -> int:
+        """Wait so long for the data of [start, first); return up to where `read` would not have to wait."""
         try:
-            return self.sink.await_frames(stop, seconds, self._timeout)
+            return self.sink.await_frames(first, stop, seconds, self._timeout)
         except Fault as fault:
             raise self._call.error(f"frames {start} to {stop}", fault) from None
 

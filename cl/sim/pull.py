@@ -77,9 +77,9 @@ class PullSource:
         pieces = [self._piece(*piece) for piece in self._rounds(start, stop, self._period)]
         return pieces[0] if len(pieces) == 1 else _joined(pieces)
 
-    def await_frames(self, start: int, stop: int, seconds: float | None) -> bool:
-        """Return True: the data are made when they are asked for."""
-        return True
+    def await_frames(self, start: int, first: int, stop: int, seconds: float | None) -> int:
+        """Return `stop`: the data are made when they are asked for."""
+        return stop
 
     def poke(self) -> None:
         """Do nothing: there is no `await_frames` that waits."""

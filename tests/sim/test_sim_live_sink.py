@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -199,6 +200,35 @@ def test_in_real_time_a_source_may_give_spikes_only() -> None:
 def test_a_silent_source_times_out() -> None:
     with pytest.raises(Fault, match=r"its frames came up to 0 only, waited for 0\.01 s"):
         LiveDataSink().read(0, 10, 0.01)
+
+
+def test_what_is_there_is_told_of() -> None:
+    sink = LiveDataSink(max_buffer_frames=100)
+    assert sink.await_frames(10, 50, 0, None) == 0
+    sink.emit_frames(counted(0, 30))
+    assert sink.await_frames(10, 50, None, None) == 30
+    assert sink.await_frames(10, 20, None, None) == 20
+    assert sink.await_frames(40, 50, 0, None) == 30
+    with threads() as begin:
+        waiting = begin(sink.await_frames, 40, 50, None, None)
+        sink.emit_frames(counted(30, 15))
+        assert waiting.result() == 45
+        sink.poke()
+        assert sink.await_frames(60, 70, None, None) == 45
+        waiting = begin(sink.await_frames, 60, 70, None, None)
+        sink.close()
+        # Up to the end: there `read` does not wait, either.
+        assert waiting.result() == 70
+
+
+def test_a_silent_source_times_out_over_several_waits() -> None:
+    sink = LiveDataSink()
+    began = time.monotonic()
+    with pytest.raises(Fault, match=r"its frames came up to 0 only, waited for 0\.05 s"):
+        while True:
+            sink.poke()
+            assert sink.await_frames(10, 10, 0.001, 0.05) == 0
+    assert time.monotonic() - began >= 0.05
 
 
 def test_the_end_comes_after_what_is_in_the_buffer() -> None:
