@@ -326,6 +326,7 @@ def test_the_history_is_more_than_five_seconds_long() -> None:
         (["--moderation-us", "10"], "moderation is 10 µs"),
         (["--source", "culture", "--source-config", "{"], "Expecting property name"),
         (["--stamp", "61"], "takes 0 to 60"),
+        (["--liveness-ms", "0"], "liveness is 0 ms"),
         (["--faults", "bananas"], "unknown fault 'bananas'"),
         (["--faults", "lost=many"], "lost=COUNT"),
         (["--channel-queue-limit", "0"], "must be at least 1"),

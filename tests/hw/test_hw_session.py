@@ -237,6 +237,7 @@ def test_a_device_that_does_not_keep_to_the_protocol_is_refused(
         (Register.CHANNELS, 32, "a ring has records of 128 bytes"),
         (Register.FRAME_RATE, 0, "0 frames"),
         (Register.STEP_RATE, 60_000, "60000 steps"),
+        (Register.LIVENESS_MS, 10_001, "a sign of life every 10001 ms"),
         (Register.UV_PER_UNIT, 0, "0.0 µV"),
         (Register.UV_PER_UNIT, 0x7FF8 << 48, "nan µV"),
         (Register.UV_PER_UNIT, 0x7FF0 << 48, "inf µV"),
