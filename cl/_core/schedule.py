@@ -4,24 +4,24 @@ The rules (docs/virtual-time.md says them at length):
 
 | event                       | effect                                                                   |
 |-----------------------------|--------------------------------------------------------------------------|
-| a participant waits         | its owner's hold ends; those of the bodies that it works for are lent     |
-| such a wait ends, or is     | what was lent is given back; work for a body holds time by the body's hold |
-| given up                    |                                                                           |
+| a participant waits         | its owner's hold ends; those of the bodies that it works for do not count |
+| such a wait ends, or is     | they count again, unless others who work for them wait; what is done for  |
+| given up                    | a body that holds time is done in its hold                                |
 | nobody holds                | time moves to the earliest deadline; ties: registered earlier in device   |
 |                             | time, then kind, then shorter period, then order of registration          |
 | a participant is served     | its owner (task or thread) holds time; nobody else is served               |
 | it waits again, is closed,  | the hold ends                                                             |
 | its task or thread ends     |                                                                           |
 | a stream is not being read  | time stops before the history would lose what is still to be read         |
-| a newcomer waits            | holds left by single reads, sleeps and waits end: those that hold them may |
-|                             | be waiting for the newcomer                                               |
+| a newcomer waits that works | holds left by single reads, sleeps and waits end: those that hold them may |
+| for nobody                  | be waiting for the newcomer                                               |
 
 No I/O and no clock in here: the caller holds the engine's lock, moves time, and does the waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from .constants import NEVER
@@ -58,10 +58,11 @@ class Portions(Protocol):
 class Hold:
     """Time held by an owner, from the moment it is served.
 
-    `parent` is the hold of the body that the owner was started from, and works for.
+    `parent` is the hold of the body that the owner was started from, and works for. A hold with `workers`,
+    participants that wait and work for it, does not count: its body may be waiting for them.
     """
 
-    __slots__ = ("active", "name", "owner", "parent", "transient")
+    __slots__ = ("active", "name", "owner", "parent", "transient", "workers")
 
     def __init__(self, owner: object, name: str, transient: bool, parent: Hold | None = None) -> None:
         self.owner = owner
@@ -69,6 +70,12 @@ class Hold:
         self.transient = transient
         self.parent = parent
         self.active = True
+        self.workers = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether it stops time."""
+        return self.active and not self.workers
 
 
 class Party:
@@ -82,7 +89,7 @@ class Party:
     """
 
     __slots__ = (
-        "arriving", "deadline", "due", "horizon", "key", "lent", "name", "owner", "parent", "probe", "served",
+        "arriving", "deadline", "due", "horizon", "key", "name", "own", "owner", "parent", "probe", "served",
         "transient", "wake",
     )  # fmt: skip
 
@@ -100,7 +107,8 @@ class Party:
         self.served = False
         self.owner: object = None
         self.parent: Hold | None = None
-        self.lent: list[Hold] = []
+        self.own: Hold | None = None
+        """What its owner held when it began to wait."""
         self.wake: Callable[[], None] | None = None
 
 
@@ -151,9 +159,11 @@ class Scheduler:
         self._waiting.remove(party)
         party.deadline = None
         self.arrive(party)
-        for hold in party.lent:
-            hold.active = self._holds.get(hold.owner) is hold
-        party.lent.clear()
+        for hold in _line(party.parent):
+            hold.workers -= 1
+        own, party.own = party.own, None
+        if own is not None:
+            own.active = self._holds.get(own.owner) is own
 
     def begin(self, party: Party, deadline: int, owner: object, inherited: Hold | None) -> None:
         """Let `party` wait for `deadline` on behalf of `owner`.
@@ -165,21 +175,18 @@ class Scheduler:
             raise RuntimeError(f"{party.name} is waited for already: give each task and thread its own")
         self.solo = None
         self._hand_over(party, owner)
-        hold = self._holds.get(owner)
-        if hold is None:
-            self._welcome(owner, party.name)
-        elif hold.active:
-            hold.active = False
-            party.lent.append(hold)
         parent = inherited
         while parent is not None and parent.owner is owner:
             parent = parent.parent
+        hold = self._holds.get(owner)
+        if hold is None:
+            self._welcome(owner, party.name, parent)
+        elif hold.active:
+            hold.active = False
+            party.own = hold
         party.parent = parent
-        while parent is not None:
-            if parent.active:
-                parent.active = False
-                party.lent.append(parent)
-            parent = parent.parent
+        for body in _line(parent):
+            body.workers += 1
         party.owner = owner
         party.served = False
         party.deadline = deadline
@@ -253,7 +260,7 @@ class Scheduler:
     def holding(self) -> bool:
         """Return whether anybody holds time; owners that have ended do not."""
         for owner, hold in tuple(self._holds.items()):
-            if not hold.active:
+            if not hold.counts:
                 continue
             if not self._ended(owner):
                 return True
@@ -263,7 +270,7 @@ class Scheduler:
 
     def holders(self) -> list[str]:
         """Return the names of those that hold time."""
-        names = [hold.name for hold in self._holds.values() if hold.active and not self._ended(hold.owner)]
+        names = [hold.name for hold in self._holds.values() if hold.counts and not self._ended(hold.owner)]
         position = self._mover.position
         for party in self._keen:
             if party.deadline is None and party.horizon is not None and party.horizon() <= position:
@@ -273,7 +280,11 @@ class Scheduler:
     def is_held_by(self, owner: object) -> bool:
         """Return whether `owner` holds time."""
         hold = self._holds.get(owner)
-        return hold is not None and hold.active
+        return hold is not None and hold.counts
+
+    def may_end_silently(self) -> bool:
+        """Return whether somebody holds time who may end without a word: after a single wait."""
+        return any(hold.transient and hold.counts for hold in self._holds.values())
 
     def hold_of(self, party: Party) -> Hold | None:
         """Return the hold that `party` was served with."""
@@ -324,9 +335,9 @@ class Scheduler:
         if before is not None:
             before.active = False
         hold = self._holds[owner] = Hold(owner, party.name, transient, party.parent)
-        # What is done for a body is covered by the body's hold. A hold of its own would outlast it: the
-        # threads of a pool, say, never end.
-        hold.active = not (transient and _is_covered(party.parent))
+        # What is done for a body is covered by the body's hold, which ends when the body says so. That a task
+        # or a thread has ended has to be noticed, which takes a moment.
+        hold.active = not (transient and any(body.counts for body in _line(party.parent)))
         party.served = True
         if len(self._open) == 1 and not transient and self._only_holder(party.owner):
             self.solo = party
@@ -338,23 +349,25 @@ class Scheduler:
     def _has_durable(self, owner: object) -> bool:
         return any(party.owner is owner and not party.transient for party in self._open)
 
-    def _welcome(self, owner: object, name: str) -> None:
+    def _welcome(self, owner: object, name: str, parent: Hold | None) -> None:
+        works = any(self._holds.get(body.owner) is body for body in _line(parent))
         for other, hold in tuple(self._holds.items()):
-            if hold.transient or self._ended(other):
+            if hold.transient and not works:
+                # Whoever it is may be waiting for the newcomer, and nobody can know.
                 hold.active = False
             if self._ended(other):
+                hold.active = False
                 del self._holds[other]
         newcomer = Hold(owner, name, transient=True)
         newcomer.active = False
         self._holds[owner] = newcomer
 
 
-def _is_covered(parent: Hold | None) -> bool:
-    while parent is not None:
-        if parent.active:
-            return True
-        parent = parent.parent
-    return False
+def _line(hold: Hold | None) -> Iterator[Hold]:
+    """Yield a hold, that of the body which it works for, and so on."""
+    while hold is not None:
+        yield hold
+        hold = hold.parent
 
 
 def _wake(party: Party) -> None:

@@ -21,6 +21,9 @@ _NAP_NS: Final = 200_000
 _YIELD_NS: Final = 500_000
 """A task that is served again and again lets others run this often."""
 _YIELD_WAITS: Final = 16
+_LOOK_AGAIN_S: Final = 0.0005
+_LOOK_AGAIN_MAX_S: Final = 0.02
+"""Whether a task that holds time has ended is looked at after a moment, then after twice as long ..."""
 _ARRIVALS: Final = 3
 """Rounds of the event loop that a newcomer waits, so that tasks started with it register first."""
 
@@ -28,13 +31,16 @@ _ARRIVALS: Final = 3
 class Waiter:
     """The waits of one participant on its event loop."""
 
-    __slots__ = ("_backend", "_fresh", "_served_in_a_row", "_yielded_ns", "engine", "party")
+    __slots__ = (
+        "_backend", "_fresh", "_look_again_s", "_served_in_a_row", "_yielded_ns", "engine", "party",
+    )  # fmt: skip
 
     def __init__(self, engine: Engine, party: Party) -> None:
         self.engine = engine
         self.party = party
         self._backend: Backend = current_backend()
         self._fresh = True
+        self._look_again_s = _LOOK_AGAIN_S
         self._served_in_a_row = 0
         self._yielded_ns = host_ns()
 
@@ -114,6 +120,7 @@ class Waiter:
         engine, party = self.engine, self.party
         scheduler = engine.scheduler
         arriving, self._fresh = self._fresh, False
+        self._look_again_s = _LOOK_AGAIN_S
         with engine.lock:
             engine.check()
             scheduler.begin(party, deadline, current_owner(), serving.get())
@@ -151,11 +158,16 @@ class Waiter:
             if arrived:
                 parker = self._backend.parker()
                 party.wake = parker.wake
+                silent = engine.scheduler.may_end_silently()
         if not arrived:
             await self.checkpoint()
             return
         engine.watch()
-        await parker.park()
+        if silent:
+            self._look_again_s = min(self._look_again_s * 2, _LOOK_AGAIN_MAX_S)
+            await parker.park_for(self._look_again_s)
+        else:
+            await parker.park()
         self._served_in_a_row = 0
         self._yielded_ns = host_ns()
 

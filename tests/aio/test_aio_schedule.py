@@ -472,3 +472,43 @@ def test_a_portion_of_many_small_steps_ends_in_time() -> None:
         if pace.over(1):
             break
     assert steps == 4
+
+
+def test_a_body_holds_again_when_none_of_its_workers_waits(world: World) -> None:
+    loop, other = world.open("loop"), world.open("other")
+    world.wait(loop, 10)
+    world.wait(other, 100)
+    world.run()
+    body = world.scheduler.hold_of(loop)
+    first, second = world.open("first", SLEEP), world.open("second", SLEEP)
+    world.wait(first, 20, Owner("a"), body)
+    world.wait(second, 30, Owner("b"), body)
+    assert world.run() == ["first"]
+    assert world.scheduler.holders() == ["first"], "the body does not count while the second one waits"
+    assert world.run() == []
+    assert world.scheduler.may_end_silently()
+    first.owner.ended = True
+    assert world.run() == ["second"]
+    assert world.scheduler.holders() == ["loop"]
+    assert not world.scheduler.may_end_silently()
+
+
+def test_a_newcomer_that_works_for_somebody_ends_no_holds(world: World) -> None:
+    sleeper, bystander, loop = (
+        world.open("sleeper", SLEEP),
+        world.open("bystander", SLEEP),
+        world.open("loop"),
+    )
+    world.wait(bystander, 5)
+    world.wait(sleeper, 10)
+    world.wait(loop, 100)
+    assert world.run() == ["bystander"]
+    bystander.owner.ended = True
+    assert world.run() == ["sleeper"]
+    child = world.open("child", SLEEP)
+    world.wait(child, 20, Owner("child"), world.scheduler.hold_of(sleeper))
+    assert world.run() == ["child"]
+    assert world.scheduler.holders() == ["sleeper"]
+    stranger = world.open("stranger")
+    world.wait(stranger, 30)
+    assert world.run() == ["stranger"]
