@@ -159,15 +159,17 @@ from cl import sim
 class Hanging(sim.SimulatorDataSource):
     metadata = sim.SimulatorDataSourceMetadata(reactive=True, read_timeout_seconds=3600)
     def read(self, start, count):
-        if start >= 1000:
+        if start >= 1000 and looping:
             print("hangs", flush=True)
             threading.Event().wait()
         return sim.DataSourceBatch()
 
+looping = False
 sim.set_simulator_data_source(Hanging)
 try:
     with cl.open() as neurons:
         recording = neurons.record()
+        looping = True
         for _ in neurons.loop(250):
             pass
 except KeyboardInterrupt:
