@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import threading
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from cl.error import ControlRequestError, DeviceDisconnectedError
+from cl.hw import build
 from cl.hw.emulator.card import CAPABILITIES, Card, ControlRings, Handout
 from cl.hw.eventfd import create_eventfd
 from cl.hw.layout import PAGE, Capability, RegionKind, Register, RingWord
 from cl.hw.link import Link
-from cl.hw.session import Session, parse_address
+from cl.hw.session import DeviceFacts, Session, parse_address
 from cl.hw.transport import (
     REPLY,
     ErrorCode,
@@ -315,3 +317,15 @@ def test_a_socket_of_another_kind_is_refused(tmp_path: Path) -> None:
         other.listen()
         with pytest.raises(DeviceDisconnectedError, match="no device at"):
             Session(f"unix:{tmp_path}/stream.sock")
+
+
+@pytest.mark.parametrize("changed", [{"channel_count": 32}, {"frames_per_second": 20_000}])
+def test_a_device_that_is_no_cl1_is_refused_with_what_it_has(changed: dict[str, int]) -> None:
+    usual = {"channel_count": 64, "frames_per_second": 25_000, "steps_per_second": 50_000}
+    rest = {"uV_per_sample_unit": 0.2, "first_frame": 0, "boot_id": 1, "liveness_ms": 25}
+    address, capabilities = "unix:/a", Capability.SPIKES
+    facts = DeviceFacts(address=address, version=(1, 0), capabilities=capabilities, **rest, **usual)  # type: ignore[arg-type]
+    build._check_kind(facts)
+    (value,) = changed.values()
+    with pytest.raises(RuntimeError, match=rf"unix:/a has .*{value}.*a CL1 has 64, 25000 and 50000"):
+        build._check_kind(dataclasses.replace(facts, **changed))  # type: ignore[arg-type]
