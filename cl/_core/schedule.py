@@ -260,7 +260,7 @@ class Scheduler:
     def holding(self) -> bool:
         """Return whether anybody holds time; owners that have ended do not."""
         for owner, hold in tuple(self._holds.items()):
-            if not hold.counts:
+            if hold.workers or not hold.active:
                 continue
             if not self._ended(owner):
                 return True

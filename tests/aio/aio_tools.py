@@ -37,6 +37,12 @@ def reference(frames: int) -> cl.DetectionResult:
     return cl.DetectionResult(parts[0].start_timestamp, parts[-1].stop_timestamp, spikes, [])
 
 
+async def run_loop(neurons: cl.Neurons, rate: float, ticks: int | None = None) -> None:
+    """Run a loop that does nothing."""
+    async for _ in neurons.aloop(rate, stop_after_ticks=ticks):
+        pass
+
+
 class Echo(cl.sim.SimulatorDataSource):
     """A source that answers every stim with a spike 30 frames later, and spikes on channel 1 at intervals.
 

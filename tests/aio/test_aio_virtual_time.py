@@ -7,13 +7,12 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
-from aio_tools import busy_keeper, check_at_rest
+from aio_tools import busy_keeper, check_at_rest, run_loop
 from anyio import to_thread
 
 import cl
@@ -23,11 +22,6 @@ from cl._wait.keeper import Keeper
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("accelerated")]
 PATIENCE = 20
 """Seconds after which time is taken to stand still for good."""
-
-
-async def ticking(neurons: cl.Neurons, rate: int, ticks: int | None = None) -> None:
-    async for _ in neurons.aloop(rate, stop_after_ticks=ticks):
-        pass
 
 
 # -- what moves time ----------------------------------------------------------------------
@@ -136,7 +130,7 @@ async def test_somebody_who_waits_for_a_newcomer_does_not_stop_it() -> None:
         with anyio.fail_after(PATIENCE):
             await neurons.asleep(0.1)
             async with anyio.create_task_group() as group:
-                group.start_soon(ticking, neurons, 100, 50)
+                group.start_soon(run_loop, neurons, 100, 50)
         assert neurons.timestamp() == 2_500 + 50 * 250
 
 
@@ -144,7 +138,7 @@ async def test_time_goes_on_when_a_task_that_holds_it_ends() -> None:
     async with cl.aopen() as neurons:
         with anyio.fail_after(PATIENCE):
             async with anyio.create_task_group() as group:
-                group.start_soon(ticking, neurons, 100, 20)
+                group.start_soon(run_loop, neurons, 100, 20)
                 group.start_soon(neurons.asleep, 0.055)
                 group.start_soon(_fails_after, neurons.asleep, 0.071)
         assert neurons.timestamp() == 5_000
@@ -159,7 +153,7 @@ async def _fails_after(sleep: Callable[[float], Awaitable[None]], seconds: float
 async def test_time_goes_on_when_a_thread_that_holds_it_ends() -> None:
     async with cl.aopen() as neurons, anyio.create_task_group() as group:
         with anyio.fail_after(PATIENCE):
-            group.start_soon(ticking, neurons, 100, 50)
+            group.start_soon(run_loop, neurons, 100, 50)
             thread = threading.Thread(target=neurons.read, args=(1_000,))
             thread.start()
             await to_thread.run_sync(thread.join)
@@ -217,7 +211,7 @@ async def test_a_body_may_wait_for_threads_of_tasks_of_threads(depth: int) -> No
 
         with anyio.fail_after(PATIENCE):
             async with anyio.create_task_group() as group:
-                group.start_soon(ticking, neurons, 1_000, 30)
+                group.start_soon(run_loop, neurons, 1_000, 30)
                 async for tick in neurons.aloop(100, stop_after_ticks=3):
                     await work(depth)
                     assert neurons.timestamp() == tick.iteration_timestamp + 30 * depth
@@ -228,7 +222,7 @@ async def test_a_pools_thread_holds_nothing_once_its_work_is_done() -> None:
     async with cl.aopen() as neurons:
         with anyio.fail_after(PATIENCE):
             async with anyio.create_task_group() as group:
-                group.start_soon(ticking, neurons, 100)
+                group.start_soon(run_loop, neurons, 100)
                 for _ in range(3):
                     await to_thread.run_sync(neurons.read, 100)
                     at = neurons.timestamp()
@@ -338,7 +332,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_who_holds_time_for_long_is_named(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "cl")
     async with cl.aopen() as neurons, anyio.create_task_group() as group:
-        group.start_soon(ticking, neurons, 250)
+        group.start_soon(run_loop, neurons, 250)
         with anyio.fail_after(PATIENCE):
             async for tick in neurons.aloop(100, stop_after_ticks=2):
                 while len(caplog.records) <= tick.iteration:  # noqa: ASYNC110
@@ -368,7 +362,7 @@ async def test_nobody_is_named_where_nobody_waits(caplog: pytest.LogCaptureFixtu
 async def test_a_stream_that_nobody_reads_is_named(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "cl")
     async with cl.aopen() as neurons, neurons.frames(100), anyio.create_task_group() as group:
-        group.start_soon(ticking, neurons, 100)
+        group.start_soon(run_loop, neurons, 100)
         with anyio.fail_after(PATIENCE):
             while not caplog.records:  # noqa: ASYNC110
                 await anyio.sleep(0.005)
@@ -381,7 +375,7 @@ async def test_a_stream_that_nobody_reads_is_named(caplog: pytest.LogCaptureFixt
 
 async def test_a_sync_wait_that_would_block_the_event_loop_for_good_is_refused() -> None:
     async with cl.aopen() as neurons, anyio.create_task_group() as group:
-        group.start_soon(ticking, neurons, 1_000)
+        group.start_soon(run_loop, neurons, 1_000)
         with anyio.fail_after(PATIENCE):
             async for tick in neurons.aloop(100, stop_after_ticks=3):
                 at = neurons.timestamp()
@@ -392,165 +386,3 @@ async def test_a_sync_wait_that_would_block_the_event_loop_for_good_is_refused()
                 await anyio.sleep(0.002)
                 assert neurons.timestamp() == at == tick.iteration_timestamp, "and the body still holds time"
         group.cancel_scope.cancel()
-
-
-# -- cancellation -------------------------------------------------------------------------
-
-Job = Callable[[cl.Neurons], Awaitable[Any]]
-
-
-async def _in_a_tick(neurons: cl.Neurons) -> None:
-    async for _ in neurons.aloop(100):
-        await anyio.sleep(0.0001)
-
-
-async def _between_ticks(neurons: cl.Neurons) -> None:
-    async for _ in neurons.aloop(1_000):
-        pass
-
-
-async def _in_a_stream(neurons: cl.Neurons) -> None:
-    async with neurons.events() as stream:
-        async for _ in stream:
-            pass
-
-
-async def _in_frames(neurons: cl.Neurons) -> None:
-    async with neurons.frames(6_000) as stream:
-        async for _ in stream:
-            pass
-
-
-async def _in_a_read(neurons: cl.Neurons) -> None:
-    while True:
-        await neurons.aread(7_000)
-
-
-async def _in_a_sleep(neurons: cl.Neurons) -> None:
-    while True:
-        await neurons.asleep(0.01)
-
-
-async def _in_a_thread(neurons: cl.Neurons) -> None:
-    while True:
-        await to_thread.run_sync(neurons.read, 100)
-
-
-async def _in_work_for_a_body(neurons: cl.Neurons) -> None:
-    async for _ in neurons.aloop(100):
-        async with anyio.create_task_group() as group:
-            group.start_soon(neurons.asleep, 0.003)
-            group.start_soon(neurons.aread, 50)
-
-
-JOBS: list[Job] = [
-    _in_a_tick, _between_ticks, _in_a_stream, _in_frames, _in_a_read, _in_a_sleep, _in_a_thread,
-    _in_work_for_a_body,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.__name__)
-@pytest.mark.parametrize("company", [False, True], ids=["alone", "in company"])
-async def test_cancellation_leaves_the_device_consistent(job: Job, company: bool) -> None:
-    async with cl.aopen() as neurons:
-        for i in range(12):
-            with anyio.fail_after(PATIENCE):
-                async with anyio.create_task_group() as group:
-                    group.start_soon(job, neurons)
-                    if company:
-                        group.start_soon(_between_ticks, neurons)
-                        group.start_soon(_in_a_stream, neurons)
-                    for _ in range(i * 3):
-                        await anyio.lowlevel.checkpoint()
-                    if i % 3 == 2:
-                        await anyio.sleep(0.001)
-                    group.cancel_scope.cancel()
-            check_at_rest(neurons)
-            at = neurons.timestamp()
-            with anyio.fail_after(PATIENCE):
-                await ticking(neurons, 100, 3)
-            assert neurons.timestamp() == at + 750
-        neurons.stim(8, 1.0)
-        stims = (await neurons.aread(10, analysis=True)).stims
-        assert [stim.timestamp - at - 750 for stim in stims] == [2]
-
-
-async def test_a_wait_cancelled_in_a_body_leaves_the_body_holding() -> None:
-    async with cl.aopen() as neurons, anyio.create_task_group() as group:
-        group.start_soon(ticking, neurons, 1_000)
-        async for tick in neurons.aloop(100, stop_after_ticks=3):
-            with anyio.CancelScope() as scope:
-                scope.cancel()
-                await neurons.aread(100)
-            at = neurons.timestamp()
-            assert at == tick.iteration_timestamp
-            await anyio.sleep(0.003)
-            assert neurons.timestamp() == at
-        group.cancel_scope.cancel()
-
-
-@pytest.mark.parametrize("clock", ["virtual", "wall"])
-async def test_cancelling_the_end_of_a_recording(
-    clock: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever is cancelled, the file is whole in the end, and the device goes on."""
-    if clock == "wall":
-        monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "0")
-    recordings = []
-    async with cl.aopen() as neurons:
-        for i in range(9):
-            recording = neurons.record(file_location=str(tmp_path), stop_after_frames=2_000 + 500 * i)
-            recordings.append(recording)
-            with anyio.fail_after(PATIENCE):
-                async with anyio.create_task_group() as group:
-                    group.start_soon(recording.await_until_stopped)
-                    if i % 3:
-                        group.start_soon(recording.astop)
-                    if i % 2:
-                        group.start_soon(ticking, neurons, 1_000)
-                    for _ in range(i):
-                        await anyio.lowlevel.checkpoint()
-                    group.cancel_scope.cancel()
-                if clock == "virtual":
-                    check_at_rest(neurons)
-                await neurons.aread(100)
-    for recording in recordings:
-        assert recording.status == "stopped"
-        with recording.open() as view:
-            assert view.complete
-            assert len(view.samples) == view.attributes["duration_frames"]
-
-
-async def test_samples_that_are_not_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody can foresee them, a look at them is a synchronous wait: a task waits for them before."""
-    monkeypatch.setenv("CL_SDK_DATA_SOURCE", "cl.sim.culture:create")
-    async with cl.aopen() as neurons, neurons.spikes() as stream, anyio.create_task_group() as group:
-        group.start_soon(ticking, neurons, 1_000)
-        spike = await anext(stream)
-        spike._samples = None
-        with pytest.raises(RuntimeError, match=r"Spike.samples would block the event loop"):
-            spike.samples  # noqa: B018
-        await neurons.asleep_until(spike.timestamp + 50)
-        assert len(spike.samples) == 75
-        group.cancel_scope.cancel()
-
-
-async def test_leaving_a_device_while_others_wait_ends_them() -> None:
-    ends: list[str] = []
-
-    async def run(job: Job, neurons: cl.Neurons) -> None:
-        # A task group of the job's own wraps what its tasks raise.
-        with pytest.raises((cl.DeviceDisconnectedError, ExceptionGroup)) as caught:
-            await job(neurons)
-        error = caught.value
-        while isinstance(error, ExceptionGroup):
-            error = error.exceptions[0]
-        assert isinstance(error, cl.DeviceDisconnectedError)
-        ends.append(job.__name__)
-
-    with anyio.fail_after(PATIENCE):
-        async with anyio.create_task_group() as group, cl.aopen() as neurons:
-            for job in JOBS:
-                group.start_soon(run, job, neurons)
-            await anyio.sleep(0.01)
-    assert sorted(ends) == sorted(job.__name__ for job in JOBS)
