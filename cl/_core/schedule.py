@@ -69,7 +69,7 @@ class Hold:
         self.name = name
         self.transient = transient
         self.parent = parent
-        self.active = True
+        self.active = False
         self.workers = 0
 
     @property
@@ -124,6 +124,8 @@ class Scheduler:
         self._keen: list[Party] = []
         """Those of the open ones that must miss nothing."""
         self._holds: dict[object, Hold] = {}
+        self._active: set[Hold] = set()
+        """Those that are active: mostly one of many, and looked at all the time."""
         self._moving = False
         self._arriving = 0
         self.solo: Party | None = None
@@ -150,7 +152,7 @@ class Scheduler:
         self.withdraw(party)
         hold = self._holds.get(party.owner)
         if hold is not None and not party.transient and not self._has_durable(party.owner):
-            hold.active = False
+            self._deactivate(hold)
 
     def withdraw(self, party: Party) -> None:
         """End a wait: its owner, and the bodies that it works for, hold time again if they did before."""
@@ -162,8 +164,8 @@ class Scheduler:
         for hold in _line(party.parent):
             hold.workers -= 1
         own, party.own = party.own, None
-        if own is not None:
-            own.active = self._holds.get(own.owner) is own
+        if own is not None and self._holds.get(own.owner) is own:
+            self._activate(own)
 
     def begin(self, party: Party, deadline: int, owner: object, inherited: Hold | None) -> None:
         """Let `party` wait for `deadline` on behalf of `owner`.
@@ -182,7 +184,7 @@ class Scheduler:
         if hold is None:
             self._welcome(owner, party.name, parent)
         elif hold.active:
-            hold.active = False
+            self._deactivate(hold)
             party.own = hold
         party.parent = parent
         for body in _line(parent):
@@ -201,7 +203,7 @@ class Scheduler:
         party.owner = owner
         hold = self._holds.get(before)
         if hold is not None and not hold.transient and not self._has_durable(before):
-            hold.active = False
+            self._deactivate(hold)
 
     def await_arrivals(self, party: Party) -> None:
         """Let no time pass until `arrive` has been called for `party`, which waits already."""
@@ -248,10 +250,20 @@ class Scheduler:
         """Hold time explicitly. `hold.owner` must be its own."""
         self.solo = None
         self._holds[hold.owner] = hold
+        self._activate(hold)
 
     def give_back(self, hold: Hold) -> None:
         """End an explicit hold."""
         self._holds.pop(hold.owner, None)
+        self._deactivate(hold)
+
+    def _activate(self, hold: Hold) -> None:
+        hold.active = True
+        self._active.add(hold)
+
+    def _deactivate(self, hold: Hold) -> None:
+        hold.active = False
+        self._active.discard(hold)
 
     def moved(self) -> None:
         """Take note that time has arrived where it was moved to."""
@@ -259,13 +271,13 @@ class Scheduler:
 
     def holding(self) -> bool:
         """Return whether anybody holds time; owners that have ended do not."""
-        for owner, hold in tuple(self._holds.items()):
-            if hold.workers or not hold.active:
+        for hold in tuple(self._active):
+            if hold.workers:
                 continue
-            if not self._ended(owner):
+            if not self._ended(hold.owner):
                 return True
-            hold.active = False
-            del self._holds[owner]
+            self._deactivate(hold)
+            del self._holds[hold.owner]
         return False
 
     def holders(self) -> list[str]:
@@ -284,7 +296,7 @@ class Scheduler:
 
     def may_end_silently(self) -> bool:
         """Return whether somebody holds time who may end without a word: after a single wait."""
-        return any(hold.transient and hold.counts for hold in self._holds.values())
+        return any(hold.transient and hold.counts for hold in self._active)
 
     def hold_of(self, party: Party) -> Hold | None:
         """Return the hold that `party` was served with."""
@@ -333,18 +345,19 @@ class Scheduler:
         transient = party.transient and not self._has_durable(owner)
         before = self._holds.get(owner)
         if before is not None:
-            before.active = False
+            self._deactivate(before)
         hold = self._holds[owner] = Hold(owner, party.name, transient, party.parent)
         # What is done for a body is covered by the body's hold, which ends when the body says so. That a task
         # or a thread has ended has to be noticed, which takes a moment.
-        hold.active = not (transient and any(body.counts for body in _line(party.parent)))
+        if not (transient and any(body.counts for body in _line(party.parent))):
+            self._activate(hold)
         party.served = True
         if len(self._open) == 1 and not transient and self._only_holder(party.owner):
             self.solo = party
         _wake(party)
 
     def _only_holder(self, owner: object) -> bool:
-        return all(other is owner or not hold.active for other, hold in self._holds.items())
+        return all(hold.owner is owner for hold in self._active)
 
     def _has_durable(self, owner: object) -> bool:
         return any(party.owner is owner and not party.transient for party in self._open)
@@ -354,13 +367,11 @@ class Scheduler:
         for other, hold in tuple(self._holds.items()):
             if hold.transient and not works:
                 # Whoever it is may be waiting for the newcomer, and nobody can know.
-                hold.active = False
+                self._deactivate(hold)
             if self._ended(other):
-                hold.active = False
+                self._deactivate(hold)
                 del self._holds[other]
-        newcomer = Hold(owner, name, transient=True)
-        newcomer.active = False
-        self._holds[owner] = newcomer
+        self._holds[owner] = Hold(owner, name, transient=True)
 
 
 def _line(hold: Hold | None) -> Iterator[Hold]:
