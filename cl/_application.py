@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 
@@ -21,7 +22,7 @@ class Application:
 
     def current(self) -> dict[str, Any]:
         """Return a copy of the attributes as they stand."""
-        return dict(self._current)
+        return deepcopy(self._current)
 
     def update(self, attributes: Mapping[str, Any]) -> bool:
         """Set some; return False if they cannot be changed any more. An error changes nothing."""

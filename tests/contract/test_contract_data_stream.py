@@ -251,6 +251,9 @@ def test_bad_attributes_change_nothing() -> None:
         assert stream.attributes == {"x": 1}
         stream.attributes["x"] = 5
         assert stream.attributes == {"x": 1}
+        stream.set_attribute("z", [1])
+        stream.attributes["z"].append(2)
+        assert stream.attributes == {"x": 1, "z": [1]}
         assert repr(stream) == "DataStream('s')"
 
 

@@ -12,6 +12,8 @@ import anyio
 import numpy as np
 import pytest
 import tables
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from recording_tools import CULTURE, Window, check_same, duration, entries, files, spike_rows, stim_rows
 
 import cl
@@ -153,6 +155,87 @@ def test_a_recording_of_a_replayed_recording(samples: bool, monkeypatch: pytest.
         assert len(view.spikes) > 40
         assert other.samples.shape == (20_000, 64)
         assert not samples or (other.samples[:] == view.samples[:]).all()
+
+
+class Running:
+    """A recording, and the entries that it has to have."""
+
+    def __init__(self, recording: cl.Recording, end: int | None) -> None:
+        self.recording = recording
+        self.end = end
+        self.entries: list[tuple[int, int]] = []
+
+    def publish(self, now: int, at: int, number: int) -> None:
+        """Take an entry that was appended at the time `now`, before or while the recording runs."""
+        start = self.recording.start_timestamp
+        if at >= start and (self.end is None or now < self.end):
+            self.entries.append((at - start, number))
+
+
+frames = st.integers(1, 4_000)
+steps = st.one_of(
+    st.tuples(st.just("read"), frames),
+    st.tuples(st.just("loop"), frames),
+    st.tuples(st.just("record"), st.integers(0, 6_000), st.none() | frames),
+    st.tuples(st.just("stop"), st.integers(0, 9)),
+    st.tuples(st.just("stim"), st.integers(8, 20)),
+    st.tuples(st.just("publish"), st.integers(-3_000, 3_000)),
+)
+
+
+@accelerated
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(steps, max_size=14), st.booleans())
+def test_whatever_a_program_does_its_recordings_hold_their_windows(
+    program: list[Any], cultured: bool
+) -> None:
+    runs: list[Running] = []
+    published: list[tuple[int, int, int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        if cultured:
+            patch.setenv("CL_SDK_DATA_SOURCE", CULTURE)
+        with cl.open() as neurons:
+            stream = neurons.create_data_stream("s")
+            for step, *numbers in program:
+                now = neurons.timestamp()
+                match step, numbers:
+                    case "read", [count]:
+                        neurons.read(count)
+                    case "loop", [count]:
+                        for tick in neurons.loop(200, stop_after_ticks=max(1, count // 125)):
+                            assert len(tick.frames) == 125
+                    case "record", [back, length]:
+                        recording = neurons.record(from_frames_ago=back, stop_after_frames=length)
+                        end = None if length is None else recording.start_timestamp + length
+                        runs.append(Running(recording, end))
+                        for entry in published:
+                            runs[-1].publish(*entry)
+                    case "stop", [number] if number < len(runs):
+                        run = runs[number]
+                        run.recording.stop()
+                        run.end = now if run.end is None else min(now, run.end)
+                    case "stim", [channel]:
+                        neurons.stim(channel, 1.0)
+                    case "publish", [offset]:
+                        at = max(now + offset, published[-1][1] + 1 if published else 0)
+                        published.append((now, at, len(published)))
+                        stream.append(at, published[-1][2])
+                        for run in runs:
+                            if not run.recording.has_stopped():
+                                run.publish(*published[-1])
+            now = neurons.timestamp()
+            for run in runs:
+                if run.end is not None and run.end > now:
+                    neurons.read(run.end - now)
+                    now = neurons.timestamp()
+            for run in runs:
+                run.recording.stop()
+                run.end = now if run.end is None else run.end
+            windows = [Window(neurons, run.recording.start_timestamp, run.end or 0) for run in runs]
+    for run, window in zip(runs, windows, strict=True):
+        check_same(run.recording, window, foreseen=not cultured)
+        assert entries(run.recording, "s") == run.entries
+        Path(run.recording.file["path"]).unlink()
 
 
 # -- the window -------------------------------------------------------------------------------

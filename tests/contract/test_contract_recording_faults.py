@@ -426,8 +426,11 @@ def check_wall(path: Path, window: Window, at_least: int, sure: int | None) -> N
         np.testing.assert_array_equal(view.samples[:], window.frames[start : start + frames])
         spikes = [(t - start, c, s) for t, c, s in window.spikes if t >= start]
         check_events(spike_rows(view), spikes, frames if sure is None else sure)
-        channels = [channel for _, channel in stim_rows(view)]
-        assert channels == [8 + i % 16 for i in range(len(channels))]
+        stims = stim_rows(view)
+        assert stims == sorted(set(stims))
+        # The channels took turns; in a loop that was late, two may have come at once.
+        counts = [sum(channel == c for _, channel in stims) for c in range(8, 24)]
+        assert max(counts) - min(counts) <= 2
         ticks = list(view.data_streams["ticks"].values()) if "ticks" in view.data_streams else []
         assert ticks == list(range(len(ticks)))
 
