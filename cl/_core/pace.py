@@ -7,12 +7,12 @@ from typing import Final
 
 _LEAST_FRAMES: Final = 25
 _MOST_FRAMES: Final = 10_000
-_PORTION_NS: Final = 1_000_000
-"""What a portion of work is to take: an event loop must not stand still for 5 ms, on a slow machine too."""
+_PORTION_NS: Final = 500_000
+"""What a portion of work is to take: an event loop with several tasks on it must not stand still for 5 ms."""
 
 
 class Pace:
-    """Portions of frames that take about a millisecond to move, whatever the device and the machine.
+    """Portions of frames that take about half a millisecond to move, whatever the device and the machine.
 
     `clock` returns nanoseconds. A portion is begun with `begin`, and ended where `over` says so.
     """

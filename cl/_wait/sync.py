@@ -100,7 +100,7 @@ def go_on(engine: Engine) -> None:
 
 
 def advance_a_portion(engine: Engine, to: int) -> bool:
-    """Make frames for about a millisecond, towards `to`; return whether it is reached. Locked.
+    """Make frames for half a millisecond or so, towards `to`; return whether it is reached. Locked.
 
     For devices that produce on demand, in wall-clock time.
     """

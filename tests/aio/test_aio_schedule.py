@@ -205,7 +205,7 @@ class Clock:
 
 @given(st.integers(1, 200_000))
 @settings(max_examples=60, deadline=None)
-def test_portions_come_to_take_a_millisecond(ns_per_frame: int) -> None:
+def test_portions_come_to_take_half_a_millisecond(ns_per_frame: int) -> None:
     clock = Clock()
     pace = Pace(clock)
     for _ in range(12):
@@ -216,8 +216,8 @@ def test_portions_come_to_take_a_millisecond(ns_per_frame: int) -> None:
             over = pace.over(frames)
     frames = pace.begin()
     took = frames * ns_per_frame
-    assert took <= 1_000_000 or frames == 25, "never above a millisecond, but for the least portion"
-    assert took >= 125_000 or frames == 10_000
+    assert took <= 500_000 or frames == 25, "never above it, but for the least portion"
+    assert took >= 62_500 or frames == 10_000
 
 
 def test_a_portion_of_many_small_steps_ends_in_time() -> None:
@@ -227,7 +227,7 @@ def test_a_portion_of_many_small_steps_ends_in_time() -> None:
     steps = 0
     while True:
         steps += 1
-        clock.ns += 300_000
+        clock.ns += 150_000
         if pace.over(1):
             break
     assert steps == 4
