@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 CHANNEL_COUNT: Final = 64
+GROUNDED: Final = (0, 7, 56, 63)
+"""Channels without an electrode: always exactly zero, and a stim on them is skipped."""
+REFERENCE: Final = 4
+"""The reference channel: quieter, never a spike."""
 FRAMES_PER_SECOND: Final = 25_000
 FRAME_NS: Final = 40_000
 """One frame in nanoseconds."""

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from cl._stim_operations import InterruptOperation, Operation, StimOperation
 from cl._stim_preview import ChannelPreview, PlanPreview, TrainPreview
 
-from .constants import CHANNEL_COUNT, NEVER
+from .constants import CHANNEL_COUNT, GROUNDED, NEVER
 from .sequencer import Sequencer
 from .stim_limits import StimLimits
-from .stim_queue import GROUNDED
 
 
 def preview(operations: Sequence[Operation]) -> PlanPreview:

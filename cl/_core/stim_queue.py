@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from cl._stim_operations import StimOperation
 
-from .constants import NEVER
-
-GROUNDED: Final = frozenset({0, 7, 56, 63})
-"""Channels that cannot stimulate; a stim on them is skipped."""
+from .constants import GROUNDED, NEVER
 
 
 class Sync:

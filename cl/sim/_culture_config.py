@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
+from cl._core.constants import CHANNEL_COUNT
+
 from .data_source import SimulatorDataSourceMetadata
-from .random_source import CHANNELS
 
 MAX_SYNAPSES: Final = 5_000_000
 """Some 60 MB of wiring; a thousand neurons have 100 000 synapses by default."""
@@ -151,8 +152,10 @@ class _Reader:
             raise TypeError(f"{key} of the culture must be a list of channels, got {value!r}")
         numbers = sorted({_index(key, channel) for channel in value})
         for number in numbers:
-            if not 0 <= number < CHANNELS:
-                raise ValueError(f"{key} of the culture must be channels 0 to {CHANNELS - 1}, got {number}")
+            if not 0 <= number < CHANNEL_COUNT:
+                raise ValueError(
+                    f"{key} of the culture must be channels 0 to {CHANNEL_COUNT - 1}, got {number}"
+                )
         return tuple(numbers)
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from cl._core.constants import CHANNEL_COUNT, GROUNDED, REFERENCE
+
 from ._culture_random import WORDS_PER_RAW, normal_quantiles, stream
 from ._culture_waveforms import Artifact, artifact
-from .random_source import CHANNELS, GROUNDED, REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ ARTIFACTS_KEPT: Final = 256
 """Shapes of artifacts kept for pulses that come again, some 60 kB each."""
 _PIECE: Final = 500
 """Frames filled with noise at a time: random words and frames then stay in the cache."""
-_RAW_PER_FRAME: Final = CHANNELS // WORDS_PER_RAW
+_RAW_PER_FRAME: Final = CHANNEL_COUNT // WORDS_PER_RAW
 _NOISE: Final = 8
 
 _Mark = tuple[int, int, "NDArray[np.int16]"]
@@ -44,7 +45,7 @@ class FrameMaker:
         self._table: NDArray[np.int16] = np.clip(np.rint(units), -32768, 32767).astype(np.int16)
         self._quiet_table: NDArray[np.int16] = np.rint(self._table * REFERENCE_SHARE).astype(np.int16)
         self._source = stream(config.seed, _NOISE)
-        self._hearing = [c for c in range(CHANNELS) if c not in GROUNDED and c != REFERENCE]
+        self._hearing = [c for c in range(CHANNEL_COUNT) if c not in GROUNDED and c != REFERENCE]
         self._spikes: list[_Mark] = []
         self._artifacts: list[_Trace] = []
         self._shapes: dict[tuple[object, ...], Artifact] = {}
@@ -76,7 +77,7 @@ class FrameMaker:
         return frames
 
     def _noise(self, count: int) -> NDArray[np.int16]:
-        frames = np.empty((count, CHANNELS), np.int16)
+        frames = np.empty((count, CHANNEL_COUNT), np.int16)
         for first in range(0, count, _PIECE):
             piece = frames[first : first + _PIECE]
             drawn = self._source.random_raw(len(piece) * _RAW_PER_FRAME).view(np.uint16).reshape(piece.shape)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from cl._core.constants import CHANNEL_COUNT, GROUNDED, REFERENCE
+
 from ._culture_random import stream, uniform
-from .random_source import CHANNELS, GROUNDED, REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ class Tissue:
 
     def __init__(self, config: CultureConfig) -> None:
         deaf = {*GROUNDED, REFERENCE, *config.silent_channels}
-        self.live_channels = [channel for channel in range(CHANNELS) if channel not in deaf]
+        self.live_channels = [channel for channel in range(CHANNEL_COUNT) if channel not in deaf]
         places = uniform(stream(config.seed, _POSITIONS), config.size, 2)
         places = places * (7 * PITCH + 2 * MARGIN) - MARGIN
         distance = _distances(electrode_positions(), places)
@@ -87,7 +88,7 @@ class Tissue:
 
 def electrode_positions() -> NDArray[np.float64]:
     """Return the places of the 64 electrodes in µm: channel = row + 8 * column."""
-    column, row = np.divmod(np.arange(CHANNELS), 8)
+    column, row = np.divmod(np.arange(CHANNEL_COUNT), 8)
     return np.stack([column, row], axis=1) * PITCH
 
 

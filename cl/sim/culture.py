@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from cl._core.constants import CHANNEL_COUNT
 from cl._core.settings import load_settings
 
 from ._culture_config import CultureConfig, load_config, load_metadata
@@ -37,7 +38,6 @@ from ._culture_network import KICK_LIMIT, THRESHOLD, Network
 from ._culture_tissue import Tissue, strength
 from ._culture_waveforms import BEFORE_TROUGH, spike_waveforms
 from .data_source import DataSourceBatch, DataSourceSpike, SimulatorDataSource
-from .random_source import CHANNELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,7 +113,7 @@ class Culture(SimulatorDataSource):
         self._position = self._metadata.start_timestamp
         self._pulses: dict[int, list[tuple[int, int, float]]] = {}
         self._waiting: list[tuple[int, int]] = []
-        self._ready = [self._position] * CHANNELS
+        self._ready = [self._position] * CHANNEL_COUNT
 
     def _simulate(self, frames: int) -> None:
         """Advance the network by the steps that begin before a number of frames from the start."""

@@ -10,22 +10,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from cl._core.constants import CHANNEL_COUNT, GROUNDED, REFERENCE
+
 from .blocks import BLOCK, FrameBlocks, RecentBlocks
 from .poisson import MAX_MEAN, CentredPoisson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CHANNELS: Final = 64
-GROUNDED: Final = (0, 7, 56, 63)
-"""Channels without an electrode: always exactly zero."""
-REFERENCE: Final = 4
-"""The reference channel: quieter, never a spike."""
-SPIKING: Final = tuple(c for c in range(CHANNELS) if c not in GROUNDED and c != REFERENCE)
+SPIKING: Final = tuple(c for c in range(CHANNEL_COUNT) if c not in GROUNDED and c != REFERENCE)
 UV_PER_SAMPLE_UNIT: Final = 0.195
 VISIBLE_GAIN: Final = 3
 
-_RAW_WORDS: Final = BLOCK * CHANNELS // 4
+_RAW_WORDS: Final = BLOCK * CHANNEL_COUNT // 4
 _SPARSE_SPAN: Final = 25_000
 """Frames whose crossings are drawn together (a multiple of the block) ..."""
 _DENSE_SPAN: Final = BLOCK
@@ -94,7 +91,7 @@ class RandomSource:
 
         self._span = _DENSE_SPAN if self._tail.probability > _DENSE else _SPARSE_SPAN
         self._crossing_rate = _hits(self._tail.probability, self._span * len(SPIKING))
-        self._correction_rate = _hits(self._correction.probability, BLOCK * CHANNELS)
+        self._correction_rate = _hits(self._correction.probability, BLOCK * CHANNEL_COUNT)
         self._spiking = np.array(SPIKING)
 
         words, corrections, crossings = np.random.SeedSequence(self.seed).spawn(3)
@@ -143,14 +140,14 @@ class RandomSource:
         with self._lock:
             words = self._words.at(number * _RAW_WORDS).random_raw(_RAW_WORDS).view(np.uint16)
             cells, values = self._draw_correction(number)
-        words = words.reshape(BLOCK, CHANNELS)
+        words = words.reshape(BLOCK, CHANNEL_COUNT)
         # The indices cannot be out of range; any mode but "raise" writes to `out` directly.
         self._table.take(words, out=out, mode="wrap")
         flat = out.reshape(-1)
         flat[cells] = values
-        flat[crossings.cells[low:high] - (number * BLOCK - crossings.first) * CHANNELS] = crossings.values[
-            low:high
-        ]
+        flat[crossings.cells[low:high] - (number * BLOCK - crossings.first) * CHANNEL_COUNT] = (
+            crossings.values[low:high]
+        )
         out[:, REFERENCE] = self._reference_table.take(words[:, REFERENCE])
         for channel in GROUNDED:
             out[:, channel] = 0
@@ -158,14 +155,14 @@ class RandomSource:
     def _draw_correction(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
         rng = self._corrections.at(number * _STRIDE).generator
         count = int(rng.poisson(self._correction_rate))
-        cells = rng.integers(0, BLOCK * CHANNELS, count)
+        cells = rng.integers(0, BLOCK * CHANNEL_COUNT, count)
         return cells, self._correction.draw(rng.random(count))
 
     def _crossings_of_block(self, number: int) -> tuple[Crossings, int, int]:
         first = number * BLOCK
         span = first // self._span
         crossings = self._spans.get(span) or self._span_at(span)
-        edges = (first - crossings.first) * CHANNELS, (first - crossings.first + BLOCK) * CHANNELS
+        edges = (first - crossings.first) * CHANNEL_COUNT, (first - crossings.first + BLOCK) * CHANNEL_COUNT
         low, high = np.searchsorted(crossings.cells, edges).tolist()
         return crossings, low, high
 
@@ -178,7 +175,9 @@ class RandomSource:
             channels = self._spiking.take(places - frames * len(SPIKING))
             first = number * self._span
             timestamps = (frames + (first + self.start_timestamp)).tolist()
-            crossings = Crossings(first, timestamps, channels.tolist(), frames * CHANNELS + channels, values)
+            crossings = Crossings(
+                first, timestamps, channels.tolist(), frames * CHANNEL_COUNT + channels, values
+            )
             self._spans.put(number, crossings)
         return crossings
 

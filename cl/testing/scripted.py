@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from cl._core.constants import GROUNDED
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, SAMPLES_PER_SPIKE
 from cl.sim.data_source import (
     DataSourceBatch,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BLOCK: Final = 2_500
-_GROUNDED: Final = [0, 7, 56, 63]
 
 
 class ScriptedSource(SimulatorDataSource):
@@ -87,7 +87,7 @@ class ScriptedSource(SimulatorDataSource):
             low, high = max(first, start), min(first + _BLOCK, stop)
             # Each block has a generator of its own, so the windows that are asked for do not matter.
             drawn = np.random.default_rng([self._seed, block]).normal(0.0, self._noise, (_BLOCK, 64))
-            drawn[:, _GROUNDED] = 0
+            drawn[:, GROUNDED] = 0
             frames[low - start : high - start] += np.rint(drawn[low - first : high - first]).astype(np.int16)
 
     def _check(self, start: int) -> None:

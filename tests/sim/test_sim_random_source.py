@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from cl._core.constants import GROUNDED, REFERENCE
 from cl.sim.poisson import CentredPoisson
-from cl.sim.random_source import GROUNDED, REFERENCE, SPIKING, RandomSource
+from cl.sim.random_source import SPIKING, RandomSource
 
 MINUTE = 60 * 25_000
 
