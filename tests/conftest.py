@@ -14,11 +14,26 @@ import uvloop
 
 import cl._session
 
+_REAL_TIME = (
+    "hw",
+    "visualisation",
+    "test_contract_device",
+    "test_contract_wall_clock",
+    "test_aio_web_service",
+)
+"""Folders and modules of tests that have bounds in the host's time, or several processes each."""
 _LOOPS = [
     pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
     pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
     pytest.param(("trio", {}), id="trio"),
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, let one have all those in real time, one after the other."""
+    for item in items:
+        if item.path.stem in _REAL_TIME or item.path.parent.name in _REAL_TIME:
+            item.add_marker(pytest.mark.xdist_group("real time"))
 
 
 @pytest.fixture(params=_LOOPS)
