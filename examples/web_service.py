@@ -35,7 +35,7 @@ import cl
 if TYPE_CHECKING:
     from cl.recording import Recording
 
-PAUSE_SECONDS = 0.005
+PAUSE_SECONDS = 0.003
 """A client gets what comes within this time in one message: fifty clients cost fifty messages, not more."""
 MOST_SPIKES = 2_000
 """The most spikes of one message."""
