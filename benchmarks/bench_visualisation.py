@@ -74,7 +74,9 @@ def device() -> Iterator[tuple[cl.Neurons, VisualiserServer]]:
     with cl.open() as neurons:
         session = cl._session._slot.session
         assert session is not None
-        server = start_server(session.engine, port_from=0, loops=lambda: tuple(session.engine.loops))
+        server = start_server(
+            session.engine, port_from=0, loops=lambda: tuple(run.loop for run in session.engine.runs)
+        )
         assert server is not None
         try:
             yield neurons, server

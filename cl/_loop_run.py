@@ -95,7 +95,7 @@ class Run:
     """One pass over a loop: its decisions, which the sync and the async iterator act on."""
 
     __slots__ = (
-        "_lateness", "_loop", "_outer", "due", "engine", "floor", "given", "index", "known_losses", "n",
+        "_lateness", "_outer", "due", "engine", "floor", "given", "index", "known_losses", "loop", "n",
         "party", "tick", "total",
     )  # fmt: skip
 
@@ -103,7 +103,7 @@ class Run:
         engine = loop._engine
         _warn_about_jitter(engine)
         self.engine = engine
-        self._loop = loop
+        self.loop = loop
         self._lateness = loop._lateness
         self.n = n = loop.frames_per_tick
         self.total = -1 if loop.duration_ticks is None else loop.duration_ticks
@@ -118,17 +118,17 @@ class Run:
                 engine.scheduler.register(self.party)
             if n > FRAMES_PER_SECOND:
                 engine.keep(n)
-        engine.loops.append(loop)
         loop._start = start
         loop._stopping = False
         loop._recovery = None
         self.index = 0
         self.due = start + n
         self.tick = LoopTick(loop, engine, n)
+        engine.runs.append(self)
 
     def over(self) -> bool:
         """Return whether no further tick is to run."""
-        return self._loop._stopping or self.index == self.total
+        return self.loop._stopping or self.index == self.total
 
     def enter(self, due: int) -> LoopTick:
         """Set the tick for the body that is about to run."""
@@ -156,19 +156,19 @@ class Run:
         """
         behind = now - self.due
         oldest = now - self.engine.history_frames
-        if self._loop._recovery is not None:
+        if self.loop._recovery is not None:
             return True
         if self.due - self.n < oldest:
             raise TimeoutError(
                 f"Loop fell behind by {_frames(behind)} when entering the {ordinal(self.index + 1)} "
                 f"iteration: what it was to see is older than the history, which begins at {oldest}."
             )
-        if self._loop._raises and behind > self._loop._tolerance:
+        if self.loop._raises and behind > self.loop._tolerance:
             raise TimeoutError(self._jitter_text(behind))
         return False
 
     def _jitter_text(self, behind: int) -> str:
-        tolerance = self._loop._tolerance
+        tolerance = self.loop._tolerance
         return (
             f"Loop fell behind by {_frames(behind)} when entering the {ordinal(self.index + 1)} "
             f"iteration. Jitter tolerance is currently set to {tolerance} frame{'s' * (tolerance != 1)}. "
@@ -185,7 +185,7 @@ class Run:
 
     def recovery(self) -> Iterator[tuple[LoopTick, Callable[[LoopTick], Any] | None]]:
         """Skip the ticks that are due: yield each, entered, with the handler to call on it."""
-        loop, engine = self._loop, self.engine
+        loop, engine = self.loop, self.engine
         assert loop._recovery is not None
         handler, deadline, seconds = loop._recovery
         while not self.over() and self.due <= engine.now():
@@ -219,8 +219,8 @@ class Run:
         if current_body.get() is self:
             current_body.set(self._outer)
         engine = self.engine
-        if self._loop in engine.loops:
-            engine.loops.remove(self._loop)
+        if self in engine.runs:
+            engine.runs.remove(self)
         if engine.remote is not None:
             engine.remote.end_loop(self.n)
         if engine.clock is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from ._wait.lull import await_lull
 from ._waveform_cutter import WaveformCutter
 from .events import SAMPLES_FROM
 
@@ -68,6 +69,7 @@ class Scribe:
         self._write_until(stop, entries)
         if foresee and self.ahead == 0:
             self._write_spikes(stop)
+        await_lull(self._engine)
         self._writer.flush()
         if self._is_there and not self._writer.path.exists():
             self._is_there = False
@@ -131,8 +133,10 @@ class Scribe:
         frames = None
         if self._samples or spikes:
             # Also without samples: to cut spikes out of a block is faster than to make each one's frames.
+            await_lull(self._engine)
             frames = self._engine.device.frames(at, stop)
             self._cutter.feed(at, frames)
+        await_lull(self._engine)
         waveforms = self._cutter.cut(spikes) if spikes else None
         self._check_kept(min(at, self._spikes_at))
         if self._samples and frames is not None:

@@ -80,7 +80,7 @@ class Session:
             self.engine,
             self.settings.visualisation_host,
             recordings=recordings.running,
-            loops=lambda: tuple(self.engine.loops),
+            loops=lambda: tuple(run.loop for run in self.engine.runs),
             streams=recordings.streams,
         )
 

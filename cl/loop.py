@@ -48,9 +48,11 @@ class Loop(LoopBase):
                 self._recovery = None
                 with lock:
                     # Alone, with nothing to happen until then: time just moves. The common case.
-                    alone = scheduler.solo is party and engine.position <= due <= engine.free_until
-                    if alone:
+                    alone = scheduler.solo is party and engine.position <= due
+                    if alone and due <= engine.free_until:
                         engine.position = engine.asked = due
+                    elif alone:
+                        alone = engine.step(due)
                 if alone:
                     lateness.punctual += 1
                 else:
@@ -185,15 +187,17 @@ class AsyncTicks:
         return run
 
     def _passes(self, run: Run) -> bool:
-        """Let time pass to the next tick, if the loop is alone and nothing happens until then."""
+        """Let time pass to the next tick, if the loop is alone and not much happens until then."""
         engine, due = self._engine, run.due
         scheduler, party = engine.scheduler, run.party
         if scheduler.solo is not party or run.over() or not self._waiter.may_go_on():  # type: ignore[union-attr]
             return False
         with engine.lock:
-            alone = scheduler.solo is party and engine.position <= due <= engine.free_until
-            if alone:
+            alone = scheduler.solo is party and engine.position <= due
+            if alone and due <= engine.free_until:
                 engine.position = engine.asked = due
+            elif alone:
+                alone = engine.step(due)
         if alone:
             self._loop._recovery = None
             self._loop._lateness.punctual += 1

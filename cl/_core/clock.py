@@ -117,6 +117,11 @@ def host_seconds() -> float:
     return time.monotonic()
 
 
+def host_sleep(seconds: float) -> None:
+    """Sleep in the host's time."""
+    time.sleep(seconds)
+
+
 def host_ns() -> int:
     """Return the host's `perf_counter_ns`."""
     return perf_counter_ns()

@@ -15,7 +15,7 @@ from cl.error import DeviceDisconnectedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
 
 from .clock import host_ns
-from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER, NOTICE_FRAMES
+from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER
 from .device import Bus, Device
 from .losses import Losses
 from .pace import Pace
@@ -41,6 +41,17 @@ class Tap(Protocol):
     def take(self, position: int) -> None:
         """Consume what there is before `position`, and set a later limit. Never raises. Locked."""
         ...
+
+
+class LoopRun(Protocol):
+    """A loop that runs."""
+
+    loop: Any
+    """The program's handle on it."""
+    due: int
+    """When its next tick is due, or the one whose body runs was."""
+    n: int
+    """Frames from tick to tick."""
 
 
 class Engine:
@@ -72,8 +83,6 @@ class Engine:
         """Frames that are being made or have been; commands take effect behind them."""
         self.demand: Callable[[int], None] | None = None
         """How to ask a pushing device for frames up to a timestamp, where it wants to be asked."""
-        self.urgent = False
-        """Whether a source wants to be told of pulses before anybody asks for the frames around them."""
         self.remote: Remote | None = None
         """The device, where it is one in a time of its own."""
         self.losses = Losses()
@@ -84,8 +93,8 @@ class Engine:
         """Called when a participant of virtual time begins to wait for others."""
         self.dropped: deque[Party] = deque()
         """Participants whose iterators were let go while the lock was taken."""
-        self.loops: list[Any] = []
-        """The loops that run, for whoever looks on."""
+        self.runs: list[LoopRun] = []
+        """The loops that run, for whoever looks on or keeps out of their way."""
         self.listeners: list[Callable[[], None]] = []
         """Called, locked, when the device ends."""
 
@@ -143,6 +152,16 @@ class Engine:
             self._produce(to)
         elif to > self.position:
             self.position = self.asked = to
+
+    def step(self, to: int) -> bool:
+        """Move virtual time to `to` if that can be done at once; return whether it was. Locked.
+
+        For the only participant, which has nothing to be scheduled with.
+        """
+        if self.device.info.pushes or to - self.position > self.pace.frames:
+            return False
+        self.advance(to)
+        return True
 
     def _produce(self, to: int) -> None:
         device = self.device
@@ -240,7 +259,8 @@ class Engine:
     def catch_up(self) -> None:
         """Bring a wall-clock device that produces on demand to the present. Locked."""
         if self.clock is not None and not self.device.info.pushes:
-            self.advance(self.clock.now())
+            # Where the data ends, only somebody who wants more finds the device ended.
+            self.advance(min(self.clock.now(), self.device.end_timestamp))
 
     # -- reading --------------------------------------------------------------------------
 
@@ -301,9 +321,6 @@ class Engine:
             quiet = device.quiet_until()
             if quiet < self.free_until:
                 self.free_until = quiet
-                if self.urgent:
-                    assert self.demand is not None
-                    self.demand(self.asked + NOTICE_FRAMES)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the engine's state, for a person or a page."""

@@ -157,6 +157,7 @@ class Client:
         while self._outbox:
             await self._send(self._outbox.popleft())
         while True:
+            self._source.await_lull()
             position = self._source.position()
             slow = self._waited > _SLOW_S
             taken = [topic.take(position, slow) for topic in tuple(self._binary.values())]
@@ -176,6 +177,7 @@ class Client:
         self._waited += clock() - before
 
     async def _serve_json(self) -> None:
+        self._source.await_lull()
         now = asyncio.get_running_loop().time()
         if self._entries is not None:
             for message in self._entries.take():

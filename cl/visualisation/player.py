@@ -192,6 +192,9 @@ class Player:
         state = "ended" if ended else "playing" if self._playing else "paused"
         return {"state": state, "error": None, "speed": self._speed, "loops": [], "recordings": []}
 
+    def await_lull(self) -> None:
+        """Do nothing: no loop runs in a recording."""
+
     def control(self, command: Play | Seek | Speed) -> bool:
         recorded = self._recorded
         position = self.position()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from cl._core.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
+from cl._core.constants import CHANNEL_COUNT, FRAMES_PER_SECOND, GROUNDED, REFERENCE
+from cl._wait.lull import await_lull
 from cl.events import SAMPLES_FROM
 
 from .commands import BINS
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 GRID: Final = 125
 """Frames are sent in multiples of this, counted from timestamp 0: 5 ms, and every bin divides it."""
-GROUNDED: Final = (0, 7, 56, 63)
-REFERENCE: Final = 4
 _MOST_EVENTS: Final = 20_000
 _MARGIN: Final = 15_000
 """What leaves the history is not begun with any more: sending what is there takes a moment."""
@@ -81,6 +80,10 @@ class Source(Protocol):
 
     def control(self, command: Play | Seek | Speed) -> bool:
         """Carry out a command about playing; return whether the position has jumped."""
+        ...
+
+    def await_lull(self) -> None:
+        """Wait, a millisecond or two at most, until a little work disturbs nobody."""
         ...
 
 
@@ -188,6 +191,9 @@ class LiveSource:
 
     def control(self, command: Play | Seek | Speed) -> bool:
         raise ValueError("a live device cannot be paused or sought: its page keeps its own view of the past")
+
+    def await_lull(self) -> None:
+        await_lull(self._engine)
 
 
 def _loop(loop: RunningLoop) -> dict[str, Any]:

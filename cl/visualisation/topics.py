@@ -65,6 +65,7 @@ class Sections:
         if found is None:
             if len(self._made) >= _CACHED:
                 self._made.clear()
+            self.source.await_lull()
             found = self._made[key] = make()
         return found  # type: ignore[return-value]
 

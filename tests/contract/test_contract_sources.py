@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -294,6 +295,23 @@ async def test_many_loops_up_to_the_end(kind: Any) -> None:
         for rate in (100, 1_000, 2_500):
             group.start_soon(consume, neurons, rate)
     assert stops == {rate: list(range(25_000 // rate, 1_031, 25_000 // rate)) for rate in (100, 1_000, 2_500)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_real_time_a_source_that_has_ended_can_still_be_read(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "0")
+    set_simulator_data_source(lambda: kind(duration_frames=1_030, seekable=False))
+    pause = threading.Event()
+    with cl.open() as neurons:
+        while neurons.timestamp() < 1_500:
+            pause.wait(0.01)
+        # At once, before anybody else has brought the device up to the present.
+        assert (neurons.read(1_030, 0) == numbered(0, 1_030)).all()
+        assert (neurons.read(30, 1_000) == numbered(1_000, 30)).all()
+        with pytest.raises(DeviceDisconnectedError, match="has ended at frame 1030"):
+            neurons.read(10, 1_030)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -205,6 +205,9 @@ class Script:
     def position(self) -> int:
         return self.now
 
+    def await_lull(self) -> None:
+        pass
+
     def oldest(self) -> int:
         return max(0, self.now - self.history)
 

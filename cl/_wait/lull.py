@@ -1,0 +1,45 @@
+"""Room between the ticks of wall-clock loops, for background work that would keep Python from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cl._core.clock import host_sleep
+from cl._core.constants import FRAME_NS
+
+if TYPE_CHECKING:
+    from cl._core.clock import Clock
+    from cl._core.engine import Engine, LoopRun
+
+LULL_S: Final = 0.0006
+"""What one piece of background work may take: it fits between two ticks of a loop at 1 kHz."""
+_BODY_S: Final = 0.00005
+"""A tick has been entered so long after it was due; its body keeps Python for as long as it likes."""
+_TRIES: Final = 3
+
+
+def await_lull(engine: Engine) -> None:
+    """Nap until no loop is due within `LULL_S`, so that as much work in this thread makes no tick late.
+
+    A thread that comes back to Python while another one has it waits until that lets go, for 5 ms at worst.
+    Loops whose ticks are too close together to leave such room are not waited for, and several whose ticks
+    fill the time only for a moment. In accelerated time nothing is late, and this returns at once.
+    """
+    clock = engine.clock
+    if clock is None or not engine.runs:
+        return
+    for _ in range(_TRIES):
+        left = min((_left(clock, run) for run in tuple(engine.runs)), default=LULL_S)
+        if left >= LULL_S:
+            return
+        host_sleep(left + _BODY_S)
+
+
+def _left(clock: Clock, run: LoopRun) -> float:
+    """Return the seconds until a loop's next tick, or LULL_S where it leaves no room."""
+    period = run.n * FRAME_NS * 1e-9
+    if period < LULL_S + 2 * _BODY_S:
+        return LULL_S
+    left = clock.seconds_until(run.due)
+    # A tick that was due is running; the one after it is what counts.
+    return left if left > 0 else left % period
