@@ -6,8 +6,9 @@ loaded when they are first used, so that `import cl` stays fast.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cl._lazy import lazy_names
 
 from .error import (
     ChannelQueueFull,
@@ -38,24 +39,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
-    "AsyncLoop": "loop",
-    "BurstDesign": "stim",
-    "ChannelSet": "stim",
-    "DataStream": "data_stream",
-    "DetectionResult": "events",
-    "Loop": "loop",
-    "LoopTick": "loop",
-    "Neurons": "neurons",
-    "Recording": "recording",
-    "RecordingView": "util",
-    "Spike": "events",
-    "Stim": "events",
-    "StimDesign": "stim",
-    "StimPlan": "stim",
-    "aopen": "_session",
-    "get_system_attributes": "_session",
-    "is_simulator": "_session",
-    "open": "_session",
+    "AsyncLoop": ".loop",
+    "BurstDesign": ".stim",
+    "ChannelSet": ".stim",
+    "DataStream": ".data_stream",
+    "DetectionResult": ".events",
+    "Loop": ".loop",
+    "LoopTick": ".loop",
+    "Neurons": ".neurons",
+    "Recording": ".recording",
+    "RecordingView": ".util",
+    "Spike": ".events",
+    "Stim": ".events",
+    "StimDesign": ".stim",
+    "StimPlan": ".stim",
+    "aopen": "._session",
+    "get_system_attributes": "._session",
+    "is_simulator": "._session",
+    "open": "._session",
 }
 _SUBMODULES = {"error", "hw", "sim", "testing", "util", "visualisation"}
 
@@ -98,17 +99,4 @@ __all__ = [
     "visualisation",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_SUBMODULES})
+__getattr__, __dir__ = lazy_names(__name__, _LAZY, _SUBMODULES)

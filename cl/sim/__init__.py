@@ -5,8 +5,9 @@ Names are loaded when they are first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cl._lazy import lazy_names
 
 if TYPE_CHECKING:
     from . import culture
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
     from .registry import clear_simulator_data_source, set_simulator_data_source
 
 _LAZY = {
-    "DataSourceBatch": "data_source",
-    "DataSourceError": "checks",
-    "DataSourceSpike": "data_source",
-    "DataSourceStim": "data_source",
-    "Detector": "detector",
-    "LiveDataSink": "live_sink",
-    "LiveSimulatorDataSource": "live",
-    "SimulatorDataSource": "data_source",
-    "SimulatorDataSourceMetadata": "data_source",
-    "SinkClosedError": "live_sink",
-    "clear_simulator_data_source": "registry",
-    "set_simulator_data_source": "registry",
+    "DataSourceBatch": ".data_source",
+    "DataSourceError": ".checks",
+    "DataSourceSpike": ".data_source",
+    "DataSourceStim": ".data_source",
+    "Detector": ".detector",
+    "LiveDataSink": ".live_sink",
+    "LiveSimulatorDataSource": ".live",
+    "SimulatorDataSource": ".data_source",
+    "SimulatorDataSourceMetadata": ".data_source",
+    "SinkClosedError": ".live_sink",
+    "clear_simulator_data_source": ".registry",
+    "set_simulator_data_source": ".registry",
 }
 
 __all__ = [
@@ -54,17 +55,4 @@ __all__ = [
     "set_simulator_data_source",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "culture":
-        return importlib.import_module(f"{__name__}.culture")
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "culture"})
+__getattr__, __dir__ = lazy_names(__name__, _LAZY, {"culture"})

@@ -8,8 +8,9 @@ there are the fixtures `neurons`, `aneurons` and `recording_dir` and the marker 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cl._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .identical import assert_identical_runs
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from .scripted import ScriptedSource
 
 _LAZY = {
-    "Difference": "replaying",
-    "ReplayReport": "replaying",
-    "ScriptedSource": "scripted",
-    "Simulator": "opening",
-    "assert_identical_runs": "identical",
-    "replay": "replaying",
+    "Difference": ".replaying",
+    "ReplayReport": ".replaying",
+    "ScriptedSource": ".scripted",
+    "Simulator": ".opening",
+    "assert_identical_runs": ".identical",
+    "replay": ".replaying",
 }
 
 __all__ = [
@@ -35,15 +36,4 @@ __all__ = [
     "replay",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)

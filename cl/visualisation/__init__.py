@@ -5,10 +5,11 @@ The page is served by the program itself: see docs/visualiser-protocol.md.
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cl._lazy import lazy_names
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
@@ -64,11 +65,4 @@ def start_server(
     return server
 
 
-def __getattr__(name: str) -> Any:
-    if name == "create_visualiser":
-        from .custom import create_visualiser
-
-        return create_visualiser
-    if name == "jupyter":
-        return importlib.import_module(f"{__name__}.jupyter")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, {"create_visualiser": ".custom"}, {"jupyter"})

@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cl._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .spawn import EmulatorProcess
 
 __all__ = ["EmulatorProcess"]
 
-
-def __getattr__(name: str) -> Any:
-    # The emulator itself has no use for what it takes to start one.
-    if name == "EmulatorProcess":
-        from .spawn import EmulatorProcess
-
-        return EmulatorProcess
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# The emulator itself has no use for what it takes to start one.
+__getattr__, __dir__ = lazy_names(__name__, {"EmulatorProcess": ".spawn"})
