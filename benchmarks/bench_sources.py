@@ -161,6 +161,21 @@ class Reactive(Noise):
         pass
 
 
+class Model(Reactive):
+    """A source that has something to calculate: a small network's currents, and noise drawn anew."""
+
+    def __init__(self, **metadata: object) -> None:
+        super().__init__(**metadata)
+        self._rng = np.random.default_rng(1)
+        self._weights = self._rng.normal(0, 1, (300, 300))
+        self._state = np.zeros(300)
+
+    def read(self, from_timestamp: int, frame_count: int) -> DataSourceBatch:
+        self._state = np.tanh(self._weights @ self._state + 1)
+        frames = (self._rng.standard_normal((frame_count, 64), np.float32) * 12).astype(np.int16)
+        return DataSourceBatch(frames, [DataSourceSpike(from_timestamp, 8)])
+
+
 def loop_seconds(make: Callable[[], SimulatorDataSource], ticks: int) -> float:
     set_simulator_data_source(make)
     with cl.open() as neurons:
@@ -203,6 +218,13 @@ def device(seconds: int) -> None:
         ("reactive without a timeout, loop", loop_seconds, lambda: Reactive(read_timeout_seconds=None)),
         ("not reactive, aloop", aloop_seconds, Noise),
         ("reactive, aloop", aloop_seconds, Reactive),
+        ("with a model, bare", bare_seconds, Model),
+        ("with a model, reactive, loop", loop_seconds, Model),
+        (
+            "with a model, reactive without a timeout, loop",
+            loop_seconds,
+            lambda: Model(read_timeout_seconds=None),
+        ),
     ):
         times = sorted(run(make, ticks) / ticks * 1e6 for _ in range(5))
         print(f"{'own source, ' + what:58s} {times[2]:9.1f} µs a tick ({times[0]:.1f} to {times[-1]:.1f})")
