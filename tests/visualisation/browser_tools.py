@@ -141,6 +141,18 @@ class Tab:
         (ARTIFACTS / f"{name}.png").write_bytes(self.page.screenshot())
 
 
+@contextmanager
+def tab(browser: Any, url: str, scheme: str = "dark", width: int = 1280, height: int = 720) -> Iterator[Tab]:
+    """Open the page in a window of its own."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    try:
+        found = Tab(context.new_page())
+        found.page.goto(url)
+        yield found
+    finally:
+        context.close()
+
+
 def near(one: tuple[int, int, int], other: tuple[int, int, int], tolerance: int = 40) -> bool:
     """Return whether two colours are nearly the same."""
     return all(abs(a - b) <= tolerance for a, b in zip(one, other, strict=True))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_tools import Tab, chromium, near
+from browser_tools import Tab, chromium, near, tab
 from visualisation_tools import device
 
 import cl
@@ -31,17 +31,6 @@ def _busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CL_SDK_SPIKE_PERCENTILE", "99.98")
     monkeypatch.setenv("CL_SDK_SPIKE_VISIBILITY", "1")
     monkeypatch.setenv("CL_SDK_RANDOM_SEED", "7")
-
-
-@contextmanager
-def tab(browser: Any, url: str, scheme: str = "dark", width: int = 1280, height: int = 720) -> Iterator[Tab]:
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    try:
-        found = Tab(context.new_page())
-        found.page.goto(url)
-        yield found
-    finally:
-        context.close()
 
 
 def pause_at(one: Tab, time: int) -> None:
@@ -242,7 +231,9 @@ def test_closing_is_told_and_the_page_comes_back(browser: Any) -> None:
         assert all("ERR_CONNECTION_REFUSED" in complaint for complaint in one.complaints)
 
 
-@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1280, 720), ("dark", 2560, 1080)])
+@pytest.mark.parametrize(
+    ("scheme", "width", "height"), [("light", 1280, 720), ("light", 1920, 1080), ("dark", 2560, 1080)]
+)
 def test_it_fits_light_and_wide(browser: Any, scheme: str, width: int, height: int) -> None:
     with device() as (_, server), tab(browser, server.url, scheme, width, height) as one:
         one.until("v.connected && v.spikes.length > 100")

@@ -1,21 +1,30 @@
 // Canvases at the screen's own resolution, and strips that scroll without being drawn anew.
 
-/** A canvas that follows its size on the page. Sizes are in device pixels; `px` is how many make a CSS pixel. */
+// Who has a large window sits further away: what is written in canvases grows as the page's text does (style.css).
+const LARGE = matchMedia("(min-width: 1800px) and (min-height: 900px)");
+const LARGER = 1.2;
+
+/**
+ * A canvas that follows its size on the page. Sizes are in device pixels; `px` is how many make one of the
+ * pixels that things are laid out in, and `zoom` how many CSS pixels those are.
+ */
 export class Surface {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: true });
     this.width = this.height = 0;
-    this.px = 1;
+    this.px = this.zoom = 1;
     this.changed = true;
     new ResizeObserver(() => this.#measure()).observe(canvas);
     this.#measure();
   }
 
   #measure() {
-    this.px = window.devicePixelRatio || 1;
-    const width = Math.max(1, Math.round(this.canvas.clientWidth * this.px));
-    const height = Math.max(1, Math.round(this.canvas.clientHeight * this.px));
+    const ratio = window.devicePixelRatio || 1;
+    this.zoom = LARGE.matches ? LARGER : 1;
+    this.px = ratio * this.zoom;
+    const width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
+    const height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
     if (width === this.width && height === this.height) return;
     this.canvas.width = this.width = width;
     this.canvas.height = this.height = height;

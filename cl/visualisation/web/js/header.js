@@ -63,7 +63,11 @@ export class Header {
   #loops(loops) {
     this.parts["fact-loop"].hidden = this.page.recorded;
     const loop = loops[loops.length - 1];
-    if (!loop) return this.#text("loop", "no loop");
+    if (!loop) {
+      this.#text("loop-label", "Loop lateness");
+      this.parts["fact-loop"].title = "";
+      return this.#text("loop", "no loop");
+    }
     const figure = (value) => (value >= 10_000 ? `${(value / 1000).toFixed(0)} ms` : value >= 1000 ? `${(value / 1000).toFixed(1)} ms` : `${value.toFixed(0)} µs`);
     this.#text("loop-label", `Loop lateness at ${loop.ticks_per_second}/s${loops.length > 1 ? ` (1 of ${loops.length})` : ""}`);
     this.#text("loop", `p50 ${figure(loop.p50_us)}  p99 ${figure(loop.p99_us)}  max ${figure(loop.max_us)}`);

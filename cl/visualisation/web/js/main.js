@@ -62,13 +62,15 @@ let refresh = () => {
   map.marked(page.selected);
   byId("trace-note").textContent = page.traceGain === null ? "µV" : `µV, ±${page.traceGain} fixed`;
   const banner = byId("banner");
-  banner.hidden = page.connected || page.closing === undefined;
-  banner.textContent = closingText(page.closing);
+  banner.hidden = page.failure === null && (page.connected || page.closing === undefined);
+  banner.textContent = [failureText(page.failure), page.connected ? "" : closingText(page.closing)].join(" ").trim();
   byId("speed-box").hidden = !page.recorded;
   byId("live").textContent = page.recorded ? "Start" : "Live";
   byId("live").title = page.recorded ? "To the start (Home)" : "Back to now (End)";
   document.title = page.recorded ? `${page.device.device} – recording` : "Data visualiser";
 };
+
+const failureText = (failure) => (failure === null ? "" : `The device has failed: ${failure}.`);
 
 function closingText(closing) {
   if (closing?.code === 4008) return "This page was too slow for the device and was let go. It connects again by itself.";

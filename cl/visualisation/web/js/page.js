@@ -29,6 +29,7 @@ export class Page {
     this.session = null;
     this.connected = false;
     this.status = null;
+    this.failure = null; // why the device has failed; also after it was closed
     this.dropped = 0;
     this.lastError = null;
     this.selected = whole(remembered("selected"), 0, 63) ?? 27;
@@ -71,6 +72,7 @@ export class Page {
     this.session = message.session;
     this.device = message;
     this.connected = true;
+    this.failure = null;
     this.dropped = 0;
     if (anew || this.recorded) {
       this.clock = new ViewClock(this.fps);
@@ -85,12 +87,16 @@ export class Page {
 
   #message(message) {
     switch (message.type) {
-      case "status":
+      case "status": {
+        const news = (message.error ?? null) !== this.failure;
         this.status = message;
+        this.failure = message.error ?? null;
         this.dropped = message.dropped;
         this.clock.told(message.position, performance.now());
         if (message.speed !== undefined) this.clock.setPace(message.speed, message.state === "playing");
+        if (news) this.#failed();
         break;
+      }
       case "streams":
         this.streams.add(message);
         break;
@@ -124,6 +130,11 @@ export class Page {
         if (section.bin === binFrames && channels.join() === section.channels.join()) this.traceData.add(section);
       }
     }
+  }
+
+  #failed() {
+    if (this.failure !== null) this.said(`The device has failed: ${this.failure}`);
+    this.changed();
   }
 
   #closed(code, reason) {

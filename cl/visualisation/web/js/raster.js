@@ -20,7 +20,8 @@ export class Raster {
   }
 
   #pick(event) {
-    const row = Math.floor(((event.offsetY - RATE) / (this.canvas.clientHeight - RATE - AXIS)) * CHANNELS);
+    const { zoom } = this.surface;
+    const row = Math.floor(((event.offsetY - RATE * zoom) / (this.canvas.clientHeight - (RATE + AXIS) * zoom)) * CHANNELS);
     if (row >= 0 && row < CHANNELS) this.page.select(row);
   }
 

@@ -22,7 +22,8 @@ export class Timeline {
 
   #go(event) {
     const [from, to] = this.page.range();
-    const part = (event.offsetX - PAD) / (this.canvas.clientWidth - 2 * PAD);
+    const pad = PAD * this.surface.zoom;
+    const part = (event.offsetX - pad) / (this.canvas.clientWidth - 2 * pad);
     this.page.goTo(from + Math.max(0, Math.min(1, part)) * (to - from), event.type === "pointermove");
   }
 

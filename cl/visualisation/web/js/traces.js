@@ -23,7 +23,8 @@ export class Traces {
 
   #pick(event) {
     const { chosen } = this.page;
-    const lane = Math.floor(((event.offsetY - TOP) / (this.surface.canvas.clientHeight - AXIS - TOP)) * chosen.length);
+    const { canvas, zoom } = this.surface;
+    const lane = Math.floor(((event.offsetY - TOP * zoom) / (canvas.clientHeight - (AXIS + TOP) * zoom)) * chosen.length);
     if (chosen[lane] !== undefined) this.page.select(chosen[lane]);
   }
 

@@ -3,11 +3,12 @@
 import { niceAbove, Surface } from "./canvas.js";
 import { SAMPLES_BEFORE, SAMPLES_PER_SPIKE } from "./protocol.js";
 
-const LEFT = 40;
+const LEFT = 46;
 const RIGHT = 10;
 const BOTTOM = 18;
 const TOP = 6;
 const FRAME_MS = 0.04;
+const FEW = 3; // as many are wanted for a scale and for a mean
 
 export class WaveformPanel {
   constructor(page) {
@@ -25,23 +26,29 @@ export class WaveformPanel {
     this.drawn = key;
     const { context, width, height, px } = this.surface;
     const { shapes } = waveforms;
+    const calm = shapes.filter(({ time }) => this.page.quiet(time - SAMPLES_BEFORE, time + SAMPLES_PER_SPIKE - SAMPLES_BEFORE));
     this.title.textContent = `Waveforms of channel ${waveforms.channel ?? "–"}`;
-    this.note.textContent = shapes.length ? `last ${shapes.length} spike${shapes.length > 1 ? "s" : ""}` : "";
+    this.note.textContent = shapes.length ? this.#noted(shapes.length, shapes.length - calm.length) : "µV";
     context.clearRect(0, 0, width, height);
     const plot = { x: LEFT * px, y: TOP * px, width: width - (LEFT + RIGHT) * px, height: height - (TOP + BOTTOM) * px };
     if (plot.height < 20 * px) return;
     context.fillStyle = theme.plot;
     context.fillRect(plot.x, plot.y, plot.width, plot.height);
-    const top = this.#scale(shapes);
+    const top = this.#scale(shapes, calm);
     this.#axes(plot, top);
-    if (shapes.length) this.#lines(plot, top, shapes);
+    if (shapes.length) this.#lines(plot, top, shapes, calm);
     else this.#nothing(plot);
   }
 
-  #scale(shapes) {
-    // A few that are far larger, such as those in the wake of a stim, are cut rather than letting the rest shrink.
-    const sizes = shapes.map(({ samples }) => samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0)).sort((a, b) => a - b);
-    return niceAbove(Math.max(5, sizes[Math.floor(sizes.length * 0.9)] ?? 0));
+  #noted(count, beside) {
+    return beside ? `µV, last ${count}, ${beside} near stims` : `µV, last ${count} spike${count > 1 ? "s" : ""}`;
+  }
+
+  // What a stim does to the electrode is far larger than a spike: it is cut rather than letting the rest shrink.
+  #scale(shapes, calm) {
+    const few = calm.length < FEW;
+    const sizes = (few ? shapes : calm).map(({ samples }) => samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0)).sort((a, b) => a - b);
+    return niceAbove(Math.max(5, sizes[Math.floor(sizes.length * (few ? 0.5 : 0.9))] ?? 0));
   }
 
   #axes(plot, top) {
@@ -56,7 +63,7 @@ export class WaveformPanel {
       context.fillRect(plot.x, Math.round(y), plot.width, 1);
       context.fillStyle = theme.muted;
       const text = part === 0 ? "0" : `${part < 0 ? "−" : ""}${top}`;
-      context.fillText(part === 1 ? `${text} µV` : text, plot.x - 4 * px, y);
+      context.fillText(text, plot.x - 4 * px, y);
     }
     context.textBaseline = "top";
     for (const ms of [-1, 0, 1, 2]) {
@@ -79,27 +86,36 @@ export class WaveformPanel {
     context.stroke();
   }
 
-  #lines(plot, top, shapes) {
+  #lines(plot, top, shapes, calm) {
     const { context, px } = this.surface;
     const { theme } = this.page;
-    const mean = new Float64Array(SAMPLES_PER_SPIKE);
+    const meant = calm.length < FEW ? shapes : calm;
     context.save();
     context.beginPath();
     context.rect(plot.x, plot.y, plot.width, plot.height);
     context.clip();
-    context.strokeStyle = theme.accent;
     context.lineWidth = px;
     context.lineJoin = "round";
-    shapes.forEach(({ samples }, i) => {
-      context.globalAlpha = 0.16 + (0.3 * (i + 1)) / shapes.length; // the newer, the stronger
-      this.#path(plot, top, samples);
-      for (let k = 0; k < SAMPLES_PER_SPIKE; k++) mean[k] += samples[k] / shapes.length;
-    });
+    const lay = (each, colour, strength) => {
+      context.strokeStyle = colour;
+      each.forEach(({ samples }, i) => {
+        context.globalAlpha = strength * (0.16 + (0.3 * (i + 1)) / each.length); // the newer, the stronger
+        this.#path(plot, top, samples);
+      });
+    };
+    lay(shapes.filter((shape) => !calm.includes(shape)), theme.stim, 0.5);
+    lay(calm, theme.accent, 1);
     context.globalAlpha = 1;
     context.strokeStyle = theme.text;
     context.lineWidth = 2 * px;
-    if (shapes.length > 2) this.#path(plot, top, mean);
+    if (meant.length >= FEW) this.#path(plot, top, this.#mean(meant));
     context.restore();
+  }
+
+  #mean(shapes) {
+    const mean = new Float64Array(SAMPLES_PER_SPIKE);
+    for (const { samples } of shapes) for (let k = 0; k < SAMPLES_PER_SPIKE; k++) mean[k] += samples[k] / shapes.length;
+    return mean;
   }
 
   #nothing(plot) {

@@ -1,0 +1,140 @@
+"""What single panels of the page show, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser_tools import chromium, near, tab
+from visualisation_tools import device
+
+import cl._session
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_RANDOM_SEED", "7")
+
+
+WAVEFORMS = """async (spikes) => {
+  const { page } = visualiser;
+  const { WaveformPanel } = await import("/js/waveforms.js");
+  page.link.unsubscribe("waveforms");
+  const shapes = spikes.map(([time, depth, after]) => {
+    const samples = new Float32Array(75);
+    samples.fill(depth, 24, 27);
+    samples.fill(after, 50);
+    return { time, samples };
+  });
+  const waveforms = { version: "test", channel: 27, shapes };
+  new WaveformPanel({ waveforms, theme: page.theme, quiet: (from, to) => from > 1000 || to < 0 }).draw();
+  const { width, height } = document.getElementById("waveforms");
+  return [width, height, document.getElementById("waveform-note").textContent];
+}"""
+"""Draws spikes, given as (time, depth, what follows), on the page's own canvas; a stim lies in [0, 1000]."""
+
+
+def troughs(one: Any, left: int = 46) -> tuple[int, int]:
+    """Return the mean's row (as a share of 1000 of the plot) where the spikes are, and its thickness."""
+    found = one.page.evaluate(
+        """([left, colour]) => {
+          const canvas = document.getElementById("waveforms");
+          const x = Math.round(left + (25 / 74) * (canvas.width - left - 10));
+          const data = canvas.getContext("2d").getImageData(x, 6, 1, canvas.height - 24).data;
+          const rows = [];
+          for (let y = 0; y < data.length / 4; y++)
+            if (colour.every((part, k) => Math.abs(data[4 * y + k] - part) < 60)) rows.push(y);
+          return [(1000 * rows[0]) / (data.length / 4), rows.length];
+        }""",
+        [left, list(one.theme("text"))],
+    )
+    return round(found[0]), int(found[1])
+
+
+def test_what_a_stim_does_to_waveforms_does_not_hide_the_spikes(browser: Any) -> None:
+    with device() as (_, server), tab(browser, server.url) as one:
+        one.until("v.connected")
+        beside = [[k, 900, -8000] for k in range(100, 130)]
+        calm = [[2000 + k, -50, 0] for k in range(5)]
+        *_, note = one.page.evaluate(WAVEFORMS, [*beside, *calm])
+        assert note == "µV, last 35, 30 near stims"
+        # Scale and mean are those of the spikes that no stim disturbs: their -50 µV is at the end.
+        row, thick = troughs(one)
+        assert 930 <= row <= 990 and thick >= 1
+        assert sum(near(colour, one.theme("accent"), 90) for colour in one.colours("waveforms")) > 0
+        one.screenshot("waveforms-beside-stims")
+        # Where there are none, what most of them look like decides.
+        *_, note = one.page.evaluate(WAVEFORMS, [[k, -50, 0] for k in range(6)] + [[9, -50, 9000]] * 4)
+        assert note == "µV, last 10, 10 near stims"
+        assert 930 <= troughs(one)[0] <= 990
+        assert one.page.evaluate(WAVEFORMS, [[2000, -50, 0]])[-1] == "µV, last 1 spike"
+        assert one.page.evaluate(WAVEFORMS, [])[-1] == "µV"
+        assert one.complaints == []
+
+
+def test_the_failure_of_the_device_is_shown_with_its_reason(browser: Any) -> None:
+    with device() as (_, server), tab(browser, server.url) as one:
+        one.until("v.connected && v.status?.state === 'running'")
+        assert one.page.is_hidden("#banner")
+        session = cl._session._slot.session
+        assert session is not None
+        with session.engine.lock:
+            session.engine.fail(RuntimeError("the cable is <b>out</b>"))
+        one.page.wait_for_selector("#banner", state="visible")
+        assert one.page.inner_text("#banner") == "The device has failed: the cable is <b>out</b>."
+        server.stop()
+        one.until("!v.connected")
+        one.page.wait_for_function("() => banner.innerText.includes('The device is closed')")
+        assert "The device has failed: the cable is <b>out</b>. The device is closed" in one.page.inner_text(
+            "#banner"
+        )
+        assert all("ERR_CONNECTION_REFUSED" in complaint for complaint in one.complaints)
+
+
+def test_the_header_follows_loops(browser: Any) -> None:
+    loops: list[Any] = []
+    with device(loops=lambda: loops) as (neurons, server), tab(browser, server.url) as one:
+        one.until("v.connected && v.status !== null")
+
+        def lateness() -> list[str]:
+            return str(one.page.inner_text("#fact-loop")).split("\n")
+
+        for tick in neurons.loop(100, stop_after_ticks=50, ignore_jitter=True):
+            loops[:] = [tick.loop]
+        one.page.wait_for_function("() => loop.innerText.includes('p99')")
+        assert lateness()[0] == "Loop lateness at 100/s"
+        loops.clear()
+        one.page.wait_for_function("() => loop.innerText === 'no loop'")
+        assert lateness() == ["Loop lateness", "no loop"]
+        assert one.complaints == []
+
+
+@pytest.mark.parametrize(("width", "height", "zoom"), [(1280, 720, 1), (1920, 1080, 1.2)])
+def test_clicks_meet_what_is_drawn_at_every_size(browser: Any, width: int, height: int, zoom: float) -> None:
+    with device() as (_, server), tab(browser, server.url, "light", width, height) as one:
+        one.until("v.connected && v.until > 30_000")
+        one.page.keyboard.press("Space")
+        one.until("v.paused")
+        left, _ = one.page.evaluate(
+            "() => { const v = visualiser(); return visualiser.place(v.end - 250_000, 0); }"
+        )
+        assert abs(left - 40 * zoom) <= 2
+        box = one.page.locator("#raster").bounding_box()
+        for channel in (1, 22, 62):
+            at = one.state()["end"] - 1000
+            x, y = one.page.evaluate("([t, c]) => visualiser.place(t, c)", [at, channel])
+            one.page.mouse.click(box["x"] + x, box["y"] + y)
+            one.until(f"v.selected === {channel}")
+        lanes = one.page.locator("#traces").bounding_box()
+        one.page.mouse.click(lanes["x"] + 200, lanes["y"] + 5 * zoom)
+        one.until("v.selected === v.chosen[0]")
+        one.page.mouse.click(lanes["x"] + 200, lanes["y"] + lanes["height"] - 20 * zoom)
+        one.until("v.selected === v.chosen.at(-1)")
+        assert one.complaints == []
