@@ -138,3 +138,20 @@ def test_clicks_meet_what_is_drawn_at_every_size(browser: Any, width: int, heigh
         one.page.mouse.click(lanes["x"] + 200, lanes["y"] + lanes["height"] - 20 * zoom)
         one.until("v.selected === v.chosen.at(-1)")
         assert one.complaints == []
+
+
+def test_traces_chosen_now_show_the_past_as_far_as_there_is_one(browser: Any) -> None:
+    with device() as (_, server), tab(browser, server.url) as one:
+        one.page.evaluate("() => visualiser.page.setTrace(0.5)")
+        one.until("v.connected && v.until > 90_000")
+        chosen = one.page.evaluate(
+            """() => {
+              const { page } = visualiser;
+              page.toggleTrace(27);
+              page.goTo(page.clock.position - 60_000);
+              return page.chosen;
+            }"""
+        )
+        assert chosen == [18, 36, 45] and one.state()["paused"]
+        one.until_drawn("#traces", one.theme("trace-0"), 250)
+        assert one.complaints == []

@@ -16,6 +16,7 @@ const REMEMBERED_SECONDS = 60;
 const EVENTS = 1 << 18;
 const RATE_BIN = 1250; // 50 ms
 const TRACE_VALUES = 1 << 21;
+const TRACE_BACK = 5; // seconds that newly chosen traces reach back, as the device's history does; single samples are too many
 const DRAG_MS = 120;
 const ARTEFACT = 250; // frames after a stim that are not looked at when a scale is chosen
 /** What is shown before the program has said what it is. */
@@ -191,7 +192,8 @@ export class Page {
   #traces() {
     if (this.traceData.channels.length === 0) return this.link.unsubscribe("traces");
     const { channels, binFrames, until } = this.traceData;
-    const since = Math.max(0, Math.floor(this.clock.end(performance.now()) - (this.traceSeconds + 0.3) * this.fps), until);
+    const back = Math.max(this.traceSeconds + 0.3, binFrames > 1 ? TRACE_BACK : 0);
+    const since = Math.max(0, Math.floor(this.clock.end(performance.now()) - back * this.fps), until);
     return this.link.subscribe("traces", { channels, bin: binFrames, since });
   }
 

@@ -80,12 +80,17 @@ export class BinStore {
     this.low = new Int16Array(capacity * channels.length);
     this.high = new Int16Array(capacity * channels.length);
     this.bins = new Float64Array(capacity).fill(-1);
+    this.from = null;
     this.until = 0;
   }
+
+  /** The time of the oldest bin that is held. */
+  get begin() { return Math.max(this.from ?? 0, this.until - this.capacity * this.binFrames); }
 
   add(section) {
     const width = this.channels.length;
     const first = section.start / this.binFrames;
+    this.from ??= section.start;
     for (let i = 0; i < section.count; i++) {
       const slot = (first + i) % this.capacity;
       this.bins[slot] = first + i;

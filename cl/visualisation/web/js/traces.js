@@ -37,7 +37,7 @@ export class Traces {
     const store = this.page.traceData;
     context.clearRect(0, 0, width, height);
     this.surface.changed = false;
-    if (chosen.length === 0) return this.#nothing();
+    if (chosen.length === 0) return this.#nothing("Press T, or double-click an electrode, to show its trace");
     const frames = traceSeconds * fps;
     // What is not there yet is not drawn as a gap: frames come in blocks of 5 ms.
     if (store.until > 0 && store.until < end && end - store.until < fps) end = store.until;
@@ -54,16 +54,17 @@ export class Traces {
     this.strip.show(context, left, top, plotWidth, plotHeight, end, frames, key,
       (strip, from, to, columnOf, slotOf) => chosen.forEach((channel, i) => this.#lane(strip, store, channel, i, lane, from, to, columnOf, slotOf)));
     if (store.until < end) this.strip.spoil(); // more of it is on its way
+    if (store.from !== null && store.begin >= end) this.#nothing("The samples of this time are gone: these traces were chosen later");
     drawTimeAxis(this.surface, theme, left, top + plotHeight, plotWidth, end, frames, this.page);
   }
 
-  #nothing() {
+  #nothing(text) {
     const { context, width, height } = this.surface;
     context.fillStyle = this.page.theme.muted;
     this.surface.font(12);
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.fillText("Press T, or double-click an electrode, to show its trace", width / 2, height / 2);
+    context.fillText(text, width / 2, height / 2);
   }
 
   // The middle of a lane is the channel's mean; the gain follows the loudest, in steps, and slowly down.
