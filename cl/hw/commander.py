@@ -16,6 +16,7 @@ from .layout import (
     COMPLETION_BYTES,
     PAGE,
     SLOT_BYTES,
+    U64,
     ClientRegister,
     Control,
     RegionKind,
@@ -69,7 +70,8 @@ class Commander:
         self._produced = commands.words[RingWord.PRODUCED]
         self._answered = completions.words[RingWord.PRODUCED]
         self._sequence = 0
-        self._controls = 0
+        # CONTROL_DONE may still show a request of whoever had control before: numbers are not used again.
+        self._controls = session.regions[RegionKind.REGISTERS].words[Register.CONTROL_DONE] >> 8
         self._retired = False
         self._poller = select.poll()
         self._poller.register(session.completion_fd, select.POLLIN)
@@ -100,7 +102,7 @@ class Commander:
         with self._lock:
             self._check()
             self._controls += 1
-            word = self._controls << 8 | request
+            word = (self._controls << 8 | request) & U64
             self._session.regions[RegionKind.CLIENT].words[ClientRegister.CONTROL_REQUEST] = word
             raise_eventfd(self._session.doorbell_fd)
             deadline = host_ns() + self._timeout_ns

@@ -137,7 +137,10 @@ FAULTS = {
     "fail": "failed on request",
     "exit": "closed the connection",
     "garbage=40": "a message it was not asked for",
+    "hangup": "closed the connection",
     "counter=5": "frame counter went from",
+    "counter=0xffffffffffffffff": "frame counter went from",
+    "badspike=64": "spikes on channel 64, and it has 64",
 }
 
 
@@ -183,7 +186,7 @@ def check_whole(recording: cl.Recording) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("fault", ["freeze"])
+@pytest.mark.parametrize("fault", FAULTS)
 async def test_every_async_wait_ends(emulator: EmulatorProcess, fault: str) -> None:
     caught = Caught()
     async with cl.aopen() as neurons:

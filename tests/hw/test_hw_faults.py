@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.faults import KINDS, Fault, parse_fault, parse_faults
 from cl.hw.emulator.sources import read_stamps
 from cl.hw.emulator.trouble import Trouble
-from cl.hw.layout import FRAME_CAPACITY, USUAL_LIVENESS_MS, Control, Status
+from cl.hw.layout import FRAME_CAPACITY, USUAL_LIVENESS_MS, Control, Register, Result, Status
 from cl.hw.link import Link
 from cl.hw.reader import POLL_MS
 from cl.hw.report import report
@@ -249,6 +250,37 @@ def test_a_reset_brings_a_failed_device_back() -> None:
         link.waiter.wait(halted + 100, PATIENCE)
         numbers_are_right(link, halted - 50, halted + 100)
         link.close()
+
+
+def test_a_request_is_not_taken_for_that_of_a_former_controller() -> None:
+    with device() as (emulator, first, _):
+        first.control(Control.START)  # It runs: nothing to do, and done.
+        emulator.inject("fail")
+        while first.status != Status.FAILED:
+            first.rest(0.001)
+        first.close()
+        with (
+            closing(Link(emulator.address, take_control=True)) as second,
+            pytest.raises(TransactionRejected, match="refused to start"),
+        ):
+            second.control(Control.START)
+
+
+def test_a_command_carries_out_no_request_of_before(steady: EmulatorProcess) -> None:
+    with linked(steady.address) as (link, _):
+        link.control(Control.STOP)
+        link.control(Control.START)
+        words = link._registers
+        done = words[Register.CONTROL_DONE]
+        # Control by turns: each time the first command rings the doorbell.
+        with linked(steady.address, take_control=False) as (other, _):
+            for turn in (link, other, link, other):
+                holder = other if turn is link else link
+                holder.release()
+                turn.acquire()
+                turn.submit(stim_operations(9, 1.0), 0)
+                assert words[Register.CONTROL_DONE] == done
+        assert words[Register.CONTROL_RESULT] == Result.OK
 
 
 def test_spikes_that_cannot_be_end_in_an_error_where_they_are_taken(steady: EmulatorProcess) -> None:

@@ -90,7 +90,6 @@ class Emulator:
         self.server = Server(setup.socket, self.card, setup.attributes, self._interrupt_all)
         self._stdin = _Lines(sys.stdin.fileno()) if setup.stdin else None
         self._ended = False
-        self._control_done = 0
         if self._stdin is not None:
             self.server.epoll.register(self._stdin.fd, select.EPOLLIN)
         if not setup.stopped:
@@ -265,11 +264,12 @@ class Emulator:
         return operations
 
     def _take_control_request(self) -> None:
-        assert self.server.controller is not None and self.server.controller.page is not None
-        word = self.server.controller.page.words[ClientRegister.CONTROL_REQUEST]
-        if word == self._control_done:
+        controller = self.server.controller
+        assert controller is not None and controller.page is not None
+        word = controller.page.words[ClientRegister.CONTROL_REQUEST]
+        if word == controller.requested:
             return
-        self._control_done = word
+        controller.requested = word
         words = self.card.words
         words[Register.CONTROL_RESULT] = self._control(word & 0xFF)
         words[Register.CONTROL_DONE] = word

@@ -62,6 +62,8 @@ class Client:
         self.greeted = False
         self.own = Handout()
         self.page: Region | None = None
+        self.requested = 0
+        """The CONTROL_REQUEST that was carried out last."""
         self.data_fds: list[int] = []
         self.completion_fds: list[int] = []
         self.error_fds: list[int] = []
