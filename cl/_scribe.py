@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from ._core.losses import lost_within
 from ._wait.lull import await_lull
 from ._waveform_cutter import WaveformCutter
 from .events import SAMPLES_FROM
@@ -60,6 +61,8 @@ class Scribe:
         self._known: set[str] = set()
         self._is_there = True
         self._cutter = WaveformCutter(engine)
+        with engine.lock:
+            self._losses = engine.losses.follow()
 
     def write(self, stop: int, entries: Sequence[StreamEntry], foresee: bool) -> None:
         """Write everything before `stop`, which the device has come to, and make it readable.
@@ -105,6 +108,7 @@ class Scribe:
 
     def undo(self) -> None:
         """Remove the file, into which nothing was written."""
+        self._losses.wanted = False
         self._writer.abort()
         self._writer.path.unlink()
 
@@ -112,7 +116,12 @@ class Scribe:
         for stream in self._streams():
             if stream.name in self._known:
                 self._writer.set_stream_attributes(stream.name, stream.attributes)
-        self._writer.finish(end, self._application())
+        self._writer.finish(end, self._application(), lost=self._lost(end))
+
+    def _lost(self, end: int) -> dict[str, int]:
+        """Return what the device lost of the recording, and look for no more."""
+        self._losses.wanted = False
+        return lost_within(self._losses.losses, self.start, end)
 
     def _write_until(self, stop: int, entries: Sequence[StreamEntry]) -> None:
         self._write_entries(entries)

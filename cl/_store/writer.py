@@ -207,9 +207,11 @@ class RecordingWriter:
         end_timestamp: int | None = None,
         application: Mapping[str, Any] | None = None,
         ended: datetime | None = None,
+        lost: Mapping[str, int] | None = None,
     ) -> None:
         """Flush, add the attributes of the end and close the file.
 
+        `lost` has what the device lost of the recording: {"frames": 300} becomes `frames_lost`.
         By default the recording ends where it was filled to. If the disk fails,
         the end is where it failed, and its OSError is raised once the file is closed.
         """
@@ -221,6 +223,7 @@ class RecordingWriter:
             if self._samples is not None:
                 frames = min(frames, self._samples.published)
             self._root.set_attributes(layout.times("ended", ended or datetime.now(UTC)))
+            self._root.set_attributes([hdf5.number(f"{what}_lost", n) for what, n in (lost or {}).items()])
             self._publish_root(frames)
         finally:
             self.abort()

@@ -334,6 +334,31 @@ def test_what_is_refused_queues_nothing(neurons: cl.Neurons) -> None:
     assert neurons.read(500, start, analysis=True).stims == []
 
 
+def test_stopping_and_starting(neurons: cl.Neurons) -> None:
+    for again in (neurons.start, lambda: neurons.restart(timeout_seconds=5.0)):
+        recording = neurons.record()
+        plan = neurons.create_stim_plan()
+        plan.stim(9, PULSE)
+        neurons.stim(8, PULSE, BurstDesign(1000, 200))
+        neurons.read(500)
+        neurons.stop()
+        stopped = neurons.timestamp()
+        assert not neurons.has_started() and not neurons.is_readable() and not neurons.is_recordable()
+        assert neurons.has_control() and recording.has_stopped()
+        for command in (lambda: neurons.stim(8, PULSE), lambda: neurons.interrupt(8), plan.run):
+            with pytest.raises(RuntimeError, match="stopped: call start"):
+                command()
+        again()
+        assert neurons.has_started() and neurons.is_readable()
+        # What was queued is gone, time has gone on, and commands are taken again.
+        assert neurons.read(1000, stopped + 3, analysis=True).stims == []
+        start = neurons.timestamp()
+        plan.run()
+        assert delivered(neurons, start) == [(0, 9)]
+        with recording.open() as view:
+            assert view.complete and 2 <= len(view.stims) <= 1 + len(view.samples) // 125
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_admission_is_limited(kind: str, limited_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == "emulator":

@@ -13,9 +13,12 @@ from pathlib import Path
 import anyio
 import numpy as np
 import pytest
+import tables
 from hw_tools import PatientEmulator, hold
 
 import cl
+from cl._core.losses import Loss, Losses, lost_within
+from cl._store.info import info
 from cl.error import ControlRequestError, ControlRequiredError, LaggedError, RecordingFailedError
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
@@ -128,6 +131,52 @@ def test_a_loop_says_what_the_device_dropped(
         expected = np.arange(recording.start_timestamp, recording.start_timestamp + len(stamps))
         wrong = stamps != expected
         assert wrong.sum() == count and not view.samples[:][wrong].any()
+        assert view.attributes["frames_lost"] == view.attributes.frames_lost == count
+    lost_to_others(recording.file["path"], count)
+
+
+def lost_to_others(path: str, count: int | None) -> None:
+    """Check that PyTables and `cl info` tell what was lost, and that the rest of the file is as ever."""
+    with tables.open_file(path) as file:
+        assert getattr(file.root._v_attrs, "frames_lost", None) == count
+        assert file.root.samples.nrows == file.root._v_attrs.duration_frames
+        assert file.root._v_attrs.file_format["stim_and_spike_timestamps_relative_to_start"]
+    assert info(path)["attributes"].get("frames_lost") == count
+
+
+def test_what_was_lost_of_a_window_is_counted_once_and_by_kind() -> None:
+    losses = Losses()
+    losses.add(Loss(0, 25, 3, "frames"))
+    followed = losses.follow()
+    for k in range(1000):
+        losses.add(Loss(100 + 25 * k, 125 + 25 * k, 2, "frames"))
+    losses.add(Loss(30_000, 30_010, 70, "spikes"))
+    assert lost_within(followed.losses, 0, 40_000) == {"frames": 2003, "spikes": 70}
+    assert lost_within(followed.losses, 24, 100) == {"frames": 1}
+    assert lost_within(followed.losses, 25, 100) == {}
+    followed.wanted = False
+    losses.add(Loss(50_000, 50_001, 1, "frames"))
+    assert len(followed.losses) == 1002 and losses.total == 2074
+    assert losses.follow().losses[-1].start == 50_000
+
+
+def test_a_recording_tells_what_was_lost_of_it_and_of_nothing_else(emulator: EmulatorProcess) -> None:
+    with cl.open() as neurons:
+        before = neurons.record()
+        neurons.read(100)
+        before.stop()
+        whole, part = neurons.record(), neurons.record()
+        lose(emulator, neurons, "drop=40")
+        neurons.read(100)
+        part.stop()
+        after = neurons.record()
+        lose(emulator, neurons, "drop=2")
+        back = neurons.record(from_seconds_ago=4)
+        neurons.read(100)
+    for recording, count in ((before, None), (whole, 42), (part, 40), (after, 2), (back, 42)):
+        with recording.open() as view:
+            assert view.attributes.get("frames_lost") == count
+        lost_to_others(recording.file["path"], count)
 
 
 def test_an_overrun_is_told_to_everybody_with_the_exact_number() -> None:
