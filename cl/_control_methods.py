@@ -105,7 +105,9 @@ class ControlMethods:
         engine = self._engine
         if engine.remote is not None:
             engine.check()
-            sync.wait_once(engine, "stop", READ, engine.remote.interrupt_all(engine.now()))
+            delivered = engine.remote.interrupt_all(engine.now())
+            if engine.remote.is_running():  # Else its time stands still, and nothing is delivered.
+                sync.wait_once(engine, "stop", READ, delivered)
             return
         with engine.lock:
             engine.check()

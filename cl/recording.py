@@ -164,7 +164,7 @@ class Recording:
         engine, recorder = self._engine, self._recorder
         if engine.clock is not None:
             try:
-                sync.wait_once(engine, "Recording.stop", READ, recorder.last_frame)
+                self._await_last_frame()
             except Exception:
                 self._raise_unless_gone()
             recorder.hurry()
@@ -173,6 +173,15 @@ class Recording:
             with engine.lock:
                 # Somebody may be waiting in accelerated time for just this.
                 sync.go_on(engine)
+
+    def _await_last_frame(self) -> None:
+        """Wait for the last spikes' samples; on a device that stands still the last frame stands for them."""
+        engine = self._engine
+        if engine.remote is None or engine.remote.is_running():
+            sync.wait_once(engine, "Recording.stop", READ, self._recorder.last_frame)
+            return
+        with engine.lock:
+            self._recorder.cut_off()
 
     def _register(self, name: str) -> Party | None:
         """Return who is to wait for the end in accelerated time; in wall-clock time the recorder does."""

@@ -174,7 +174,11 @@ class Link:
     @property
     def status(self) -> int:
         """What the device is doing: a `Status`."""
-        return self._registers[Register.STATUS]
+        try:
+            return self._registers[Register.STATUS]
+        except ValueError:  # closed by another thread
+            self._fate.check()
+            raise
 
     @property
     def owner(self) -> int:

@@ -22,9 +22,12 @@ from cl._store.info import info
 from cl.error import ControlRequestError, ControlRequiredError, LaggedError, RecordingFailedError
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
+from cl.hw.layout import Control
 from cl.hw.report import report
 
 PATIENCE = 10.0
+LONG_S = int(os.environ.get("CL_LONG_RUN_SECONDS", "1"))
+"""How long every frame is checked; 60 is what is promised."""
 
 
 @pytest.fixture(scope="module")
@@ -52,21 +55,22 @@ def test_every_frame_arrives_in_a_loop_and_in_a_recording(emulator: EmulatorProc
     burner = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if burns else None
     try:
         with cl.open() as neurons:
-            recording = neurons.record(stop_after_seconds=1)
-            loop = neurons.loop(1000, stop_after_seconds=1, ignore_jitter=True)
+            recording = neurons.record(stop_after_seconds=LONG_S)
+            loop = neurons.loop(1000, stop_after_seconds=LONG_S, ignore_jitter=True)
             seen, spikes = [], []
             for tick in loop:
                 seen += numbers(tick.frames)
                 spikes += [spike.timestamp for spike in tick.analysis.spikes]
             recording.wait_until_stopped()
         start = loop.start_timestamp
-        assert seen == list(range(start, start + 25_000))
-        assert spikes == list(range(-(-start // 250) * 250, start + 25_000, 250))
+        count = LONG_S * 25_000
+        assert seen == list(range(start, start + count))
+        assert spikes == list(range(-(-start // 250) * 250, start + count, 250))
         with recording.open() as view:
             begin = recording.start_timestamp
-            assert numbers(view.samples[:]) == list(range(begin, begin + 25_000))
+            assert numbers(view.samples[:]) == list(range(begin, begin + count))
             assert (view.spikes.col("timestamp") + begin).tolist() == [
-                t for t in range(begin, begin + 25_000) if t % 250 == 0
+                t for t in range(begin, begin + count) if t % 250 == 0
             ]
     finally:
         if burner is not None:
@@ -377,6 +381,42 @@ def test_a_stopped_device_is_started_by_its_controller(monkeypatch: pytest.Monke
 
 def mappings() -> list[str]:
     return [line for line in Path("/proc/self/maps").read_text().splitlines() if "memfd:cl-" in line]
+
+
+def test_ending_does_not_wait_for_a_device_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+
+    def control() -> None:
+        with cl.open() as neurons:
+            recording = neurons.record()
+            neurons.read(300)
+            neurons._engine.device._link.control(Control.STOP)  # type: ignore[attr-defined]
+            recording.stop()
+            ended.append("recording")
+            neurons.stop()
+            ended.append("device")
+        ended.append("block")
+        with recording.open() as view:
+            count = len(view.samples)
+            assert view.complete and count >= 300
+            assert numbers(view.samples[:])[-300:] == list(
+                range(recording.start_timestamp + count - 300, recording.start_timestamp + count)
+            )
+
+    def read() -> None:
+        with cl.open(take_control=False, wait_until_recordable=False) as neurons:
+            neurons.record().stop()
+            ended.append("reader's recording")
+        ended.append("reader's block")
+
+    with PatientEmulator("--source", "counter") as emulator:
+        monkeypatch.setenv("CL_DEVICE", emulator.address)
+        for program in (control, read):
+            thread = threading.Thread(target=program)
+            thread.start()
+            thread.join(PATIENCE)
+    thread.join()
+    assert ended == ["recording", "device", "block", "reader's recording", "reader's block"]
 
 
 def test_opening_and_closing_leaves_no_memory_descriptor_or_thread(emulator: EmulatorProcess) -> None:

@@ -84,7 +84,7 @@ export class Raster {
     context.textBaseline = "middle";
     context.fillStyle = theme.muted;
     for (let channel = 0; channel < CHANNELS; channel += SIDE) {
-      if (Math.abs(channel - selected) * row > 11 * px) context.fillText(channel, left - 6 * px, top + (channel + 0.5) * row);
+      if (Math.abs(channel - selected) * row > 12.5 * px) context.fillText(channel, left - 6 * px, top + (channel + 0.5) * row);
     }
     context.fillStyle = theme.accent;
     this.surface.font(11, 700);
