@@ -112,7 +112,7 @@ class HardwareDevice:
     def interrupt_all(self, frame: int) -> int:
         """Interrupt all channels; return the frame by which what has begun is delivered."""
         assert self._engine is not None
-        if not self._link.controls:
+        if not self._link.controls or Capability.STIMULATION not in self._link.facts.capabilities:
             return self._engine.position
         step = self._link.submit([InterruptOperation(tuple(range(CHANNEL_COUNT)))], 0)
         return step // STEPS_PER_FRAME + NOTICE_FRAMES

@@ -22,7 +22,7 @@ from cl._store.info import info
 from cl.error import ControlRequestError, ControlRequiredError, LaggedError, RecordingFailedError
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
-from cl.hw.layout import Control
+from cl.hw.layout import Capability, Control, RegionKind
 from cl.hw.report import report
 
 PATIENCE = 10.0
@@ -305,6 +305,27 @@ def test_opening_again_inside_may_take_control_for_a_while(emulator: EmulatorPro
         assert not neurons.has_control() and gc.isenabled()
         assert report(emulator.address).owner == 0
         assert numbers(neurons.read(10))
+
+
+def test_a_device_that_does_not_stimulate_records(
+    emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the two do not agree on the device leaves out, as if it did not have it.
+    monkeypatch.setattr("cl.hw.session.WANTED", Capability.SPIKES)
+    with cl.open() as neurons:
+        assert neurons.has_control()
+        with pytest.raises(NotImplementedError, match="not agreed on"):
+            neurons.stim(8, 1.0)
+        recording = neurons.record(stop_after_seconds=0.1)
+        assert sum(1 for _ in neurons.loop(5000, stop_after_ticks=50, ignore_jitter=True)) == 50
+        link = neurons._engine.device._link  # type: ignore[attr-defined]
+        assert link.stims is None and RegionKind.STIMS not in link._session.regions
+        link.set_moderation(5)
+        neurons.read(100)
+        assert link.moderation == 25
+        recording.wait_until_stopped()
+    with recording.open() as view:
+        assert len(view.spikes) in (10, 11) and len(view.stims) == 0
 
 
 def test_control_is_one_programs_and_its_holder_is_named(emulator: EmulatorProcess) -> None:

@@ -16,6 +16,7 @@ from cl.hw.eventfd import drain_eventfd
 from cl.hw.layout import (
     SLOT_BYTES,
     USUAL_LIVENESS_MS,
+    Capability,
     ClientRegister,
     Control,
     DeviceError,
@@ -214,7 +215,8 @@ class Emulator:
     def _take_moderation(self) -> None:
         controller = self.server.controller
         wanted = 0
-        if controller is not None and controller.page is not None:
+        able = controller is not None and Capability.MODERATION in controller.capabilities
+        if able and controller is not None and controller.page is not None:
             wanted = controller.page.words[ClientRegister.MODERATION_REQUEST]
         self.card.words[Register.MODERATION] = min(wanted or self._moderation, MODERATION_LIMIT)
 
@@ -237,8 +239,11 @@ class Emulator:
         header, server = transaction.header, self.server
         result, text, step = Result.OK, "", 0
         refusal = self.trouble.refusal()
+        assert server.controller is not None
         if refusal is not None:
             result, text = refusal
+        elif Capability.STIMULATION not in server.controller.capabilities:
+            result, text = Result.UNSUPPORTED, "stimulation was not agreed on"
         elif self.card.words[Register.STATUS] == Status.FAILED:
             result, text = Result.REJECTED, "the device has failed"
         else:

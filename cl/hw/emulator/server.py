@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from cl._core.clock import host_seconds
 from cl.hw.eventfd import is_eventfd, raise_eventfd
-from cl.hw.layout import PAGE, VERSION_MAJOR, VERSION_MINOR, RegionKind, Register
+from cl.hw.layout import PAGE, VERSION_MAJOR, VERSION_MINOR, Capability, RegionKind, Register
 from cl.hw.memory import Region
 from cl.hw.transport import (
     MESSAGE_LIMIT,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 CLIENT_LIMIT: Final = 16
 VECTOR_LIMIT: Final = 4
+_NEEDED: Final = {RegionKind.SPIKES: Capability.SPIKES, RegionKind.STIMS: Capability.STIMULATION}
+"""What a client has to have agreed on to get a region."""
 HANDSHAKE_SECONDS: Final = 2.0
 """How long a client may take until its interrupts are bound."""
 
@@ -60,6 +62,8 @@ class Client:
         self.pid: int = struct.unpack("3i", credentials)[0]
         self.since = host_seconds()
         self.greeted = False
+        self.capabilities = Capability(0)
+        """What was agreed on."""
         self.own = Handout()
         self.page: Region | None = None
         self.requested = 0
@@ -208,13 +212,20 @@ class Server:
         if len(self.clients) > CLIENT_LIMIT:
             raise _Denied(ErrorCode.LIMIT)
         client.greeted = True
-        return pack_hello(major, min(minor, VERSION_MINOR), wanted & CAPABILITIES)
+        client.capabilities = Capability(wanted & CAPABILITIES)
+        return pack_hello(major, min(minor, VERSION_MINOR), client.capabilities)
 
     def _regions(self, client: Client) -> tuple[bytes, list[int]]:
         if client.page is None:
             client.page = client.own.add_region(RegionKind.CLIENT, PAGE, True)
-        shared, own = self._card.shared, client.own
-        return pack_regions([*shared.infos, *own.infos]), [*shared.fds, *own.fds]
+        shared, own, able = self._card.shared, client.own, client.capabilities
+        pairs = [
+            pair
+            for pair in zip(shared.infos, shared.fds, strict=True)
+            if _NEEDED.get(RegionKind(pair[0].kind), able) in able
+        ]
+        pairs += zip(own.infos, own.fds, strict=True)
+        return pack_regions([info for info, _ in pairs]), [fd for _, fd in pairs]
 
     def _bind(self, client: Client, packet: Packet) -> None:
         data, completion, error = unpack_interrupts(packet.body)
