@@ -324,7 +324,7 @@ def test_the_history_is_more_than_five_seconds_long() -> None:
         (["--source", "nowhere:nothing"], "nowhere"),
         (["--source", "replay:/none.h5"], "none.h5"),
         (["--moderation-us", "10"], "moderation is 10 µs"),
-        (["--source", "culture", "--source-config", "{"], "Expecting property name"),
+        (["--source", "culture", "--source-config", "{"], "is '{', it takes JSON: Expecting"),
         (["--stamp", "61"], "takes 0 to 60"),
         (["--liveness-ms", "0"], "liveness is 0 ms"),
         (["--faults", "bananas"], "unknown fault 'bananas'"),
@@ -349,8 +349,14 @@ def test_a_socket_that_is_in_use_is_left_alone_and_an_abandoned_one_taken(
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
 
-    _, words = (second := run(emulator.address.removeprefix("unix:"))).communicate()
-    assert second.returncode == 2 and "in use" in words
+    used = emulator.address.removeprefix("unix:")
+    for bad, why in (
+        (used, "in use"),
+        (f"{tmp_path}/none/x", "No such file"),
+        (f"/tmp/{'x' * 120}", "too long"),
+    ):
+        _, words = (second := run(bad)).communicate()
+        assert second.returncode == 2 and f"cannot listen on {bad}: " in words and why in words
     path = tmp_path / "device.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as abandoned:
         abandoned.bind(str(path))

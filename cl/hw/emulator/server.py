@@ -341,8 +341,10 @@ def _listen(path: str) -> socket.socket:
             os.umask(before)
         listener.listen(CLIENT_LIMIT)
         listener.setblocking(False)
-    except BaseException:
+    except BaseException as error:
         listener.close()
+        if isinstance(error, OSError):
+            raise OSError(error.errno, f"cannot listen on {path}: {error.strerror or error}") from None
         raise
     return listener
 

@@ -88,13 +88,19 @@ def make_source(spec: str, seed: int, config: str | None = None) -> FixedSource 
 
         return ReplaySource(rest, 0)
     if spec == "culture":
-        given = {} if config is None else json.loads(config)
-        return _configured("cl.sim.culture:create", {"seed": seed, **given})
+        return _configured("cl.sim.culture:create", {"seed": seed, **(_parsed(config) or {})})
     if kind and rest:
-        return _configured(spec, None if config is None else json.loads(config))
+        return _configured(spec, _parsed(config))
     raise ValueError(
         f"source is {spec!r}, it takes random, counter, culture, replay:PATH or module:attribute"
     )
+
+
+def _parsed(config: str | None) -> Any:
+    try:
+        return None if config is None else json.loads(config)
+    except ValueError as error:
+        raise ValueError(f"the source's configuration is {config!r}, it takes JSON: {error}") from None
 
 
 def _configured(spec: str, config: Any) -> StreamedSource:
