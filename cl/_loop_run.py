@@ -154,18 +154,22 @@ class Run:
 
         Return whether the loop is in recovery, so that the tick is to be skipped.
         """
-        behind = now - self.due
-        oldest = now - self.engine.history_frames
+        self._check_backlog(now)
         if self.loop._recovery is not None:
             return True
-        if self.due - self.n < oldest:
-            raise TimeoutError(
-                f"Loop fell behind by {_frames(behind)} when entering the {ordinal(self.index + 1)} "
-                f"iteration: what it was to see is older than the history, which begins at {oldest}."
-            )
+        behind = now - self.due
         if self.loop._raises and behind > self.loop._tolerance:
             raise TimeoutError(self._jitter_text(behind))
         return False
+
+    def _check_backlog(self, now: int) -> None:
+        """Raise if the next tick's window is no longer in the history."""
+        oldest = now - self.engine.history_frames
+        if self.due - self.n < oldest:
+            raise TimeoutError(
+                f"Loop fell behind by {_frames(now - self.due)} when entering the {ordinal(self.index + 1)} "
+                f"iteration: what it was to see is older than the history, which begins at {oldest}."
+            )
 
     def _jitter_text(self, behind: int) -> str:
         tolerance = self.loop._tolerance
@@ -194,6 +198,7 @@ class Run:
                     f"Loop has not recovered from jitter within {seconds:g} s: it is still "
                     f"{_frames(engine.now() - self.due)} behind at the {ordinal(self.index + 1)} iteration."
                 )
+            self._check_backlog(engine.now())
             self._count(engine.now() - self.due)
             yield self.enter(self.due), handler
             self.leave()

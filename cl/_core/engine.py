@@ -266,6 +266,8 @@ class Engine:
 
     def window(self, start: int, stop: int) -> DetectionResult:
         """Return what was detected and delivered in [start, stop), all of it before the position."""
+        if start < self.position - self.history_frames:
+            self.check_readable(start)
         bus = self.bus
         return DetectionResult(start, stop, bus.spikes.window(start, stop), bus.stims.window(start, stop))
 

@@ -68,6 +68,27 @@ def test_a_backlog_beyond_the_history_always_raises(ignore: bool) -> None:
             neurons.read(200_000)
 
 
+def test_recovery_does_not_hide_a_backlog_beyond_the_history(neurons: cl.Neurons) -> None:
+    skipped = []
+    with pytest.raises(TimeoutError, match="when entering the 3rd iteration.*older than the history"):
+        for tick in neurons.loop(10):
+            if tick.iteration == 1:
+                neurons.read(200_000)
+                tick.loop.recover_from_jitter(lambda t: skipped.append(t.iteration))
+    assert skipped == []
+
+
+def test_a_recovery_that_loses_to_the_history_raises(neurons: cl.Neurons) -> None:
+    def slow(tick: cl.LoopTick) -> None:
+        assert tick.analysis.stop_timestamp == tick.iteration_timestamp
+        neurons.read(30_000)
+
+    with pytest.raises(TimeoutError, match="older than the history"):
+        for tick in neurons.loop(10):
+            neurons.read(100_000)
+            tick.loop.recover_from_jitter(slow, 1000)
+
+
 def test_recovery_gives_the_seeds_sequence(neurons: cl.Neurons) -> None:
     log: list[tuple[str, int, int]] = []
 

@@ -147,6 +147,18 @@ def test_two_iterators_in_one_thread_share_time(neurons: cl.Neurons) -> None:
     assert next(slow).iteration_timestamp == 500
 
 
+def test_a_window_that_has_left_the_history_is_refused() -> None:
+    """Rather than shown without the spikes that were in it."""
+    with cl.open() as neurons:
+        for tick in neurons.loop(10):
+            neurons.read(400_000)
+            with pytest.raises(ValueError, match="timestamp 0 is no longer readable: the oldest is"):
+                _ = tick.analysis
+            with pytest.raises(ValueError, match="timestamp 0 is no longer readable: the oldest is"):
+                _ = tick.frames
+            break
+
+
 def test_a_read_in_the_body_moves_time_and_nothing_is_lost(neurons: cl.Neurons) -> None:
     windows = []
     for tick in neurons.loop(1000, stop_after_ticks=20):
