@@ -31,6 +31,20 @@ _LAST_PULSES_S = 1.0
 _log = logging.getLogger("cl")
 
 
+class Control:
+    """The opens of a device that want control, and how it was before the first of them."""
+
+    __slots__ = ("collected", "held", "lock", "opens")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.opens = 0
+        self.held = False
+        """Whether there was control before."""
+        self.collected = False
+        """Whether the garbage collector is still to be enabled again."""
+
+
 class Session:
     """A device that is open: made by the outermost open, ended when that is left."""
 
@@ -46,6 +60,7 @@ class Session:
         self.visualiser: VisualiserServer | None = None
         self._closing = threading.Lock()
         self.closed = False
+        self.control = Control()
         self.neurons = Neurons(self.engine, device.info.attributes)
         self.neurons._on_close = self.close
         device.open(self.engine.bus)
@@ -233,22 +248,35 @@ async def aopen(take_control: bool = True, wait_until_recordable: bool = True) -
 
 
 def _take(session: Session, take_control: bool, outermost: bool) -> Callable[[], None]:
-    """Take control if asked; return what puts things back as they were."""
-    neurons = session.neurons
-    had_control, collected = neurons.has_control(), gc.isenabled()
-    if take_control:
-        neurons.take_control()
-        gc.disable()
+    """Take control if asked; return what puts things back as they were.
+
+    Opens in several threads may be left in any order: none takes control from another.
+    """
+    neurons, control = session.neurons, session.control
+    with control.lock:
+        had_control = neurons.has_control()
+        if take_control:
+            neurons.take_control()
+            if not control.opens:
+                control.held, control.collected = had_control, gc.isenabled()
+            control.opens += 1
+            gc.disable()
 
     def restore() -> None:
-        if take_control and collected:
-            gc.enable()
-        if outermost or neurons.has_control() == had_control or session.closed:
-            return  # Closing ends stimulation, and then control.
-        if had_control:
-            neurons.take_control()
-        else:
-            neurons.release_control()
+        with control.lock:
+            wanted = had_control
+            if take_control:
+                control.opens -= 1
+                wanted = had_control if control.opens else control.held
+            if control.collected and (outermost or not control.opens):
+                control.collected = False
+                gc.enable()
+            if outermost or neurons.has_control() == wanted or session.closed:
+                return  # Closing ends stimulation, and then control.
+            if wanted:
+                neurons.take_control()
+            elif not control.opens:
+                neurons.release_control()
 
     return restore
 

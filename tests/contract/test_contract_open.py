@@ -178,6 +178,34 @@ def test_control_is_taken_and_given_up() -> None:
             neurons.stim(8, 1.0)
 
 
+def test_opens_in_threads_take_no_control_from_each_other() -> None:
+    """Left in any order, as threads do that work on one device."""
+    with cl.open(take_control=False) as neurons:
+        for first_left in (0, 1):
+            opened = [cl.open(), cl.open(), cl.open(take_control=False)]
+            for one in opened:
+                one.__enter__()
+            opened.pop(first_left).__exit__(None, None, None)
+            opened.pop().__exit__(None, None, None)
+            assert not gc.isenabled()
+            neurons.stim(8, 1.0)
+            opened.pop().__exit__(None, None, None)
+            assert not neurons.has_control()
+            assert gc.isenabled()
+
+
+def test_an_open_that_outlives_the_outermost_changes_nothing_any_more() -> None:
+    outer, inner = cl.open(), cl.open()
+    outer.__enter__()
+    inner.__enter__()
+    outer.__exit__(None, None, None)
+    assert gc.isenabled()
+    with cl.open():
+        inner.__exit__(None, None, None)
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
 def test_stop_start_and_restart() -> None:
     with cl.open() as neurons:
         neurons.stop()
