@@ -25,14 +25,15 @@ def whole(value: object, what: str) -> int:
 def real(value: object, what: str) -> float:
     """Return `value` as a float; anything that is no real number (bool included) is a `TypeError`.
 
-    An integer too large for a float becomes an infinity, which every limit refuses.
+    An integer too large for a float becomes an infinity, which every limit refuses. A numpy float
+    of less precision becomes the decimal that it prints as: float32(1.2) is 1.2.
     """
     if type(value) is float:
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{what} must be a real number, not {kind(value)}")
     try:
-        return float(value)
+        return float(str(value) if hasattr(value, "dtype") else value)
     except OverflowError:
         return float("-inf") if repr(value).startswith("-") else float("inf")
 

@@ -32,7 +32,11 @@ def exact(name: str, value: Any) -> int | Fraction:
         raise ValueError(f"{name} must be finite, not {value!r}")
     from fractions import Fraction
 
-    return Fraction(repr(number)) if isinstance(value, float) else Fraction(str(value))
+    try:
+        return Fraction(repr(number)) if isinstance(value, float) else Fraction(str(value))
+    except ValueError:
+        # It can be made a number and does not print as one: numpy's bools and the like.
+        raise TypeError(f"{name} must be a number, not {value!r}") from None
 
 
 def whole(name: str, value: Any, least: int) -> int:

@@ -204,6 +204,12 @@ def test_the_charge_limit_is_one_of_decimals(steps: int, milliamps: int) -> None
             StimDesign(duration, -current)
 
 
+def test_numpy_floats_of_less_precision_are_the_decimals_they_print_as() -> None:
+    assert StimDesign(2500, np.float32(1.2)) == StimDesign(2500, 1.2)
+    assert repr(StimDesign(160, np.float16(-0.1))) == "StimDesign(160, -0.1)"
+    assert repr(BurstDesign(1, np.float32(0.1))) == "BurstDesign(1, 0.1)"
+
+
 def test_every_exact_3_nC_is_allowed() -> None:
     exact = [(steps * 20, Fraction(150, steps)) for steps in range(50, 15_001)]
     decimals = [

@@ -50,7 +50,7 @@ def test_a_rate_out_of_range_is_a_value_error_that_names_it(rate: float) -> None
         frames_per_tick(rate)
 
 
-@pytest.mark.parametrize("rate", ["100", None, True, [100]])
+@pytest.mark.parametrize("rate", ["100", None, True, [100], np.True_, bytearray(b"5"), 1j])
 def test_a_rate_that_is_no_number_is_a_type_error(rate: object) -> None:
     with pytest.raises(TypeError, match="ticks_per_second"):
         frames_per_tick(rate)
