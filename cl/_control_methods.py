@@ -24,7 +24,7 @@ class ControlMethods:
 
     def has_control(self) -> bool:
         """Return whether commands that change the device may be given."""
-        return self._control
+        return self._control and not self._engine.closed
 
     def take_control(self) -> None:
         """Take control of the device; `ControlRequestError` where somebody else has it."""
@@ -48,6 +48,9 @@ class ControlMethods:
             raise ControlRequiredError(
                 "stimulation needs control of the device: open it with take_control=True, or take_control()"
             )
+        self._require_started()
+
+    def _require_started(self) -> None:
         if not self._started:
             raise RuntimeError("the device is stopped: call start() first")
 
@@ -58,7 +61,7 @@ class ControlMethods:
 
     def has_started(self) -> bool:
         """Return whether the device is started."""
-        return self._started
+        return self._started and not self._engine.closed
 
     def stop(self) -> None:
         """Stop the device: recordings are finalised and stimulation ends; `start` starts it again."""
@@ -85,9 +88,11 @@ class ControlMethods:
     def wait_until_readable(self, timeout_seconds: float = 15.0) -> None:
         """Wait until frames can be read; raises where they never will be.
 
-        `TimeoutError` where a device stands still so long, which only its controller can start.
+        `RuntimeError` after `stop`; `TimeoutError` where a device stands still so long, which only its
+        controller can start.
         """
         self._engine.check()
+        self._require_started()
         if self._engine.remote is not None:
             sync.wait_for_more(self._engine, timeout_seconds)
 

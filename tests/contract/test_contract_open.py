@@ -67,6 +67,8 @@ def test_after_closing_every_method_says_so() -> None:
         with pytest.raises(DeviceDisconnectedError, match="closed"):
             call()
     assert not neurons.is_readable()
+    assert not neurons.has_control()
+    assert not neurons.has_started()
 
 
 def test_close_closes_and_leaving_after_it_is_fine() -> None:
@@ -211,9 +213,15 @@ def test_stop_start_and_restart() -> None:
         neurons.stop()
         assert not neurons.has_started()
         assert not neurons.is_readable()
-        with pytest.raises(RuntimeError, match="start"):
-            neurons.stim(8, 1.0)
+        for call in (
+            lambda: neurons.stim(8, 1.0),
+            neurons.wait_until_readable,
+            neurons.wait_until_recordable,
+        ):
+            with pytest.raises(RuntimeError, match=r"stopped: call start\(\)"):
+                call()
         neurons.start()
+        neurons.wait_until_recordable()
         neurons.stim(8, 1.0)
         neurons.restart()
         assert neurons.has_started()
