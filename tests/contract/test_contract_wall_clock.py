@@ -60,6 +60,19 @@ def test_a_late_body_is_caught_up_with_and_loses_nothing() -> None:
         assert all(a < b for a, b in itertools.pairwise(stamps))
 
 
+def test_a_stim_counts_from_its_tick_however_long_the_body_took() -> None:
+    asked, delivered = set(), set()
+    with cl.open() as neurons:
+        for tick in neurons.loop(100, stop_after_ticks=30):
+            delivered.update(stim.timestamp for stim in tick.analysis.stims)
+            while neurons.timestamp() < tick.iteration_timestamp + 125:
+                pass  # 5 ms of computing
+            neurons.stim(8, 1.0)
+            asked.add(tick.iteration_timestamp)
+    # A host that is held up for longer than the device waits for it gives some of them later.
+    assert {timestamp + 2 for timestamp in asked} & delivered
+
+
 def test_a_loop_at_25_khz_ends_when_its_time_is_over() -> None:
     with cl.open() as neurons:
         t0 = time.perf_counter()
