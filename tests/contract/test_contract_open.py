@@ -303,6 +303,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 SCRIPT = """
 import os, signal, sys, threading
 import cl
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 try:
