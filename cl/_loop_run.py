@@ -96,13 +96,14 @@ class Run:
 
     __slots__ = (
         "_lateness", "_outer", "due", "engine", "floor", "given", "index", "known_losses", "loop", "n",
-        "party", "tick", "total",
+        "party", "serves", "tick", "total",
     )  # fmt: skip
 
     def __init__(self, loop: LoopBase) -> None:
         engine = loop._engine
         _warn_about_jitter(engine)
         self.engine = engine
+        self.serves: Engine | None = engine
         self.loop = loop
         self._lateness = loop._lateness
         self.n = n = loop.frames_per_tick
@@ -223,6 +224,7 @@ class Run:
         """Free what the run holds; the device is ready for the next loop."""
         if current_body.get() is self:
             current_body.set(self._outer)
+        self.serves = None
         engine = self.engine
         if self in engine.runs:
             engine.runs.remove(self)

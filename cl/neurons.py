@@ -68,7 +68,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         engine.check()
         now = engine.now()
         body = current_body.get()
-        if body is not None and body.engine is engine:
+        if body is not None and body.serves is engine:
             now = body.given = max(now, body.floor)
         return now
 
@@ -302,7 +302,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
     def _present(self) -> int:
         engine = self._engine
         body = current_body.get()
-        if body is not None and body.engine is engine:
+        if body is not None and body.serves is engine:
             # In a body: as of the tick, which is the position unless more has been given since.
             return engine.position
         return engine.now()

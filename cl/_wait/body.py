@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Body(Protocol):
     """A loop whose body runs."""
 
-    engine: Engine
-    """The engine that the loop runs on."""
+    serves: Engine | None
+    """The engine that the loop runs on, None once it has ended: contexts may outlive it."""
     given: int
     """The last `neurons.timestamp()` that this tick got, or -1."""
     floor: int

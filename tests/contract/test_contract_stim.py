@@ -239,6 +239,22 @@ def test_syncs_and_deferred_interrupts_are_limited(monkeypatch: pytest.MonkeyPat
             neurons.create_stim_plan().run(at_timestamp=9_999)
 
 
+def test_an_interrupt_is_refused_with_the_stim_that_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_SYNC_LIMIT", "1")
+    with cl.open() as neurons:
+        neurons.stim(8, PULSE, BurstDesign(3, 100))
+        neurons.sync(ChannelSet(8, 9))
+        neurons.stim(20, PULSE, BurstDesign(3, 100))
+        with pytest.raises(cl.SyncLimitExceeded):
+            neurons.interrupt_then_stim(ChannelSet(20, 21), PULSE)
+        plan = neurons.create_stim_plan()
+        plan.channels_to_interrupt = 20
+        plan.sync(ChannelSet(8, 9))
+        with pytest.raises(cl.SyncLimitExceeded):
+            plan.run()
+        assert [pulse for pulse in pulses(neurons, 1000) if pulse[1] > 9] == [(2, 20), (252, 20), (502, 20)]
+
+
 def test_a_plan_runs_again_and_is_frozen() -> None:
     with cl.open() as neurons:
         plan = neurons.create_stim_plan()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import threading
 import time
 
 import anyio
 import pytest
+from source_tools import Source
 
 import cl
 
@@ -71,6 +73,33 @@ def test_a_stim_counts_from_its_tick_however_long_the_body_took() -> None:
             asked.add(tick.iteration_timestamp)
     # A host that is held up for longer than the device waits for it gives some of them later.
     assert {timestamp + 2 for timestamp in asked} & delivered
+
+
+def test_outside_of_bodies_a_stim_counts_from_now_wherever_its_context_is_from() -> None:
+    """Tasks and threads that a body has started live in copies of its context, and may outlive the loop."""
+    with cl.open() as neurons:
+        for _ in neurons.loop(100, stop_after_ticks=1):
+            context = contextvars.copy_context()
+        while (now := neurons.timestamp()) < neurons._engine.position + 250:
+            pass
+        context.run(neurons.stim, 8, 1.0)
+        (stim,) = neurons.read(250, now, analysis=True).stims
+        assert stim.timestamp >= now + 2
+
+
+def test_time_begins_when_the_source_is_ready() -> None:
+    class Slow(Source):
+        def open(self) -> None:
+            time.sleep(0.1)  # a source that takes its time is what is tested
+            self.ready = time.perf_counter()
+
+    source = Slow()
+    cl.sim.set_simulator_data_source(lambda: source)
+    try:
+        with cl.open() as neurons:
+            assert neurons.timestamp() <= (time.perf_counter() - source.ready) * SECOND + 1
+    finally:
+        cl.sim.clear_simulator_data_source()
 
 
 def test_a_loop_at_25_khz_ends_when_its_time_is_over() -> None:
