@@ -245,6 +245,7 @@ def test_an_interrupt_is_refused_with_the_stim_that_goes_with_it(monkeypatch: py
         neurons.stim(8, PULSE, BurstDesign(3, 100))
         neurons.sync(ChannelSet(8, 9))
         neurons.stim(20, PULSE, BurstDesign(3, 100))
+        neurons.read(10)
         with pytest.raises(cl.SyncLimitExceeded):
             neurons.interrupt_then_stim(ChannelSet(20, 21), PULSE)
         plan = neurons.create_stim_plan()
@@ -252,7 +253,8 @@ def test_an_interrupt_is_refused_with_the_stim_that_goes_with_it(monkeypatch: py
         plan.sync(ChannelSet(8, 9))
         with pytest.raises(cl.SyncLimitExceeded):
             plan.run()
-        assert [pulse for pulse in pulses(neurons, 1000) if pulse[1] > 9] == [(2, 20), (252, 20), (502, 20)]
+        found = neurons.read(1000, 0, analysis=True).stims
+        assert [stim for stim in found if stim.channel > 9] == [cl.Stim(2 + 250 * i, 20) for i in range(3)]
 
 
 def test_a_plan_runs_again_and_is_frozen() -> None:
