@@ -170,13 +170,19 @@ _slot = _Slot()
 
 def is_open() -> bool:
     """Return whether a device is open in this process."""
-    return _slot.session is not None
+    return _present() is not None
+
+
+def _present() -> Session | None:
+    """Return the open session. One that was closed before its block was left is open no more."""
+    session = _slot.session
+    return None if session is None or session.closed else session
 
 
 def _acquire() -> tuple[Session, bool]:
     with _slot.lock:
-        session = _slot.session
-        if session is not None and not session.closed:
+        session = _present()
+        if session is not None:
             return session, False
         session = _slot.session = Session(load_settings())
         return session, True
@@ -283,7 +289,7 @@ def _take(session: Session, take_control: bool, outermost: bool) -> Callable[[],
 
 def get_system_attributes() -> dict[str, Any]:
     """Return the system's `project_id chip_id cell_batch_id plugin system_id hostname`."""
-    session = _slot.session
+    session = _present()
     if session is not None:
         return dict(session.engine.device.info.attributes)
     settings = load_settings()
@@ -298,7 +304,7 @@ def get_system_attributes() -> dict[str, Any]:
 
 def is_simulator() -> bool:
     """Return whether programs run on the simulator: unless CL_DEVICE names a device."""
-    session = _slot.session
+    session = _present()
     if session is not None:
         return session.engine.device.info.is_simulator
     return load_settings().device is None

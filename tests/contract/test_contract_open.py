@@ -76,6 +76,17 @@ def test_close_closes_and_leaving_after_it_is_fine() -> None:
         neurons.close()
         with pytest.raises(DeviceDisconnectedError):
             neurons.read(1)
+        # What only works between two devices works here.
+        cl.sim.set_simulator_data_source(no_source)
+        cl.sim.clear_simulator_data_source()
+        with cl.open() as another:
+            assert another is not neurons
+            with pytest.raises(RuntimeError, match="while a device is open"):
+                cl.sim.set_simulator_data_source(no_source)
+
+
+def no_source() -> None:
+    """Stand for a data source that nobody opens."""
 
 
 def test_the_same_seed_gives_the_same_data_in_every_open() -> None:
