@@ -131,6 +131,23 @@ async def test_breaking_out_frees_time_at_once() -> None:
         assert ticks == [275, 300, 325]
 
 
+async def test_breaking_out_frees_time_for_others() -> None:
+    """Also where the task does not wait for the device again."""
+    async with cl.aopen() as neurons, anyio.create_task_group() as group:
+        slept = anyio.Event()
+
+        async def sleep() -> None:
+            await neurons.asleep(0.1)
+            slept.set()
+
+        group.start_soon(sleep)
+        async for _ in neurons.aloop(100):
+            break
+        with anyio.fail_after(30):
+            await slept.wait()
+        assert neurons.timestamp() == 2500
+
+
 async def test_an_iterator_that_was_closed_is_over() -> None:
     async with cl.aopen() as neurons:
         ticks = neurons.aloop(100).__aiter__()

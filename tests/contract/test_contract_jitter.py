@@ -68,6 +68,26 @@ def test_a_backlog_beyond_the_history_always_raises(ignore: bool) -> None:
             neurons.read(200_000)
 
 
+@pytest.mark.parametrize("recover", [False, True])
+def test_a_backlog_may_be_as_long_as_the_history(recover: bool) -> None:
+    def spikes(beyond: int) -> list[cl.Spike]:
+        seen: list[cl.Spike] = []
+        with cl.open() as neurons:
+            for tick in neurons.loop(25, stop_after_ticks=3, ignore_jitter=True):
+                seen += tick.analysis.spikes
+                if tick.iteration == 0:
+                    neurons.read(neurons._engine.history_frames + beyond)
+                    if recover:
+                        tick.loop.recover_from_jitter(lambda t: seen.extend(t.analysis.spikes))
+        return seen
+
+    with cl.open() as neurons:
+        everything = neurons.read(3000, analysis=True).spikes
+    assert spikes(0) == everything
+    with pytest.raises(TimeoutError, match="older than the history"):
+        spikes(1)
+
+
 def test_recovery_does_not_hide_a_backlog_beyond_the_history(neurons: cl.Neurons) -> None:
     skipped = []
     with pytest.raises(TimeoutError, match="when entering the 3rd iteration.*older than the history"):

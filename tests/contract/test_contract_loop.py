@@ -182,6 +182,19 @@ def test_timestamps_rise_from_tick_to_tick_while_the_loop_catches_up(neurons: cl
     assert got[6:14] == list(range(350, 358))
 
 
+def test_timestamps_rise_around_a_loop_in_the_body(neurons: cl.Neurons) -> None:
+    stamps = []
+    for tick in neurons.loop(1000, stop_after_ticks=10):
+        if tick.iteration == 0:
+            neurons.read(300)
+        stamps.append(neurons.timestamp())
+        if tick.iteration == 5:
+            for _ in neurons.loop(25_000, stop_after_ticks=1):
+                pass
+            stamps.append(neurons.timestamp())
+    assert stamps == [325, 326, 327, 328, 329, 330, 330, 331, 332, 333, 334]
+
+
 def test_very_slow_ticks_see_all_their_spikes(neurons: cl.Neurons) -> None:
     loop = neurons.loop(0.1, stop_after_ticks=2)
     counts = [len(t.analysis.spikes) for t in loop]
@@ -219,6 +232,8 @@ def test_a_rate_that_does_not_divide_is_noted_once(
     assert "30.012" in text
     neurons.loop(1000)
     assert capsys.readouterr().err == ""
+    neurons.loop(24_999)
+    assert "24999 does not divide 25000: the loop runs at 25000 ticks" in capsys.readouterr().err
 
 
 def test_the_jitter_warning_is_given_once(

@@ -96,6 +96,7 @@ def test_a_fault_ends_the_device(fault: tuple[Wrong, str], timeout: float | None
             with pytest.raises(DeviceDisconnectedError) as later:
                 again()
             check_error(later, text)
+        assert not neurons.is_readable()
     assert ticks == 40
     assert recording.has_stopped()
     with recording.open() as view:
