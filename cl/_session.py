@@ -60,6 +60,7 @@ class Session:
         self.visualiser: VisualiserServer | None = None
         self._closing = threading.Lock()
         self.closed = False
+        self._gone = threading.Event()
         self.control = Control()
         self.neurons = Neurons(self.engine, device.info.attributes)
         self.neurons._on_close = self.close
@@ -105,6 +106,16 @@ class Session:
             if self.closed:
                 return
             self.closed = True
+        try:
+            self._close()
+        finally:
+            self._gone.set()
+
+    def wait_until_gone(self) -> None:
+        """Wait until everything is given back, where another thread is about to."""
+        self._gone.wait()
+
+    def _close(self) -> None:
         try:
             self._end()
         finally:
@@ -184,6 +195,9 @@ def _acquire() -> tuple[Session, bool]:
         session = _present()
         if session is not None:
             return session, False
+        if _slot.session is not None:
+            # One process has one device, and one source: the next begins when the former has ended.
+            _slot.session.wait_until_gone()
         session = _slot.session = Session(load_settings())
         return session, True
 

@@ -72,13 +72,17 @@ def test_a_backlog_beyond_the_history_always_raises(ignore: bool) -> None:
 def test_a_backlog_may_be_as_long_as_the_history(recover: bool) -> None:
     def spikes(beyond: int) -> list[cl.Spike]:
         seen: list[cl.Spike] = []
+
+        def look(tick: cl.LoopTick) -> None:
+            seen.extend(tick.analysis.spikes)
+
         with cl.open() as neurons:
             for tick in neurons.loop(25, stop_after_ticks=3, ignore_jitter=True):
-                seen += tick.analysis.spikes
+                look(tick)
                 if tick.iteration == 0:
                     neurons.read(neurons._engine.history_frames + beyond)
                     if recover:
-                        tick.loop.recover_from_jitter(lambda t: seen.extend(t.analysis.spikes))
+                        tick.loop.recover_from_jitter(look)
         return seen
 
     with cl.open() as neurons:

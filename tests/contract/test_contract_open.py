@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio
 import pytest
+from source_tools import Source
 
 import cl
 from cl.error import DeviceDisconnectedError
@@ -154,6 +155,41 @@ def test_an_open_in_another_thread_shares_the_device() -> None:
         thread.join()
         outer.read(1)
     assert seen == [outer]
+
+
+def test_an_open_while_the_device_closes_waits_for_that() -> None:
+    calls: list[str] = []
+    again = threading.Event()
+
+    class Slow(Source):
+        def open(self) -> None:
+            calls.append("open")
+            if len(calls) > 1:
+                again.set()
+
+        def close(self) -> None:
+            thread.start()
+            again.wait(0.5)  # time enough to open too early
+            calls.append("close")
+
+    class Fast(Slow):
+        def close(self) -> None:
+            calls.append("close")
+
+    def work() -> None:
+        with cl.open() as neurons:
+            neurons.read(1)
+
+    thread = threading.Thread(target=work)
+    sources = iter((Slow(), Fast()))
+    cl.sim.set_simulator_data_source(lambda: next(sources))
+    try:
+        with cl.open():
+            pass
+        thread.join()
+    finally:
+        cl.sim.clear_simulator_data_source()
+    assert calls == ["open", "close", "open", "close"]
 
 
 def test_the_garbage_collector_rests_while_the_device_is_controlled() -> None:
