@@ -233,6 +233,37 @@ def _enter(take_control: bool, wait_until_recordable: bool) -> tuple[Session, Ca
     return session, leave
 
 
+class _Opening:
+    """An open in a thread, for a task; asyncio may cancel that one while the thread is at it."""
+
+    def __init__(self, take_control: bool, wait_until_recordable: bool) -> None:
+        self._arguments = take_control, wait_until_recordable
+        self._lock = threading.Lock()
+        self._begun = self._abandoned = False
+        self._ended = threading.Event()
+        self._leave: Callable[[], None] = _nothing
+
+    def enter(self) -> tuple[Session, Callable[[], None]]:
+        """Open. May take a while."""
+        with self._lock:
+            if self._abandoned:
+                raise DeviceDisconnectedError("the task that was to open the device has ended")
+            self._begun = True
+        try:
+            session, self._leave = _enter(*self._arguments)
+        finally:
+            self._ended.set()
+        return session, self._leave
+
+    def abandon(self) -> None:
+        """Leave again what nobody has got, as soon as it has been opened."""
+        with self._lock:
+            self._abandoned = True
+        if self._begun:
+            self._ended.wait()
+            self._leave()
+
+
 def _nothing() -> None:
     """Stand for what there is nothing to do for."""
 
@@ -259,7 +290,13 @@ async def aopen(take_control: bool = True, wait_until_recordable: bool = True) -
     """Open the device in an async program: `async with cl.aopen() as neurons`. See `open`."""
     from anyio import CancelScope, to_thread
 
-    session, leave = await to_thread.run_sync(_enter, take_control, wait_until_recordable)
+    opening = _Opening(take_control, wait_until_recordable)
+    try:
+        session, leave = await to_thread.run_sync(opening.enter)
+    except BaseException:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(opening.abandon)
+        raise
     try:
         yield session.neurons
     finally:

@@ -318,6 +318,40 @@ async def test_aopen_closes_when_cancelled() -> None:
         held[0].timestamp()
 
 
+def test_a_task_that_asyncio_cancels_while_it_opens_leaves_nothing_open() -> None:
+    """As `asyncio.timeout` and Ctrl-C do; anyio's scopes do not shield from that."""
+    entered, go = threading.Event(), threading.Event()
+
+    class Slow(Source):
+        def open(self) -> None:
+            entered.set()
+            go.wait(30)
+            super().open()
+
+    source = Slow()
+
+    async def use() -> None:
+        async with cl.aopen():
+            raise AssertionError("it was cancelled before")
+
+    async def main() -> None:
+        task = asyncio.create_task(use())
+        await asyncio.to_thread(entered.wait, 30)
+        task.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    cl.sim.set_simulator_data_source(lambda: source)
+    try:
+        asyncio.run(main())
+        assert not cl._session.is_open()
+        assert source.calls == ["open", "close"]
+    finally:
+        cl.sim.clear_simulator_data_source()
+
+
 def test_attributes_and_kind() -> None:
     keys = {"project_id", "chip_id", "cell_batch_id", "plugin", "system_id", "hostname"}
     assert set(cl.get_system_attributes()) == keys
