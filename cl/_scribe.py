@@ -67,13 +67,14 @@ class Scribe:
     def write(self, stop: int, entries: Sequence[StreamEntry], foresee: bool) -> None:
         """Write everything before `stop`, which the device has come to, and make it readable.
 
+        Frames become readable when all spikes of them are: a process killed now leaves a whole recording.
         With `foresee` that includes spikes whose samples have not come to be, where they can be foreseen.
         """
         self._write_until(stop, entries)
         if foresee and self.ahead == 0:
             self._write_spikes(stop)
         await_lull(self._engine)
-        self._writer.flush()
+        self._writer.flush(self._whole - self.start)
         if self._is_there and not self._writer.path.exists():
             self._is_there = False
             _log.warning(
@@ -102,7 +103,7 @@ class Scribe:
                 self._write_spikes(self._at)
         finally:
             try:
-                self._end(min(self._at, self._spikes_at) if self._spikes else self._at)
+                self._end(self._whole)
             finally:
                 self._writer.abort()
 
@@ -111,6 +112,11 @@ class Scribe:
         self._losses.wanted = False
         self._writer.abort()
         self._writer.path.unlink()
+
+    @property
+    def _whole(self) -> int:
+        """The frame before which nothing is missing in what was written."""
+        return min(self._at, self._spikes_at) if self._spikes else self._at
 
     def _end(self, end: int) -> None:
         for stream in self._streams():

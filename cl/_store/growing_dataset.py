@@ -82,18 +82,19 @@ class GrowingDataset:
             position += len(part)
         return position
 
-    def publish(self) -> None:
-        """Have the next commit make all rows visible."""
-        if self.rows == self.published:
+    def publish(self, stop: int | None = None) -> None:
+        """Have the next commit make all rows visible, or those before the row `stop`."""
+        rows = self.rows if stop is None else max(self.published, min(self.rows, stop))
+        if rows == self.published:
             return
         indexed = self._index.chunks
         try:
-            self._index.extend(self._new_chunks[: -(-self.rows // self._chunk_rows) - indexed])
+            self._index.extend(self._new_chunks[: -(-rows // self._chunk_rows) - indexed])
         finally:
             del self._new_chunks[: self._index.chunks - indexed]
         struct.pack_into("<Q", self._header, self._index_field, self._index.root)
         for field in self._rows_fields:
-            struct.pack_into("<Q", self._header, field, self.rows)
+            struct.pack_into("<Q", self._header, field, rows)
         # The header lies in one page: the new size and where to find the new rows appear together.
         self._file.link(self.header_address, bytes(self._header))
-        self.published = self.rows
+        self.published = rows

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +27,7 @@ from .stream_names import check_stream_name
 from .stream_writer import StreamWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -195,12 +196,16 @@ class RecordingWriter:
 
     # -- when it becomes readable
 
-    def flush(self) -> None:
-        """Make all that was appended readable."""
+    def flush(self, frames: int | None = None) -> None:
+        """Make all that was appended readable, but only so many frames of the samples.
+
+        The recording's length so far is `frames` too: those of which everything has been appended.
+        """
+        frames = self.frames if frames is None else frames
         self._file.commit()  # what an error may have left of the last one
-        for part in self._parts():
-            part.publish()
-        self._publish_root(self.frames)
+        for publish in self._publishers(frames):
+            publish()
+        self._publish_root(frames)
 
     def finish(
         self,
@@ -212,16 +217,17 @@ class RecordingWriter:
         """Flush, add the attributes of the end and close the file.
 
         `lost` has what the device lost of the recording: {"frames": 300} becomes `frames_lost`.
-        By default the recording ends where it was filled to. If the disk fails,
-        the end is where it failed, and its OSError is raised once the file is closed.
+        By default the recording ends where it was filled to. Samples beyond `end_timestamp` are not made
+        readable; where some are already it ends with them: there are as many frames as it is long.
+        If the disk fails, the end is where it failed, and its OSError is raised once the file is closed.
         """
         frames = self.frames if end_timestamp is None else end_timestamp - self._start
         if application is not None:
             self.set_attributes(application)
         try:
-            failure = self._flush_what_fits()
+            failure = self._flush_what_fits(frames)
             if self._samples is not None:
-                frames = min(frames, self._samples.published)
+                frames = self._samples.published
             self._root.set_attributes(layout.times("ended", ended or datetime.now(UTC)))
             self._root.set_attributes([hdf5.number(f"{what}_lost", n) for what, n in (lost or {}).items()])
             self._publish_root(frames)
@@ -230,12 +236,12 @@ class RecordingWriter:
         if failure:
             raise failure
 
-    def _flush_what_fits(self) -> OSError | None:
+    def _flush_what_fits(self, frames: int) -> OSError | None:
         failure = None
         self._file.commit()
-        for part in self._parts():
+        for publish in self._publishers(frames):
             try:
-                part.publish()
+                publish()
             except OSError as error:
                 failure = error
         return failure
@@ -244,11 +250,16 @@ class RecordingWriter:
         """Close the file as it is, without an end; nothing happens if it is closed."""
         self._file.close()
 
-    def _parts(self) -> Sequence[GrowingDataset | StreamWriter | Group]:
-        """Return what is published before the root: members before the group they are in."""
-        events = (self._samples, self._spikes, self._stims)
-        group = () if self._stream_group is None else (self._stream_group,)
-        return [*(part for part in events if part is not None), *self._streams.values(), *group]
+    def _publishers(self, frames: int) -> list[Callable[[], None]]:
+        """Return what publishes all parts but the root: members before the group they are in.
+
+        The samples come last: if only some of it is done, no frame is there without its events.
+        """
+        events = [part for part in (self._spikes, self._stims) if part is not None]
+        group = [] if self._stream_group is None else [self._stream_group]
+        publishers = [part.publish for part in (*events, *self._streams.values(), *group)]
+        samples = [] if self._samples is None else [partial(self._samples.publish, frames)]
+        return [*publishers, *samples]
 
     def _publish_root(self, frames: int) -> None:
         self._root.update_numbers(layout.duration(self._start, frames, self._rate))

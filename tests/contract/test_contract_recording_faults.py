@@ -58,21 +58,19 @@ def check_events(rows: list[Any], expected: list[Any], sure: int) -> None:
     assert all(event[0] >= sure for event in expected[len(rows) :])
 
 
-def check_readable(path: Path, window: Window, at_least: int = 0, sure: int | None = None) -> int:
-    """Check that all of a recording up to its end is there, in both libraries; return its length.
-
-    In that of a killed process all events before the frame `sure` are.
-    """
+def check_readable(path: Path, window: Window, at_least: int = 0) -> int:
+    """Check that all of a recording up to its end is there, in both libraries; return its length."""
     with cl.RecordingView(path) as view:
         frames: int = view.attributes["duration_frames"]
         assert at_least <= frames <= window.stop - window.start
+        assert len(view.samples) == frames
+        assert view.attributes["end_timestamp"] == view.attributes["start_timestamp"] + frames
         np.testing.assert_array_equal(view.samples[:frames], window.frames[:frames])
-        sure = frames if sure is None else sure
-        check_events(spike_rows(view), window.spikes, sure)
-        check_events(stim_rows(view), window.stims, sure)
+        check_events(spike_rows(view), window.spikes, frames)
+        check_events(stim_rows(view), window.stims, frames)
         found = list(view.data_streams["ticks"].items()) if "ticks" in view.data_streams else []
         if "ticks" in view.data_streams:
-            check_events(found, [(t, t // 125 - 1) for t in range(125, window.stop + 1, 125)], sure)
+            check_events(found, [(t, t // 125 - 1) for t in range(125, window.stop + 1, 125)], frames)
         with tables.open_file(str(path)) as file:
             assert isinstance(file.root._v_attrs.application, dict)
             np.testing.assert_array_equal(file.root.samples[:], view.samples[:])
@@ -405,9 +403,9 @@ def test_a_killed_process_leaves_what_is_older_than_a_second(mode: str, tmp_path
     window = expected(2_200 if mode == "virtual" else 400)
     for path, frames in drive(mode, tmp_path, KILLED[mode]):
         if mode.endswith("wall"):
-            check_wall(path, window, frames, sure=frames)
+            check_wall(path, window, frames)
         else:
-            check_readable(path, window, frames, sure=frames)
+            check_readable(path, window, frames)
         with cl.RecordingView(path) as view:
             assert view.complete == ("closing" in view.attributes.application)
             assert not view.complete or "closing" in mode
@@ -417,7 +415,7 @@ def test_a_killed_process_leaves_what_is_older_than_a_second(mode: str, tmp_path
         check_recovery(path, derived)
 
 
-def check_wall(path: Path, window: Window, at_least: int, sure: int | None) -> None:
+def check_wall(path: Path, window: Window, at_least: int) -> None:
     """In wall-clock time the window begins anywhere: the frames tell where."""
     with cl.RecordingView(path) as view:
         start = view.attributes["start_timestamp"]
@@ -425,7 +423,7 @@ def check_wall(path: Path, window: Window, at_least: int, sure: int | None) -> N
         assert frames >= at_least
         np.testing.assert_array_equal(view.samples[:], window.frames[start : start + frames])
         spikes = [(t - start, c, s) for t, c, s in window.spikes if t >= start]
-        check_events(spike_rows(view), spikes, frames if sure is None else sure)
+        check_events(spike_rows(view), spikes, frames)
         stims = stim_rows(view)
         assert stims == sorted(set(stims))
         # The channels took turns; in a loop that was late, two may have come at once.
@@ -459,6 +457,6 @@ def test_ctrl_c_at_any_moment_leaves_a_complete_file(mode: str, count: int, tmp_
             assert view.complete
             assert frames == 0 or frames in view.data_streams["ticks"]
         if mode.endswith("wall"):
-            check_wall(path, window, frames, sure=None)
+            check_wall(path, window, frames)
         else:
             check_readable(path, window, frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -46,6 +47,13 @@ class Log:
 
     def required(self, done: int) -> Counts:
         return [counts for writes, counts in self.flushed if writes <= done][-1]
+
+    def belonging(self, frames: int) -> Counts:
+        """Return what was appended with the last of so many frames, or before."""
+        counts = [counts for _, counts in self.flushed]
+        return [
+            new for old, new in pairwise([counts[0], *counts]) if old[0] < new[0] <= frames or new[0] == 0
+        ][-1]
 
 
 def record_everything(path: Path, log: Log, random: Random) -> None:
@@ -105,6 +113,8 @@ def test_every_state_between_two_writes_is_readable(tmp_path: Path, monkeypatch:
         with check_view(state, log.required(done)) as view:
             ended += view.complete
             assert view.complete == (view.attributes["application"] == {"done": True})
+            frames = len(view.samples)
+        check_view(state, log.belonging(frames)).close()  # no frame is there without its events
         check_tables(state, log.required(done))
     assert looked_at > 800
     assert 0 < ended < 10, "the end is one write among the last"

@@ -64,6 +64,33 @@ def test_the_file_is_readable_while_it_is_written(tmp_path: Path) -> None:
     filler.writer.abort()
 
 
+def test_frames_that_are_not_whole_are_kept_back(tmp_path: Path) -> None:
+    """A recording of which the last events are not known yet ends before them, whether or not it is ended."""
+    for end in (None, 2_000, 2_950):
+        path = tmp_path / f"{end}.h5"
+        filler = Filler(RecordingWriter(path))
+        filler.add(1_000, 4, 4)
+        filler.writer.flush(951)
+        with check_view(path, (951, 4, 4, {})) as view:
+            assert len(view.samples) == 951
+        filler.add(2_000, 4, 4)
+        filler.writer.flush(2_951)
+        filler.add(1_000)
+        if end is None:
+            filler.writer.abort()
+        else:
+            filler.writer.finish(end)
+        with check_view(path, (2_951, 8, 8, {})) as view:
+            assert len(view.samples) == 2_951
+            assert view.complete == (end is not None)
+        check_tables(path, (2_951, 8, 8, {}))
+    filler = Filler(RecordingWriter(tmp_path / "r.h5"))
+    filler.add(1_000, 4, 4)
+    filler.writer.finish(700)
+    with check_view(tmp_path / "r.h5", (700, 4, 4, {})) as view:
+        assert len(view.samples) == 700
+
+
 def test_what_is_derived_without_an_end(tmp_path: Path) -> None:
     created = datetime(2026, 11, 22, 8, 27, 7, 801741, tzinfo=UTC)
     writer = RecordingWriter(tmp_path / "r.h5", created=created, start_timestamp=1000)
