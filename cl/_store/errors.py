@@ -16,4 +16,5 @@ def damaged(where: str) -> Iterator[None]:
     except (UnsafeOperationError, ValueError):
         raise
     except (OSError, RuntimeError, KeyError, TypeError, OverflowError, MemoryError) as error:
-        raise ValueError(f"{where} cannot be read: {error}") from error
+        hint = "; if it is still being recorded, open it again" if "addr overflow" in str(error) else ""
+        raise ValueError(f"{where} cannot be read: {error}{hint}") from error

@@ -26,9 +26,9 @@ def open_file(path: str | os.PathLike[str]) -> h5py.File:
 
     Raises FileNotFoundError, IsADirectoryError or PermissionError as `open`
     does, and ValueError for a file that is truncated or no HDF5 at all. Each
-    text names the file.
+    text names the file. It is read as it is now, whatever else of this process has it open.
     """
-    import h5py
+    from .unshared import open_unshared
 
     name = Path(path)
     if stat.S_IFMT(name.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
@@ -36,7 +36,7 @@ def open_file(path: str | os.PathLike[str]) -> h5py.File:
     with name.open("rb"):
         pass  # the operating system's own errors are clearer than HDF5's
     try:
-        return h5py.File(name, "r")
+        return open_unshared(name)
     except (OSError, RuntimeError) as error:
         raise ValueError(_refusal(name, str(error))) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from .streams_view import DataStreamsView
 from .table import Array, Table
 
 if TYPE_CHECKING:
-    import os
     from types import TracebackType
 
     from matplotlib.axes import Axes
@@ -43,6 +43,7 @@ class RecordingView:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._tables: Any = None
+        self._path = os.path.abspath(path)
         self._h5: h5py.File | None = reader.open_file(path)
         try:
             with damaged(str(path)):
@@ -113,7 +114,7 @@ class RecordingView:
             except ImportError:
                 return self._h5
             check_for_pytables(self._h5)
-            self._tables = tables.open_file(self._h5.filename, "r")
+            self._tables = tables.open_file(self._path, "r")
         return self._tables
 
     def close(self) -> None:

@@ -255,9 +255,10 @@ class RecordingWriter:
 
         The samples come last: if only some of it is done, no frame is there without its events.
         """
-        events = [part for part in (self._spikes, self._stims) if part is not None]
-        group = [] if self._stream_group is None else [self._stream_group]
-        publishers = [part.publish for part in (*events, *self._streams.values(), *group)]
+        events = (self._spikes, self._stims)
+        group = () if self._stream_group is None else (self._stream_group,)
+        parts: list[GrowingDataset | StreamWriter | Group] = [part for part in events if part is not None]
+        publishers: list[Callable[[], None]] = [p.publish for p in (*parts, *self._streams.values(), *group)]
         samples = [] if self._samples is None else [partial(self._samples.publish, frames)]
         return [*publishers, *samples]
 

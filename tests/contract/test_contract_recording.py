@@ -490,6 +490,20 @@ def test_pytables_reads_what_was_recorded() -> None:
 
 
 @accelerated
+def test_a_view_from_before_the_end_does_not_hide_it() -> None:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        neurons.read(5_000)
+        with cl.RecordingView(recording.file["path"]) as early:
+            count = len(early.samples)
+            neurons.read(20_000)
+            recording.stop()
+            check_same(recording, Window(neurons, recording.start_timestamp, neurons.timestamp()))
+            assert not early.complete
+            assert len(early.samples[:]) == count <= 5_000
+
+
+@accelerated
 def test_stopping_twice_does_nothing() -> None:
     with cl.open() as neurons:
         recording = neurons.record()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict, defaultdict
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
@@ -22,6 +23,7 @@ from cl import RecordingView
 from cl._store.attributes import plain_dict
 from cl._store.git_state import git_state
 from cl._store.packing import pack
+from cl._store.reader import open_replay
 from cl._store.writer import RecordingWriter
 
 
@@ -62,6 +64,42 @@ def test_the_file_is_readable_while_it_is_written(tmp_path: Path) -> None:
         check_tables(path, flushed)
     filler.writer.abort()
     filler.writer.abort()
+
+
+def test_what_is_open_already_is_read_as_it_is_now(tmp_path: Path) -> None:
+    """Several views of a file that grows: each has what there was when it was opened."""
+    path = tmp_path / "während.h5"
+    filler = Filler(RecordingWriter(path, system=SYSTEM))
+    filler.add_stream("s", {})
+    with ExitStack() as stack:
+        views = []
+        for i in range(4):
+            filler.add(700, 100, 30, 400)
+            filler.writer.flush()
+            views.append((stack.enter_context(check_view(path, filler.counts)), filler.frames))
+            assert len(views[-1][0].samples) == 700 * (i + 1)
+            assert str(tmp_path) in repr(views[-1][0])
+        late = stack.enter_context(RecordingView(path))
+        filler.add(700, 100, 30, 4000)
+        filler.writer.finish()
+        views.append((stack.enter_context(check_view(path, filler.counts)), filler.frames))
+        assert [view.complete for view, _ in views] == [False] * 4 + [True]
+        for view, count in views:
+            np.testing.assert_array_equal(view.samples[:], frames(0, count))
+            assert view.attributes["duration_frames"] == count
+        assert len(open_and_close(path)) == 3_500
+        assert views[-1][0].file.root.samples.nrows == 3_500
+        with pytest.raises(ValueError, match="still being recorded, open it again"):
+            list(late.data_streams["s"].items())
+
+
+def open_and_close(path: Path) -> Any:
+    """Return the samples, as the replay source reads them."""
+    data = open_replay(path)
+    try:
+        return data.samples[:]
+    finally:
+        data.close()
 
 
 def test_frames_that_are_not_whole_are_kept_back(tmp_path: Path) -> None:
