@@ -52,6 +52,19 @@ _COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
 _FUNCTIONS: Final = frozenset(
     {"where", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "exp"}
     | {"arcsinh", "arccosh", "arctanh", "log", "log10", "log1p", "expm1", "sqrt", "abs", "floor", "ceil"}
+    | {
+        "isnan",
+        "isinf",
+        "isfinite",
+        "fmod",
+        "maximum",
+        "minimum",
+        "log2",
+        "hypot",
+        "copysign",
+        "sign",
+        "trunc",
+    }
 )
 """numexpr's functions; numpy's have the same names."""
 _PYTHON_LOGIC: Final = (

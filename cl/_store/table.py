@@ -144,6 +144,17 @@ class Array(Data):
         return f"Array(shape={self.shape}, dtype={self.dtype})"
 
 
+class Row(np.void):  # type: ignore[misc]  # as np.record is, which the stubs allow
+    """A row that is iterated over: `row["channel"]` is a Python number, as PyTables has it there.
+
+    So what is computed with it does not overflow.
+    """
+
+    def __getitem__(self, key: Any) -> Any:
+        value = super().__getitem__(key)
+        return value.item() if isinstance(value, np.generic) and value.dtype.names is None else value
+
+
 class Column:
     """One column of a table: `table.cols.channel[:]`."""
 
@@ -154,8 +165,21 @@ class Column:
     def __len__(self) -> int:
         return len(self._table)
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of an element."""
+        return self._table.dtype[self.name]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, and what an element consists of."""
+        return (len(self), *self.dtype.shape)
+
     def __getitem__(self, key: Any) -> Any:
-        return self._table.col(self.name)[key]
+        if self.dtype.shape and not isinstance(key, tuple):
+            return self._table._rows_of(key)[self.name]
+        found = self._table._column(self.name)[key]
+        return found.copy() if isinstance(found, np.ndarray) else found
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._table.col(self.name))
@@ -185,7 +209,8 @@ class Columns:
 class Table(Data):
     """A table of a recording: rows with named columns.
 
-    A row is a numpy record, `row["channel"]`. Conditions are strings such as
+    A row is a numpy record, `row["channel"]`; one that is iterated over has Python numbers. Conditions
+    are strings such as
     `"((channel==8) | (channel==9)) & (timestamp < 1000)"`; besides columns they may name variables, from
     `condvars` or, without it, of the calling function.
     """
@@ -236,11 +261,17 @@ class Table(Data):
     def __getitem__(self, key: Any) -> Any:
         return self.col(key) if isinstance(key, str) else self._rows_of(key)
 
+    def __iter__(self) -> Iterator[Any]:
+        for start in range(0, self._rows, _ROWS_AT_ONCE):
+            yield from _as_rows(self._block(start, min(start + _ROWS_AT_ONCE, self._rows)))
+
     def iterrows(
         self, start: int | None = None, stop: int | None = None, step: int | None = None
     ) -> Iterator[Any]:
         """Iterate over rows; bounds are those of a slice."""
-        return iter(self) if (start, stop, step) == (None, None, None) else iter(self.read(start, stop, step))
+        if (start, stop, step) == (None, None, None):
+            return iter(self)
+        return iter(_as_rows(self.read(start, stop, step)))
 
     def where(
         self,
@@ -281,7 +312,7 @@ class Table(Data):
 
     def _each(self, rows: NDArray[np.int64]) -> Iterator[Any]:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            yield from self.read_coordinates(rows[start : start + _ROWS_AT_ONCE])
+            yield from _as_rows(self.read_coordinates(rows[start : start + _ROWS_AT_ONCE]))
 
     def _fulfilling(
         self, condition: str, condvars: Mapping[str, Any] | None, rows: slice
@@ -300,6 +331,10 @@ class Table(Data):
 
     def __repr__(self) -> str:
         return f"Table({self._rows} rows of {', '.join(self.colnames)})"
+
+
+def _as_rows(rows: NDArray[Any]) -> NDArray[Any]:
+    return rows.view(np.dtype((Row, rows.dtype)))
 
 
 def _variable(frame: Any, name: str) -> Sequence[Any]:

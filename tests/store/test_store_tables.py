@@ -56,8 +56,17 @@ def test_tables_are_indexed_like_pytables(any_recording: Path) -> None:
             assert [r["timestamp"] for r in ours.iterrows(2, 9)] == [
                 r["timestamp"] for r in theirs.iterrows(2, 9)
             ]
+            for mine, other_row in zip(ours.iterrows(2, 9), theirs.iterrows(2, 9), strict=True):
+                assert type(mine["channel"]) is type(other_row["channel"]) is int
+                assert mine["channel"] * 1000 == other_row["channel"] * 1000, "no byte overflows"
             assert np.asarray(ours).tobytes() == theirs[:].tobytes()
             assert ours.shape == theirs.shape
+            for column in ours.colnames:
+                mine, other_column = getattr(ours.cols, column), getattr(theirs.cols, column)
+                assert (mine.dtype.base, mine.shape[0]) == (other_column.dtype.base, other_column.shape[0])
+                assert mine.shape == mine[:].shape
+                for key in (0, -1, 7, slice(5, 20), slice(None, None, 7), slice(-5, None)):
+                    assert mine[key].tobytes() == other_column[key].tobytes()
             for wrong in (rows, -rows - 1, [rows], np.ones(rows + 1, bool)):
                 with pytest.raises(IndexError):
                     ours[wrong]
@@ -67,7 +76,39 @@ def test_tables_are_indexed_like_pytables(any_recording: Path) -> None:
                 ours.cols.nothing  # noqa: B018
 
 
+def test_rows_that_are_iterated_over_stay(recording: Path) -> None:
+    """They are values, and reading something else meanwhile changes neither them nor their order."""
+    with RecordingView(recording) as view:
+        table, rows = view.spikes, []
+        for number, row in enumerate(table):
+            assert table[number].tobytes() == row.tobytes()
+            assert type(row["timestamp"]) is int and row["samples"].shape == (75,)
+            rows.append(row)
+        assert [row.tobytes() for row in rows] == [row.tobytes() for row in table[:]]
+        assert [type(row["channel"]) for row in table.where("channel == 7")] == [int] * 4
+        assert row[1] == row["channel"] and row.dtype == table.dtype
+
+
+def test_an_element_of_a_column_is_read_alone(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour's waveforms are gigabytes."""
+    with RecordingView(recording) as view:
+        monkeypatch.setattr(view.spikes, "_column", None)
+        assert view.spikes.cols.samples[3].tobytes() == view.spikes[3]["samples"].tobytes()
+    with RecordingView(recording) as view:
+        channels = view.spikes.cols.channel[:]
+        channels[:] = 0
+        assert view.spikes.cols.channel[1] == 7 and view.spikes.cols.samples[3, 0] == 3.0
+
+
 CONDITIONS = [
+    "isfinite(timestamp / 1.5) & ~isnan(timestamp * 1.0) & ~isinf(timestamp * 1.0)",
+    "fmod(-timestamp, 7) < -3",
+    "(maximum(channel, 8) == 8) | (minimum(channel, timestamp) > 40)",
+    "log2(timestamp) > 7",
+    "hypot(channel, timestamp) > 100",
+    "(sign(channel - 8) < 0) & (trunc(timestamp / 2.0) == timestamp / 2.0)",
+    "copysign(timestamp, -1) < -90",
+    "channel - 200 < 0",
     "((channel==8) | (channel==9)) & (timestamp < 1000)",
     "channel == 9",
     "~(channel > 30)",
