@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CHANNELS = 64
 SAMPLES_PER_SPIKE = 75
 DEFAULT_UV_PER_SAMPLE_UNIT = 0.195
+LARGEST = 1 << 62
 RELATIVE = "stim_and_spike_timestamps_relative_to_start"
 
 
@@ -101,10 +102,11 @@ def check_events(table: h5py.Dataset) -> None:
             raise ValueError(f"{where}: {column!r} should be an integer, it is {table.dtype[column]}")
 
 
-def number(file: h5py.File, name: str, default: float | None = None) -> Any:
+def number(file: h5py.File, name: str, default: float | None = None, above: float = -LARGEST) -> Any:
     """Return a root attribute as a Python number.
 
-    Raises ValueError if it is no number, or missing without a default.
+    Raises ValueError if it is no number, not above a limit, too large for a count of frames, or missing
+    without a default.
     """
     from .attributes_view import read_attribute
 
@@ -115,6 +117,9 @@ def number(file: h5py.File, name: str, default: float | None = None) -> Any:
     value = read_attribute(file, name)
     if type(value) not in (int, float):
         raise ValueError(f"{file.filename}: the attribute {name!r} should be a number, it is {value!r}")
+    if not above < value < LARGEST:
+        where = f"{file.filename}: the attribute {name!r}"
+        raise ValueError(f"{where} should be above {above} and below {LARGEST}, it is {value}")
     return value
 
 

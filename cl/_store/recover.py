@@ -33,6 +33,9 @@ def recover(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         found = {name: view.attributes[name] for name in (*_NUMBERS, *_TEXTS)}
     if not found["ended_utc"]:
         found["ended_utc"] = found["ended_localtime"] = "unknown"
+    file = file.resolve()  # not a link to it, which the backup would replace
+    with file.open("rb+"):
+        pass  # rather this error than one that names the copy
     backup = file.with_name(file.name + BACKUP_SUFFIX)
     _copy(file, backup)
     try:

@@ -73,7 +73,7 @@ class RecordingView:
 
     def _derived(self, file: h5py.File) -> dict[str, Any]:
         """Return the attributes of the end for a recording that was not ended."""
-        rate = reader.number(file, "frames_per_second", 25_000)
+        rate = reader.number(file, "frames_per_second", 25_000, above=0)
         frames = self._recorded_frames(file)
         derived = {
             "duration_frames": frames,

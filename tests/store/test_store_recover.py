@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,6 +84,46 @@ def test_a_failure_brings_the_file_back(
 
     monkeypatch.setattr(recovery, "_read_back", fail)
     with pytest.raises(OSError, match="disk is gone"):
+        recover(path)
+    assert path.read_bytes() == content
+    assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
+
+
+def test_a_link_stays_a_link(
+    unended: tuple[Path, Filler], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = unended
+    link = tmp_path / "link.h5"
+    link.symlink_to(path.name)
+    content = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(recovery, "_read_back", lambda file, found: int("the disk is gone"))
+        with pytest.raises(ValueError, match="disk is gone"):
+            recover(link)
+    assert link.is_symlink()
+    assert path.read_bytes() == content
+    assert recover(link)
+    assert link.is_symlink()
+    with RecordingView(path) as view:
+        assert view.complete
+
+
+def test_a_file_that_must_not_be_written_to(
+    unended: tuple[Path, Filler], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = unended
+    path.chmod(0o400)
+    content = path.read_bytes()
+    opened = Path.open
+
+    def strict(file: Path, mode: str = "r") -> Any:
+        """As it is for everybody but root."""
+        if "+" in mode and not file.stat().st_mode & 0o200:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return opened(file, mode)
+
+    monkeypatch.setattr(Path, "open", strict)
+    with pytest.raises(PermissionError, match=r"r\.h5'$"):
         recover(path)
     assert path.read_bytes() == content
     assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]

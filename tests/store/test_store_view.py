@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import tables
 from store_files import same, write_recording
 
 from cl import RecordingView
+from cl.__main__ import main
 from cl._store.packing import pack, unpack
 from cl._store.writer import RecordingWriter
 from cl.util import AttributesView
@@ -286,6 +289,36 @@ def test_wrong_parts(recording: Path, change: Any, reason: str) -> None:
         change(file)
     with pytest.raises(ValueError, match=reason):
         RecordingView(recording)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("frames_per_second", 0),
+        ("frames_per_second", -25_000.0),
+        ("frames_per_second", float("nan")),
+        ("frames_per_second", "fast"),
+        ("frames_per_second", np.arange(3)),
+        ("start_timestamp", float("nan")),
+        ("start_timestamp", float("-inf")),
+        ("start_timestamp", 2**63 - 1),
+        ("duration_frames", float("inf")),
+    ],
+)
+def test_wrong_numbers(recording: Path, name: str, value: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """They matter where the end has to be derived, so for the commands too, which leave the file alone."""
+    with h5py.File(recording, "r+") as file:
+        del file.attrs["ended_utc"]
+        file.attrs[name] = value
+        if name == "duration_frames":
+            del file["samples"]
+    content = recording.read_bytes()
+    for command in ("info", "recover"):
+        os.utime(recording, (0, 0))
+        assert main([command, str(recording)]) == 1
+        assert re.search(rf"r\.h5: the attribute '{name}' should be", capsys.readouterr().err)
+    assert recording.read_bytes() == content
+    assert [path.name for path in recording.parent.iterdir()] == ["r.h5"]
 
 
 def test_streams_with_wrong_parts(recording: Path) -> None:
