@@ -111,7 +111,9 @@ class DataStreamView(Mapping[int, Any]):
             if timestamp.step is not None:
                 raise ValueError("a range of timestamps has no step")
             return self.values_for_range(timestamp.start, timestamp.stop)
-        first, last = self._range(timestamp, timestamp + 1)
+        if not isinstance(timestamp, (int, np.integer)):
+            raise KeyError(timestamp)
+        first, last = self._range(int(timestamp), int(timestamp) + 1)
         if first == last or self._index()[0][first] != timestamp:
             raise KeyError(timestamp)
         return next(self._values(first, first + 1))

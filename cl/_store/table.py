@@ -138,7 +138,10 @@ class Array(Data):
             return self.read()[key]
         if isinstance(rows, (int, np.integer)):
             return self._rows_of(rows)[tuple(rest)]
-        return self._rows_of(rows)[(slice(None), *rest)]
+        chosen = self._rows_of(rows)
+        if not isinstance(rows, slice) and any(np.ndim(part) for part in rest if not isinstance(part, slice)):
+            return chosen[(np.arange(len(chosen)), *rest)]  # two lists: element by element, as numpy does
+        return chosen[(slice(None), *rest)]
 
     def __repr__(self) -> str:
         return f"Array(shape={self.shape}, dtype={self.dtype})"

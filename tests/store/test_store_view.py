@@ -114,8 +114,11 @@ def test_streams(recording: Path) -> None:
         assert list(game) == list(game.keys()) == [5 * i for i in range(43)]
         assert game[10] == {"n": 2, "name": "game"}
         assert 10 in game and 11 not in game and "x" not in game
-        with pytest.raises(KeyError):
-            game[11]
+        for missing in (11, -5, 2**70, "x", None, 10.5):
+            assert missing not in game and game.get(missing, "default") == "default"
+            with pytest.raises(KeyError):
+                game[missing]
+        assert game[np.uint8(10)] == game[10]
         assert [v["n"] for v in game[10:26]] == [2, 3, 4, 5]
         assert game.keys_for_range(10, 26) == [10, 15, 20, 25]
         assert [v["n"] for v in game.values_for_range(None, 6)] == [0, 1]
