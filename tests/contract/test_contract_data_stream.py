@@ -73,6 +73,22 @@ def test_a_stream_goes_into_active_and_later_recordings() -> None:
     assert [attributes(r, "s")["v"] for r in (early, late, last)] == [2, 1, 2]
 
 
+def test_attributes_that_were_written_already_are_replaced() -> None:
+    with cl.open() as neurons:
+        recording, shorter = neurons.record(), neurons.record(stop_after_frames=12_000)
+        stream = neurons.create_data_stream("s", {"v": 0, "old": 1})
+        neurons.read(11_000)
+        with cl.RecordingView(recording.file["path"]) as view:
+            assert view.data_streams["s"].attributes["application"] == {"v": 0, "old": 1}
+        stream.update_attributes({"v": 1, "new": [1, 2]})
+        neurons.read(11_000)
+        assert shorter.has_stopped()
+        stream.set_attribute("v", 2)
+        recording.stop()
+    assert attributes(shorter, "s") == {"v": 1, "old": 1, "new": [1, 2]}
+    assert attributes(recording, "s") == {"v": 2, "old": 1, "new": [1, 2]}
+
+
 def test_the_past_has_its_entries() -> None:
     with cl.open() as neurons:
         stream = neurons.create_data_stream("s")

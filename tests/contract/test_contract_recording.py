@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
+import time
 import warnings
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from hypothesis import strategies as st
 from recording_tools import CULTURE, Window, check_same, duration, entries, files, spike_rows, stim_rows
 
 import cl
+from cl import _recording_file
 from cl.error import DeviceDisconnectedError
 
 SECOND = 25_000
@@ -460,6 +464,7 @@ def test_application_attributes_are_as_they_stand_at_the_end() -> None:
         with pytest.raises(RuntimeError, match="has stopped"):
             recording.set_attribute("a", 11)
         assert set(recording.attributes) == {"a", "b", "c"}
+        assert recording.attributes["a"] == 10
     with recording.open() as view:
         found = view.attributes.application
         assert (found["a"], found["b"].tolist(), found["c"]) == (10, [0, 1, 2], "x" * 5_000)
@@ -793,6 +798,38 @@ def test_names_of_files(tmp_path: Path) -> None:
     assert sorted(plain.file) == ["name", "path", "uri_path"]
     for recording in (plain, suffixed, as_text):
         assert Path(recording.file["path"]).is_file()
+
+
+@accelerated
+def test_names_and_times_are_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XXX-9")
+        time.tzset()
+        with cl.open() as neurons:
+            recording = neurons.record()
+            neurons.read(100)
+            recording.stop()
+    time.tzset()
+    with recording.open() as view:
+        for when in ("created", "ended"):
+            utc = datetime.fromisoformat(view.attributes[f"{when}_utc"])
+            local = datetime.fromisoformat(view.attributes[f"{when}_localtime"])
+            assert (utc.utcoffset(), local.utcoffset()) == (timedelta(0), timedelta(hours=9))
+            assert utc == local
+            stamp = datetime.strptime(recording.file["name"][:19] + "+0000", "%Y_%m_%d_%H_%M_%S%z")
+            assert abs(utc - stamp) < timedelta(hours=1)
+
+
+def test_the_usual_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data" / "recordings"
+    monkeypatch.setattr(_recording_file, "_DEVICE_FOLDER", folder)
+    choose = _recording_file.choose_folder
+    assert choose(None, False) == choose(None, True) == Path.cwd()
+    folder.mkdir(parents=True)
+    assert (choose(None, False), choose(None, True)) == (folder, Path.cwd())
+    assert choose("elsewhere", False) == choose("elsewhere", True) == Path.cwd() / "elsewhere"
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert choose(None, False) == Path.cwd()
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from recording_tools import CULTURE, Window, check_same, duration, files, spike_
 
 import cl
 import cl._store.ordered_file as ordered_file
+from cl._recorder import Recorder
+from cl._scribe import Scribe
 from cl.error import DeviceDisconnectedError, RecordingFailedError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -224,6 +226,40 @@ def test_a_slow_disk_does_not_delay_a_loop(disk: Disk) -> None:
         recording.stop()
         window = Window(neurons, recording.start_timestamp, recording.start_timestamp + duration(recording))
     check_same(recording, window)
+
+
+@accelerated
+def test_time_waits_for_a_slow_disk_that_writes_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is recorded from the far end of the history is not dropped before it is written."""
+    may_write = threading.Event()
+    write, take = Scribe._write_until, Recorder.take
+
+    def held(scribe: Scribe, *arguments: Any) -> None:
+        assert may_write.wait(60)
+        write(scribe, *arguments)
+
+    def release(recorder: Recorder, position: int) -> None:
+        may_write.set()
+        take(recorder, position)
+
+    monkeypatch.setattr(Scribe, "_write_until", held)
+    monkeypatch.setattr(Recorder, "take", release)
+    with cl.open() as neurons:
+        for tick in neurons.loop(1_000, stop_after_seconds=6):
+            neurons.stim(8 + tick.iteration % 16, 1.0)
+        # The history is cut in the midst of the read that follows the start.
+        neurons.read(neurons._engine._next_trim - 100 - neurons.timestamp())
+        now, oldest = neurons.timestamp(), neurons._oldest()
+        window = Window(neurons, oldest, now)
+        recording = neurons.record(from_timestamp=0)
+        assert recording.start_timestamp == oldest > 0
+        neurons.read(4_900)
+        may_write.set()
+        recording.stop()
+    with recording.open() as view:
+        np.testing.assert_array_equal(view.samples[: now - oldest], window.frames)
+        assert spike_rows(view)[: len(window.spikes)] == window.spikes
+        assert stim_rows(view)[: len(window.stims)] == window.stims
 
 
 _LIMITED = """
