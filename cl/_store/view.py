@@ -113,7 +113,8 @@ class RecordingView:
                 import tables
             except ImportError:
                 return self._h5
-            check_for_pytables(self._h5)
+            with reader.open_file(self._path) as present:  # as PyTables will find it
+                check_for_pytables(present)
             self._tables = tables.open_file(self._path, "r")
         return self._tables
 

@@ -160,6 +160,18 @@ def test_a_hostile_attribute_is_told_when_it_is_looked_at(path: Path) -> None:
     assert "is unsafe" in format_info(info(path))
 
 
+def test_a_file_that_becomes_hostile_while_it_is_open(path: Path, tmp_path: Path) -> None:
+    """PyTables reads it as it is when it is asked for, so it is checked as it is then."""
+    (tmp_path / "other.h5").write_bytes(path.read_bytes())
+    with h5py.File(tmp_path / "other.h5", "r+") as file:
+        set_raw(file, "application", pickle.dumps({"a": Hostile()}, 0))
+    with RecordingView(path) as view:
+        assert dict(view.attributes)["application"] == {"a": 1}
+        path.write_bytes((tmp_path / "other.h5").read_bytes())
+        with pytest.raises(UnsafeOperationError, match="application"):
+            view.file  # noqa: B018
+
+
 @pytest.mark.parametrize("pad", [h5py.h5t.STR_NULLTERM, h5py.h5t.STR_NULLPAD, h5py.h5t.STR_SPACEPAD])
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_strings_that_the_libraries_read_differently(path: Path, pad: int, protocol: int) -> None:
