@@ -68,7 +68,11 @@ def _copy(file: Path, backup: Path) -> None:
 def _end(file: Path, found: dict[str, Any]) -> None:
     import h5py
 
-    with h5py.File(file, "r+") as recording:
+    try:
+        recording = h5py.File(file, "r+")
+    except BlockingIOError as error:
+        raise BlockingIOError(error.errno, "another program has it open", str(file)) from error
+    with recording:
         for name in _NUMBERS:
             kind = np.float64 if name == "duration_seconds" else np.int64
             recording.attrs[name] = kind(found[name])

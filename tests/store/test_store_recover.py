@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -125,6 +126,17 @@ def test_a_file_that_must_not_be_written_to(
     monkeypatch.setattr(Path, "open", strict)
     with pytest.raises(PermissionError, match=r"r\.h5'$"):
         recover(path)
+    assert path.read_bytes() == content
+    assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
+
+
+def test_a_file_that_another_program_has_open(unended: tuple[Path, Filler], tmp_path: Path) -> None:
+    path, _ = unended
+    content = path.read_bytes()
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        with pytest.raises(BlockingIOError, match=r"another program has it open: '.*r\.h5'"):
+            recover(path)
     assert path.read_bytes() == content
     assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
 
