@@ -115,8 +115,32 @@ class RecordingView:
                 return self._h5
             with reader.open_file(self._path) as present:  # as PyTables will find it
                 check_for_pytables(present)
-            self._tables = tables.open_file(self._path, "r")
+            self._tables = self._open_tables(tables)
         return self._tables
+
+    def _open_tables(self, tables: Any) -> Any:
+        """Open the file with PyTables.
+
+        As `unshared` says, HDF5 may hand out what a file was when it was opened first; not so with
+        another of its drivers.
+        """
+        for driver in ({}, {"driver": "H5FD_STDIO"}):
+            file = tables.open_file(self._path, "r", **driver)
+            if not self._is_ahead_of(file, (tables.Table, tables.EArray)):
+                return file
+            file.close()
+        raise ValueError(
+            f"{self._path} is open in PyTables as it was earlier: close the views of it whose `file` was used"
+        )
+
+    def _is_ahead_of(self, file: Any, kinds: tuple[type[Any], ...]) -> bool:
+        root = file.root
+        ended = "ended_utc" in root._v_attrs and root._v_attrs.ended_utc
+        parts = zip(_PARTS, (self.samples, self.spikes, self.stims), strict=False)
+        return (self.complete and not ended) or any(
+            part is not None and isinstance(root[name], kinds) and root[name].nrows < len(part)
+            for name, part in parts
+        )
 
     def close(self) -> None:
         """Close the file; nothing happens if it is closed."""

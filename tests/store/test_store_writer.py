@@ -93,6 +93,25 @@ def test_what_is_open_already_is_read_as_it_is_now(tmp_path: Path) -> None:
             list(late.data_streams["s"].items())
 
 
+def test_pytables_does_not_show_less_than_the_view(tmp_path: Path) -> None:
+    """It says so where it could not but show what the file was before."""
+    path = tmp_path / "r.h5"
+    filler = Filler(RecordingWriter(path, system=SYSTEM))
+    with ExitStack() as stack:
+        for i in range(2):
+            filler.add(700, 100, 30)
+            filler.writer.flush()
+            view = stack.enter_context(RecordingView(path))
+            assert view.file.root.samples.nrows == view.file.root.samples[:].shape[0] == 700 * (i + 1)
+        filler.writer.finish()
+        ended = stack.enter_context(RecordingView(path))
+        with pytest.raises(ValueError, match="close the views of it"):
+            ended.file  # noqa: B018
+        stack.pop_all().close()
+    with RecordingView(path) as ended:
+        assert ended.file.root._v_attrs.ended_utc == ended.attributes["ended_utc"]
+
+
 def open_and_close(path: Path) -> Any:
     """Return the samples, as the replay source reads them."""
     data = open_replay(path)
