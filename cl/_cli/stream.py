@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import struct
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import socket
@@ -22,6 +23,10 @@ SUMMARY = "send the spikes of the device as they come: as UDP datagrams, or as J
 
 _GRACE_FRAMES = 250
 """How long after the end the last spikes may still be on their way."""
+_PIECE_BYTES = 512
+"""What a pipe takes at once without blocking, if it takes anything: PIPE_BUF is at least so much."""
+_LOOK_S = 0.1
+"""How often a write that its reader keeps waiting looks whether it is still wanted."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,15 +52,14 @@ def run(options: argparse.Namespace) -> int:
     """Stream until the end that was asked for, Ctrl-C, SIGTERM, or nobody reads stdout any more."""
     import anyio
 
-    if options.seconds is not None and not options.seconds > 0:
-        raise ValueError(f"--seconds {options.seconds}: it must be above 0")
+    if options.seconds is not None and not 0 < options.seconds < math.inf:
+        raise ValueError(f"--seconds {options.seconds}: it must be above 0 and finite")
     try:
         anyio.run(_stream, options, backend_options={"use_uvloop": _has_uvloop()})
     except (KeyboardInterrupt, BaseExceptionGroup) as error:
         first = _first(error)
         if not isinstance(first, KeyboardInterrupt | BrokenPipeError):
             raise first from None
-        _drop_stdout()
     return 0
 
 
@@ -138,7 +142,7 @@ async def _to_stdout(neurons: cl.Neurons, options: argparse.Namespace, end: int 
 
     async def send(lines: list[bytes]) -> None:
         # Whoever reads may be slow: that must not keep the datagrams waiting.
-        await to_thread.run_sync(_write, sys.stdout.buffer, b"".join(lines))
+        await to_thread.run_sync(_write, sys.stdout.fileno(), b"".join(lines))
 
     await _send_all(neurons, options.channels, end, line, send)
 
@@ -184,16 +188,18 @@ def _udp_socket(host: str, port: int) -> tuple[socket.socket, Any]:
     return out, address
 
 
-def _write(out: BinaryIO, data: bytes) -> None:
-    out.write(data)
-    out.flush()
-
-
-def _drop_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: nobody reads any more."""
+def _write(out: int, data: bytes) -> None:
+    """Write all of `data`, or less where the task is cancelled: a reader may have stopped reading for good."""
     import os
+    import select
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from anyio import from_thread
+
+    left = memoryview(data)
+    while left:
+        from_thread.check_cancelled()
+        if select.select([], [out], [], _LOOK_S)[1]:
+            left = left[os.write(out, left[:_PIECE_BYTES]) :]
 
 
 def _address(text: str) -> tuple[str, int]:

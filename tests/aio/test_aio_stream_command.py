@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -32,7 +33,9 @@ def _parse(*arguments: str) -> argparse.Namespace:
 
 
 @contextmanager
-def _running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def _running(
+    *arguments: str, stdout: int = subprocess.PIPE, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     code = (
         "import argparse, sys; from cl._cli import stream; parser = argparse.ArgumentParser();"
         "stream.add_arguments(parser); sys.exit(stream.run(parser.parse_args(sys.argv[1:])))"
@@ -40,7 +43,7 @@ def _running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[b
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CL_SDK_RANDOM_SEED": "7", **environment}
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         env=environment,
     )
@@ -73,12 +76,17 @@ def test_chosen_channels(expected: list[tuple[int, list[int]]]) -> None:
     assert found == [(at, channels) for at, channels in chosen if channels]
 
 
-def test_datagrams(expected: list[tuple[int, list[int]]]) -> None:
+@contextmanager
+def _receiver() -> Iterator[tuple[socket.socket, int]]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(PATIENCE)
-        port = receiver.getsockname()[1]
+        yield receiver, receiver.getsockname()[1]
+
+
+def test_datagrams(expected: list[tuple[int, list[int]]]) -> None:
+    with _receiver() as (receiver, port):
         with _running(
             "--udp", str(port), "--jsonl", "--seconds", "1", CL_SDK_ACCELERATED_TIME="1"
         ) as process:
@@ -97,6 +105,28 @@ def test_a_signal_ends_it_quietly(stop: signal.Signals) -> None:
         process.send_signal(stop)
         _, error = process.communicate(timeout=PATIENCE)
     assert (process.returncode, error) == (0, b"")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_though_nobody_reads(stop: signal.Signals) -> None:
+    reading, writing = os.pipe()
+    with open(reading, "rb"), open(writing, "wb", buffering=0) as out, _receiver() as (receiver, port):
+        _fill(writing)
+        with _running("--jsonl", "--udp", str(port), stdout=writing) as process:
+            out.close()
+            for _ in range(5):
+                assert len(receiver.recv(100)) > 8, "the datagrams go on"
+            process.send_signal(stop)
+            _, error = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, error) == (0, b"")
+
+
+def _fill(pipe: int) -> None:
+    os.set_blocking(pipe, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(pipe, b"\n")
+    os.set_blocking(pipe, True)
 
 
 def test_a_reader_that_leaves_ends_it_quietly() -> None:
@@ -138,7 +168,7 @@ def test_bad_arguments_are_usage_errors(arguments: tuple[str, ...], capsys: Any)
 
 
 def test_an_end_must_lie_ahead() -> None:
-    for seconds in ("0", "-1", "nan"):
+    for seconds in ("0", "-1", "nan", "inf"):
         with pytest.raises(ValueError, match="must be above 0"):
             command.run(_parse(f"--seconds={seconds}"))
 
