@@ -189,7 +189,7 @@ def _udp_socket(host: str, port: int) -> tuple[socket.socket, Any]:
 
 
 def _write(out: int, data: bytes) -> None:
-    """Write all of `data`, or less where the task is cancelled: a reader may have stopped reading for good."""
+    """Write all of `data`, or less where the task is cancelled: the reader may never read again."""
     import os
     import select
 

@@ -1,14 +1,16 @@
-"""What a simulated device takes its data from: the two kinds of source the engine knows."""
+"""What a device takes its data from: sources of two kinds, and how the simulator drives the second."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from cl.error import DeviceDisconnectedError
 
     from .sequencer import Pulse
 
@@ -44,7 +46,10 @@ class FixedSource(Protocol):
 
 
 class StreamedSource(Protocol):
-    """Data that is made as time goes on, window after window, perhaps in answer to stims."""
+    """Data that is made as time goes on, window after window, perhaps in answer to stims.
+
+    This much is for whoever asks it one window after the other; the device emulator does.
+    """
 
     start_timestamp: int
     uV_per_sample_unit: float
@@ -52,6 +57,11 @@ class StreamedSource(Protocol):
     """Whether `on_stims` changes what follows; if not, it may be asked far ahead of time."""
     blocking: bool
     """Whether `read` waits for what another thread, process or network has not made yet."""
+
+    @property
+    def available(self) -> int | None:
+        """Up to where `read` does not have to wait; None where it makes the data itself."""
+        ...
 
     @property
     def end_timestamp(self) -> int | None:
@@ -78,4 +88,46 @@ class StreamedSource(Protocol):
 
     def close(self) -> None:
         """Give back what is held; called once, also after an error."""
+        ...
+
+
+class ServedSource(StreamedSource, Protocol):
+    """A streamed source as the simulated device drives it: from a thread of the source's, and watched.
+
+    User code may keep whoever calls it waiting, or never return; so nobody calls it with the engine's lock
+    held, unless it is `inline`. A `read` in whose window the source ends or fails raises SourceEndedError
+    (`cl.sim.checks`), which has what there was before that.
+    """
+
+    name: str
+    """What error texts call it."""
+    supports_accelerated: bool
+    """Whether it may be asked as fast as virtual time goes."""
+    inline: bool
+    """Whether it is asked by whoever waits for its data, in that one's thread."""
+    hears_at_once: bool
+    """Whether it is told of pulses before it is asked for the frames that precede them."""
+
+    @property
+    def failure(self) -> DeviceDisconnectedError | None:
+        """What its data end by, if that is a failure that came between two calls."""
+        ...
+
+    def await_frames(self, start: int, first: int, stop: int, seconds: float | None) -> int:
+        """Wait for the data of [start, first); return up to where, `stop` at most, `read` need not wait.
+
+        For so many seconds at most, and not after a `poke`.
+        """
+        ...
+
+    def poke(self) -> None:
+        """End an `await_frames` that waits, from any thread."""
+        ...
+
+    def serve(self, work: Callable[[], object]) -> None:
+        """Let `work`, which makes all further calls until it returns, run in the source's thread."""
+        ...
+
+    def overdue(self) -> DeviceDisconnectedError | None:
+        """Return the error of a call made by `work` that has not returned in time; from any thread."""
         ...

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class DetectingSource:
     """A user's source and, besides the spikes that it gives itself, those that are in its frames.
 
-    A spike that both know of is there once, with the source's own samples.
+    A `ServedSource`. A spike that both know of is there once, with the source's own samples.
     """
 
     def __init__(self, source: PullSource | LiveSource) -> None:
@@ -51,7 +51,7 @@ class DetectingSource:
     @property
     def available(self) -> int | None:
         """The timestamp up to which a live source's `read` does not have to wait; None for others."""
-        return getattr(self._source, "available", None)
+        return self._source.available
 
     def read(self, start: int, stop: int) -> Batch:
         """Return the frames of [start, stop) and their spikes; see `StreamedSource`."""

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cl._core.source import FixedSource
-
-    from .registry import ConfiguredSource
+    from cl._core.source import FixedSource, ServedSource
 
 _AHEAD = 2_500
 """Frames that a source whose data nothing changes is asked ahead of time."""
@@ -108,7 +106,7 @@ class FixedDevice(_SimulatedDevice):
 class StreamedDevice(_SimulatedDevice):
     """A simulated device over data that is made window after window, perhaps in answer to stims."""
 
-    def __init__(self, info: DeviceInfo, source: ConfiguredSource, sequencer: Sequencer) -> None:
+    def __init__(self, info: DeviceInfo, source: ServedSource, sequencer: Sequencer) -> None:
         super().__init__(info, sequencer)
         self._source = source
         self._ahead = 0 if source.reactive or source.blocking else _AHEAD

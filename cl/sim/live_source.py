@@ -32,7 +32,7 @@ _LAST_WORDS: Final = 5.0
 
 
 class LiveSource:
-    """A user's live source, as a `StreamedSource` whose `read` waits for what is not there yet.
+    """A user's live source, as a `ServedSource` whose `read` waits for what is not there yet.
 
     `available` says what is there. The source's `start` has a thread of its own, its other methods have
     another.

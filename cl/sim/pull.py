@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 
 class PullSource:
-    """A user's source, asked for window after window, every answer checked: a `StreamedSource`.
+    """A user's source, asked for window after window, every answer checked: a `ServedSource`.
 
     A bounded source that is seekable starts anew after its last frame: it then gets the timestamps of its
     first round again, and so do its stims. One that is not has an `end_timestamp`; windows that go
     beyond it are refused.
     """
 
+    available = None
     hears_at_once = False
     failure = None
 

@@ -30,6 +30,7 @@ class Noting:
     uV_per_sample_unit = 0.195
     start_timestamp = 0
     blocking = False
+    available = None
     end_timestamp: int | None = None
 
     def __init__(self, reactive: bool) -> None:

@@ -34,7 +34,7 @@ class Feed:
     def __init__(
         self, source: FixedSource | StreamedSource, ring: FrameWriter, stamp: Stamp | None = None
     ) -> None:
-        self._source = source
+        self._streamed = source if _is_streamed(source) else None
         self._ring = ring
         self._stamp = stamp
         self._exact = False
@@ -69,8 +69,9 @@ class Feed:
 
     def limit(self) -> tuple[int, bool]:
         """Return up to where there are data by now, and whether that is where they end for good."""
-        end = getattr(self._source, "end_timestamp", None)
-        available = getattr(self._source, "available", None)
+        if self._streamed is None:
+            return NEVER, False
+        end, available = self._streamed.end_timestamp, self._streamed.available
         if end is not None and (available is None or end <= available):
             return end, True
         return NEVER if available is None else available, False
