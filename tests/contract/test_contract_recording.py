@@ -640,6 +640,20 @@ def test_who_waits_in_wall_clock_time_finds_an_early_stop() -> None:
         assert not thread.is_alive()
 
 
+@pytest.mark.parametrize("end", [{"stop_after_seconds": 1e300}, {"stop_after_frames": 10**400}])
+@pytest.mark.parametrize("virtual", ["0", "1"])
+def test_an_end_may_be_as_far_away_as_one_likes(
+    end: dict[str, Any], virtual: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", virtual)
+    with cl.open() as neurons:
+        recording = neurons.record(**end)
+        neurons.read(2_500)
+        assert recording.status == "started"
+        recording.stop()
+    assert duration(recording) >= 2_500
+
+
 @pytest.mark.anyio
 @accelerated
 async def test_cancelling_the_async_ends() -> None:
