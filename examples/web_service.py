@@ -11,6 +11,8 @@
 The device is opened when the server starts and closed when it stops, which finalises a recording that runs.
 Each client has a stream of its own: one that is slow gets larger batches, one that falls behind the history
 (5 s) is told how much it missed, and one that vanishes is forgotten; none of them makes another one wait.
+There is no login: whoever reaches the port may stimulate. Web pages of other sites, which a browser on
+this computer may be showing, are refused.
 """
 
 from __future__ import annotations
@@ -25,10 +27,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
 
 import cl
 
@@ -40,6 +44,8 @@ PAUSE_SECONDS = 0.003
 MOST_SPIKES = 2_000
 """The most spikes of one message."""
 LARGEST_BODY = 10_000
+LONGEST_CLOSE = 120
+"""Bytes of the reason in a frame that closes a WebSocket, at most."""
 GOING_AWAY = 1001
 BAD_REQUEST = 1008
 
@@ -67,13 +73,14 @@ class Service:
             return self.recording
 
     async def end_recording(self) -> Recording | None:
-        """End the recording; None where none runs."""
+        """End the recording; None where none runs, RecordingFailedError where it has failed."""
         async with self.lock:
             recording, self.recording = self.recording, None
-            if recording is None or recording.has_stopped():
+            if recording is None:
                 return None
+            ran = not recording.has_stopped()
             await recording.astop()
-            return recording
+            return recording if ran else None
 
 
 class Refused(Exception):
@@ -105,32 +112,39 @@ async def stim(request: Request) -> JSONResponse:
         arguments = stim_arguments(await body_of(request))
         service.neurons.stim(*arguments)
     except (Refused, ValueError, TypeError) as error:
-        return JSONResponse({"error": str(error)}, 422)
+        return refusal(422, error)
     except cl.TransactionRejected as error:
         # It was in order, but the device has no room for it: nothing was queued.
-        return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 409)
+        return refusal(409, f"{type(error).__name__}: {error}")
     return JSONResponse({"timestamp": service.neurons.timestamp(), "channels": list(arguments[0])}, 202)
 
 
 async def start_recording(request: Request) -> JSONResponse:
     service: Service = request.app.state.service
     try:
-        seconds = (await body_of(request, may_be_empty=True)).get("seconds")
+        body = await body_of(request, may_be_empty=True)
+        check_keys(body, {"seconds"})
+        seconds = body.get("seconds")
         if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
             raise Refused(f"seconds must be a number, not {seconds!r}")
         recording = await service.start_recording(seconds)
     except (Refused, ValueError) as error:
-        return JSONResponse({"error": str(error)}, 422)
+        return refusal(422, error)
+    except OSError as error:
+        return refusal(500, error)
     if recording is None:
-        return JSONResponse({"error": "a recording runs already"}, 409)
+        return refusal(409, "a recording runs already")
     return JSONResponse({"file": recording.file["path"], "start": recording.start_timestamp}, 201)
 
 
 async def end_recording(request: Request) -> JSONResponse:
     service: Service = request.app.state.service
-    recording = await service.end_recording()
+    try:
+        recording = await service.end_recording()
+    except cl.RecordingFailedError as error:
+        return refusal(500, error)
     if recording is None:
-        return JSONResponse({"error": "no recording runs"}, 404)
+        return refusal(404, "no recording runs")
     return JSONResponse({"file": recording.file["path"]})
 
 
@@ -145,7 +159,7 @@ async def body_of(request: Request, may_be_empty: bool = False) -> dict[str, Any
         return {}
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused("the body must be JSON") from None
     if not isinstance(body, dict):
         raise Refused("the body must be a JSON object")
@@ -154,9 +168,7 @@ async def body_of(request: Request, may_be_empty: bool = False) -> dict[str, Any
 
 def stim_arguments(body: dict[str, Any]) -> tuple[Any, ...]:
     """Return what `neurons.stim` takes; what is wrong with the numbers it says itself."""
-    unknown = body.keys() - {"channels", "current_uA", "duration_us", "count", "hz"}
-    if unknown:
-        raise Refused(f"unknown: {', '.join(sorted(unknown))}")
+    check_keys(body, {"channels", "current_uA", "duration_us", "count", "hz"})
     if "channels" not in body or "current_uA" not in body:
         raise Refused("channels and current_uA are needed")
     current, duration = body["current_uA"], body.get("duration_us", 160)
@@ -169,6 +181,25 @@ def stim_arguments(body: dict[str, Any]) -> tuple[Any, ...]:
     return channels, design, cl.BurstDesign(body.get("count", 1), body.get("hz", 100))
 
 
+def check_keys(body: dict[str, Any], known: set[str]) -> None:
+    unknown = body.keys() - known
+    if unknown:
+        raise Refused(f"unknown: {', '.join(sorted(unknown))}")
+
+
+def refusal(status: int, why: object) -> JSONResponse:
+    return JSONResponse({"error": reason(why)}, status)
+
+
+def reason(why: object, most_bytes: int = 1_000) -> str:
+    """Return a text that can be sent; it may quote what a client wrote, which may be no Unicode."""
+    return str(why).encode("utf-8", "backslashreplace")[:most_bytes].decode("utf-8", "ignore")
+
+
+async def disconnected(request: Request, error: Exception) -> JSONResponse:
+    return refusal(503, error)
+
+
 # -- spikes -------------------------------------------------------------------------------
 
 
@@ -178,7 +209,7 @@ async def spikes(socket: WebSocket) -> None:
     try:
         stream = service.neurons.spikes(chosen_channels(socket))
     except (ValueError, TypeError) as error:
-        await socket.close(BAD_REQUEST, str(error)[:120])
+        await socket.close(BAD_REQUEST, reason(error, LONGEST_CLOSE))
         return
     service.clients += 1
     try:
@@ -189,7 +220,7 @@ async def spikes(socket: WebSocket) -> None:
         pass  # the client has gone while something was sent to it
     except* cl.DeviceDisconnectedError as errors:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            await socket.close(GOING_AWAY, str(errors.exceptions[0])[:120])
+            await socket.close(GOING_AWAY, reason(errors.exceptions[0], LONGEST_CLOSE))
     finally:
         service.clients -= 1
 
@@ -232,6 +263,23 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
 
 
+class SameSite:
+    """Middleware that refuses what pages of other sites send: their browser says where they are from."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        site = headers.get(b"origin", b"").rpartition(b"://")[2]
+        if site in (b"", headers.get(b"host")):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await WebSocketClose(BAD_REQUEST)(scope, receive, send)
+        else:
+            await refusal(403, "not for pages of other sites")(scope, receive, send)
+
+
 def create_app() -> Starlette:
     """Return the application, for any ASGI server."""
     return Starlette(
@@ -242,6 +290,8 @@ def create_app() -> Starlette:
             Route("/record", end_recording, methods=["DELETE"]),
             WebSocketRoute("/spikes", spikes),
         ],
+        middleware=[Middleware(SameSite)],
+        exception_handlers={cl.DeviceDisconnectedError: disconnected},
         lifespan=lifespan,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -18,6 +19,8 @@ import httpx
 import pytest
 from aio_tools import keys, reference
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 import cl
 
@@ -45,7 +48,7 @@ def spikes() -> list[list[int]]:
 class Server:
     """The example in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", str(ROOT / "examples" / "web_service.py"), "--port", "0"],
             cwd=folder,
@@ -54,6 +57,7 @@ class Server:
                 "PYTHONPATH": str(ROOT),
                 "CL_SDK_RANDOM_SEED": "7",
                 "CL_SDK_CHANNEL_QUEUE_LIMIT": "20",
+                **environment,
             },
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -146,6 +150,13 @@ async def test_requests(server: Server, http: httpx.AsyncClient, tmp_path: Path)
         ({"channels": [8], "current_uA": 1, "amps": 3}, "unknown: amps"),
         ({"channels": [8], "current_uA": "1"}, "current_uA must be a number"),
         ({"channels": [8], "current_uA": 3.5}, "3.0"),
+        ({"channels": [8], "current_uA": math.nan}, "current nan µA"),
+        ({"channels": [8], "current_uA": math.inf}, "inf µA is beyond the limit"),
+        (b'{"channels": [8], "current_uA": ' + b"9" * 9_000 + b"}", "the body must be JSON"),
+        (b"[" * 9_000, "the body must be JSON"),
+        (b'{"\\ud800": 1}', r"unknown: \ud800"),
+        ({"channels": [8], "current_uA": 1.0, "duration_us": math.nan}, "nan µs"),
+        ({"channels": [8], "current_uA": 1.0, "hz": math.nan}, "not nan"),
         ({"channels": [8], "current_uA": 1.0, "duration_us": 30}, "20"),
         ({"channels": [64], "current_uA": 1.0}, "channel 64 is out of range"),
         ({"channels": "8", "current_uA": 1.0}, "must be an integer"),
@@ -184,10 +195,93 @@ async def test_a_stim_without_room_is_refused_whole(one_server: Server) -> None:
 
 async def test_recordings_refuse_bad_lengths(one_server: Server) -> None:
     async with httpx.AsyncClient(base_url=f"http://{one_server.url}", timeout=PATIENCE) as http:
-        for seconds, reason in (("1", "must be a number"), (-1, "-1"), (0, "0"), (True, "must be a number")):
-            answer = await http.post("/record", json={"seconds": seconds})
-            assert answer.status_code == 422, seconds
+        for body, reason in (
+            ('{"seconds": "1"}', "must be a number"),
+            ('{"seconds": -1}', "-1"),
+            ('{"seconds": 0}', "0"),
+            ('{"seconds": true}', "must be a number"),
+            ('{"seconds": NaN}', "must be finite"),
+            ('{"second": 1}', "unknown: second"),
+        ):
+            answer = await http.post("/record", content=body)
+            assert answer.status_code == 422, body
             assert reason in answer.json()["error"]
+
+
+async def test_a_recording_may_be_asked_for_longer_than_anybody_lives(one_server: Server) -> None:
+    async with httpx.AsyncClient(base_url=f"http://{one_server.url}", timeout=PATIENCE) as http:
+        begun = await http.post("/record", json={"seconds": 1e300})
+        assert begun.status_code == 201
+        assert (await http.get("/status")).json()["recording"] == Path(begun.json()["file"]).name
+        assert (await http.delete("/record")).status_code == 200
+
+
+async def test_pages_of_other_sites_are_refused(one_server: Server) -> None:
+    own, other = f"http://{one_server.url}", "http://evil.example"
+    stim = json.dumps({"channels": [8], "current_uA": 1.0})
+    async with httpx.AsyncClient(base_url=own, timeout=PATIENCE) as http:
+        assert (await http.post("/stim", content=stim, headers={"Origin": other})).status_code == 403
+        assert (await http.post("/stim", content=stim, headers={"Origin": "null"})).status_code == 403
+        assert (await http.post("/stim", content=stim, headers={"Origin": own})).status_code == 202
+    with pytest.raises(InvalidStatus, match="403"):
+        await connect(f"ws://{one_server.url}/spikes", origin=Origin(other))
+    async with connect(f"ws://{one_server.url}/spikes", origin=Origin(own)) as client:
+        await receive(client, 1)
+
+
+FAILING = """
+from cl.sim import DataSourceBatch, SimulatorDataSource, SimulatorDataSourceMetadata
+
+class Source(SimulatorDataSource):
+    metadata = SimulatorDataSourceMetadata(reactive=True)
+
+    def on_stim(self, stim):
+        raise OSError("the dish was dropped")
+
+    def read(self, from_timestamp, frame_count):
+        return DataSourceBatch()
+"""
+
+
+async def test_a_device_that_has_failed_is_told_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "dropped.py").write_text(FAILING)
+    folder = f"{ROOT}{os.pathsep}{tmp_path}"
+    server = Server(tmp_path, CL_SDK_DATA_SOURCE="dropped:Source", PYTHONPATH=folder)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://{server.url}", timeout=PATIENCE) as http:
+            path = (await http.post("/record")).json()["file"]
+            async with connect(f"ws://{server.url}/spikes") as client:
+                body = {"channels": [8], "current_uA": 1.0}
+                assert (await http.post("/stim", json=body)).status_code == 202
+                with anyio.fail_after(PATIENCE):
+                    await client.wait_closed()
+                assert client.close_code == 1001
+                assert client.close_reason is not None
+                assert client.close_reason.startswith("the device failed: data source 'dropped:Source'")
+            for answer in (await http.post("/stim", json=body), await http.get("/status")):
+                assert answer.status_code == 503
+                assert "the dish was dropped" in answer.json()["error"]
+        with cl.RecordingView(path) as view:
+            assert view.complete
+    finally:
+        server.process.kill()
+        server.process.communicate()
+
+
+async def test_a_recording_that_cannot_be_written_is_told_with_the_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    server = Server(folder)
+    try:
+        folder.rmdir()
+        async with httpx.AsyncClient(base_url=f"http://{server.url}", timeout=PATIENCE) as http:
+            answer = await http.post("/record")
+            assert answer.status_code == 500
+            assert "No such file or directory" in answer.json()["error"]
+            assert (await http.delete("/record")).status_code == 404
+    finally:
+        server.process.kill()
+        server.process.communicate()
 
 
 async def test_clients_choose_channels(one_server: Server, spikes: list[list[int]]) -> None:
@@ -196,7 +290,7 @@ async def test_clients_choose_channels(one_server: Server, spikes: list[list[int
     chosen = [spike for spike in spikes if 8 <= spike[1] < 16]
     begin = chosen.index(found[0])
     assert found == chosen[begin : begin + len(found)]
-    for channels in ("64", "a", ""):
+    for channels in ("64", "a", "", "é" * 100):
         async with connect(f"ws://{one_server.url}/spikes?channels={channels}") as client:
             await client.wait_closed()
             assert client.close_code == 1008
