@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import h5py
 import pytest
 from aio_tools import busy_keeper, check_at_rest, keys
 
@@ -151,14 +152,27 @@ class Experiment:
 
 
 def _content(recording: Any) -> tuple[Any, ...]:
+    """Return every part of the file, byte for byte, and its attributes but for the host's date."""
+    parts: list[Any] = []
+
+    def note(name: str, part: Any) -> None:
+        attributes = {key: repr(value) for key, value in part.attrs.items() if key not in _DATES}
+        parts.append((name, attributes))
+        if isinstance(part, h5py.Dataset):
+            found = part[()].tobytes()
+            assert found, f"{name} is empty, so it shows nothing"
+            parts.append((name, str(part.dtype), part.shape, hashlib.sha256(found).hexdigest()))
+
+    with h5py.File(recording.file["path"]) as file:
+        note("/", file)
+        file.visititems(note)
     with recording.open() as view:
-        stream = view.data_streams["decisions"]
-        return (
-            hashlib.sha256(view.samples[:].tobytes()).hexdigest(),
-            hashlib.sha256(view.spikes[:].tobytes()).hexdigest(),
-            [(int(row["timestamp"]), int(row["channel"])) for row in view.stims],
-            [(int(key), value) for key, value in stream.items()],
-        )
+        stims = [(int(row["timestamp"]), int(row["channel"])) for row in view.stims]
+        entries = [(int(key), value) for key, value in view.data_streams["decisions"].items()]
+    return (*parts, stims, entries)
+
+
+_DATES = {"created_localtime", "created_utc", "ended_localtime", "ended_utc"}
 
 
 async def once(folder: Path, chaos: Chaos) -> Log:
@@ -202,6 +216,8 @@ async def test_the_same_whatever_the_host_does(
     who = {entry[1] for entry in expected}
     assert {"loop 1000", "loop 250", "loop 100", "spikes", "events", "sleeper", "recorder"} <= who
     assert len(expected) >= 400
+    recorded = {part[0] for part in expected[-1][2] if part and isinstance(part, tuple)}
+    assert {"samples", "spikes", "stims", "data_stream/decisions/data"} <= recorded
     for run in range(runs):
         folder = tmp_path / str(run)
         folder.mkdir()
