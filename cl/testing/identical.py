@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
+from .calling import checked_result, is_async
 from .compare import first_difference
 from .opening import Simulator
 
@@ -102,10 +102,10 @@ class Trace:
 
 
 def _traced(run: Callable[[cl.Neurons], Any], frames: bool, backend: str, options: dict[str, Any]) -> Trace:
-    if not inspect.iscoroutinefunction(run):
+    if not is_async(run):
         with Simulator(**options) as neurons:
             trace = Trace(neurons._engine, frames)
-            trace.result = run(neurons)
+            trace.result = checked_result(run, run(neurons))
             trace.finish()
         return trace
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from cl._core.constants import FRAMES_PER_SECOND
 from cl._rates import frames_per_tick
 from cl.events import Stim
 
+from .calling import checked_result, is_async
 from .opening import Simulator
 
 if TYPE_CHECKING:
@@ -99,8 +99,9 @@ def replay(
         Stim(stim.timestamp + start, stim.channel)
         for stim in _run(controller, ticks_per_second, ticks, backend, options)
     ]
-    recorded = [stim for stim in stims if start <= stim.timestamp < start + ticks * n]
-    difference = _first_difference(recorded, issued, tolerance_frames)
+    stop = start + ticks * n
+    recorded = [stim for stim in stims if start <= stim.timestamp < stop]
+    difference = _first_difference(recorded, issued, tolerance_frames, stop - tolerance_frames)
     return ReplayReport(ticks, tuple(recorded), tuple(issued), difference)
 
 
@@ -119,11 +120,11 @@ def _run(
     controller: Controller, rate: float, ticks: int, backend: str, options: dict[str, Any]
 ) -> list[Stim]:
     stims: list[Stim] = []
-    if not inspect.iscoroutinefunction(controller):
+    if not is_async(controller):
         with Simulator(**options) as neurons:
             for tick in neurons.loop(rate, stop_after_ticks=ticks):
                 stims += tick.analysis.stims
-                controller(tick, neurons)
+                checked_result(controller, controller(tick, neurons))
         return stims
 
     async def main() -> None:
@@ -138,25 +139,32 @@ def _run(
     return stims
 
 
-def _first_difference(recorded: list[Stim], issued: list[Stim], tolerance: int) -> Difference | None:
-    """Return the earliest of the channels' first differences."""
+def _first_difference(
+    recorded: list[Stim], issued: list[Stim], tolerance: int, settled: int
+) -> Difference | None:
+    """Return the earliest of the channels' first differences.
+
+    The counterpart of a stim from `settled` on may come after the end of what is compared.
+    """
     found = [
         difference
         for channel in {stim.channel for stim in (*recorded, *issued)}
-        if (difference := _of_channel(channel, recorded, issued, tolerance)) is not None
+        if (difference := _of_channel(channel, recorded, issued, tolerance, settled)) is not None
     ]
     return min(found, key=lambda difference: (difference.timestamp, difference.channel), default=None)
 
 
-def _of_channel(channel: int, recorded: list[Stim], issued: list[Stim], tolerance: int) -> Difference | None:
+def _of_channel(
+    channel: int, recorded: list[Stim], issued: list[Stim], tolerance: int, settled: int
+) -> Difference | None:
     ours = [stim for stim in issued if stim.channel == channel]
     theirs = [stim for stim in recorded if stim.channel == channel]
     for stim, other in zip(theirs, ours, strict=False):
         if abs(stim.timestamp - other.timestamp) > tolerance:
             return Difference(min(stim.timestamp, other.timestamp), channel, stim, other)
     at = min(len(ours), len(theirs))
-    if len(theirs) > at:
+    if len(theirs) > at and theirs[at].timestamp < settled:
         return Difference(theirs[at].timestamp, channel, theirs[at], None)
-    if len(ours) > at:
+    if len(ours) > at and ours[at].timestamp < settled:
         return Difference(ours[at].timestamp, channel, None, ours[at])
     return None

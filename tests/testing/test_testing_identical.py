@@ -40,6 +40,14 @@ def test_an_async_program(backend: str) -> None:
     results = assert_identical_runs(run, backend=backend)
     assert results[0] == results[1] > 1_000
 
+    class Program:
+        async def __call__(self, neurons: cl.Neurons) -> int:
+            return await run(neurons)
+
+    assert assert_identical_runs(Program(), backend=backend) == results
+    with pytest.raises(TypeError, match="give an async function itself"):
+        assert_identical_runs(lambda neurons: run(neurons), backend=backend)
+
 
 def _differing(change: Callable[[cl.Neurons, int], Any]) -> Callable[[cl.Neurons], Any]:
     runs = itertools.count()

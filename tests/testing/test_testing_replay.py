@@ -118,6 +118,98 @@ def test_lateness_may_be_tolerated(tmp_path: Path) -> None:
     assert not _altered(path, 50, late, tolerance_frames=2)
 
 
+def test_lateness_is_tolerated_at_the_end_too(tmp_path: Path) -> None:
+    def delayed(tick: Any, neurons: cl.Neurons) -> None:
+        if tick.iteration % 10 == 8:
+            neurons.stim(8, 1.0, lead_time_us=4_920)  # two frames before the end of the next tick
+
+    def late(tick: Any, neurons: cl.Neurons) -> None:
+        neurons.read(3)
+        delayed(tick, neurons)
+
+    path, _ = record(tmp_path, delayed)
+    report = _altered(path, 20, late, tolerance_frames=3)
+    assert [stim.timestamp for stim in report.recorded] == [1_248, 2_498]
+    assert [stim.timestamp for stim in report.issued] == [1_251], "the other one comes after the end"
+    report.check()
+    difference = _altered(path, 20, late, tolerance_frames=1).first_difference
+    assert difference is not None and difference.timestamp == 1_248
+    difference = _altered(path, 20, lambda tick, neurons: None, tolerance_frames=1).first_difference
+    assert difference is not None and (difference.timestamp, difference.issued) == (1_248, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "timestamp", "recorded", "issued"),
+    [
+        ({4: 8}, 627, 1_252, 627),
+        ({9: None, 10: 8}, 1_252, 1_252, 1_377),
+        ({9: None}, 1_252, 1_252, 2_502),
+        ({9: 9}, 1_252, 1_252, 2_502),
+        ({33: 8}, 4_252, None, 4_252),
+        ({29: None}, 3_752, 3_752, None),
+        ({30: 0}, None, None, None),
+    ],
+    ids=["early", "late", "too few", "another channel", "too many", "one less at the end", "a grounded one"],
+)
+def test_what_may_differ(
+    changed: dict[int, int | None],
+    timestamp: int | None,
+    recorded: int | None,
+    issued: int | None,
+    tmp_path: Path,
+) -> None:
+    def regular(tick: Any, neurons: cl.Neurons) -> None:
+        if tick.iteration % 10 == 9:
+            neurons.stim(8, 1.0)
+
+    def controller(tick: Any, neurons: cl.Neurons) -> None:
+        channel = changed.get(tick.iteration, 8 if tick.iteration % 10 == 9 else None)
+        if channel is not None:
+            neurons.stim(channel, 1.0)
+
+    path, _ = record(tmp_path, regular, ticks=40)
+    report = _altered(path, 35, controller)
+    difference = report.first_difference
+    if timestamp is None:
+        assert difference is None
+        return
+    assert difference is not None
+    found = [stim and stim.timestamp for stim in (difference.recorded, difference.issued)]
+    assert (difference.timestamp, difference.channel, *found) == (timestamp, 8, recorded, issued)
+    assert str(report).startswith(f"first difference at timestamp {timestamp} ({timestamp / 25_000:.5f} s)")
+
+
+def test_an_error_of_the_controller_is_its_own(tmp_path: Path) -> None:
+    path, _ = record(tmp_path, follow)
+
+    def fails(tick: Any, neurons: cl.Neurons) -> None:
+        if tick.iteration == 3:
+            raise KeyError("mine")
+
+    async def fails_later(tick: Any, neurons: cl.Neurons) -> None:
+        await neurons.asleep(0.001)
+        fails(tick, neurons)
+
+    for controller in (fails, fails_later):
+        with pytest.raises(KeyError, match="mine"):
+            replay(path, controller, ticks_per_second=200)
+    assert replay(path, follow, ticks_per_second=200), "and the next one has a device of its own"
+
+
+def test_objects_may_be_async_controllers(tmp_path: Path) -> None:
+    path, _ = record(tmp_path, follow)
+
+    class Follower:
+        async def __call__(self, tick: Any, neurons: cl.Neurons) -> None:
+            await neurons.asleep(0)
+            follow(tick, neurons)
+
+    assert replay(path, Follower(), ticks_per_second=200)
+    follower = Follower()
+    with pytest.raises(TypeError, match="give an async function itself"):
+        replay(path, lambda tick, neurons: follower(tick, neurons), ticks_per_second=200)
+
+
 def test_part_of_a_recording(tmp_path: Path) -> None:
     path, _ = record(tmp_path, follow)
     report = replay(path, follow, ticks_per_second=200, ticks=10)
