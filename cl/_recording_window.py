@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ._core.constants import NEVER
 from ._rates import seconds_to_frames, whole
 
 
@@ -45,8 +44,7 @@ def window(
         length = seconds_to_frames("stop_after_seconds", stop_after_seconds)
         if length < 1:
             raise ValueError(f"stop_after_seconds must be above 0, not {stop_after_seconds!r}")
-    # Beyond `NEVER` the arithmetic of clocks ends; it comes no sooner.
-    return begin, None if length is None else min(begin + length, NEVER)
+    return begin, None if length is None else begin + length
 
 
 def wanted_streams(include: bool | Iterable[str], exclude: Iterable[str]) -> Callable[[str], bool] | None:

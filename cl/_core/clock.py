@@ -6,7 +6,7 @@ import time
 from time import perf_counter_ns
 from typing import Protocol
 
-from .constants import FRAME_NS
+from .constants import FRAME_NS, NEVER
 
 _MIN_SPIN_NS = 60_000
 _MAX_SPIN_NS = 700_000
@@ -109,7 +109,8 @@ class WallClock:
 
     def seconds_until(self, frame: int) -> float:
         """Return how long it takes until the frames before `frame` exist; negative when they do."""
-        return (self.due_ns(frame) - perf_counter_ns()) * 1e-9
+        # What comes later than ever may be more than a float holds.
+        return (self.due_ns(min(frame, NEVER)) - perf_counter_ns()) * 1e-9
 
 
 def host_seconds() -> float:

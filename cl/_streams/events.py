@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cl._core.constants import NEVER
+from cl._rates import whole
 from cl._wait.events import EventWaiter
 
 from .cursor import Cursor
@@ -60,9 +61,7 @@ class EventStream(Stream[T]):
 
         An empty list says that the stream was closed.
         """
-        if limit is not None and limit < 1:
-            raise ValueError(f"limit must be at least 1, not {limit}")
-        return await self._next(limit)
+        return await self._next(None if limit is None else whole("limit", limit, 1))
 
     def statistics(self) -> StreamStatistics:
         """Return how many events were delivered and missed, and how many are waiting."""

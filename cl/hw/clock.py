@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cl._core.clock import host_ns
-from cl._core.constants import FRAME_NS
+from cl._core.constants import FRAME_NS, NEVER
 
 from .reader import LONGEST_JUMP
 
@@ -80,7 +80,7 @@ class HardwareClock:
 
     def seconds_until(self, frame: int) -> float:
         """Return how long it takes until the frames before `frame` exist; negative when they do."""
-        return (self.due_ns(frame) - host_ns()) * 1e-9
+        return (self.due_ns(min(frame, NEVER)) - host_ns()) * 1e-9
 
     def nap(self, frame: int, longest_ns: int) -> bool:
         """Sleep towards `frame`, at most `longest_ns`; return whether it has come."""

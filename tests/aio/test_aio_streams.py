@@ -246,5 +246,8 @@ async def test_bad_arguments_are_refused() -> None:
             with pytest.raises(error, match=text):
                 call()
         async with neurons.spikes() as stream:
+            for limit in (1.5, "1", True):
+                with pytest.raises(TypeError, match="limit must be an integer"):
+                    await stream.batch(limit)  # type: ignore[arg-type]
             with pytest.raises(ValueError, match="limit must be at least 1"):
                 await stream.batch(0)

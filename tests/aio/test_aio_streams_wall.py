@@ -248,6 +248,19 @@ async def test_a_wait_can_be_cancelled() -> None:
         assert neurons._engine._arrivals == []
 
 
+async def test_a_wait_may_be_for_longer_than_anybody_lives() -> None:
+    async with cl.aopen() as neurons, neurons.frames(10, 10**400) as frames:
+        for wait in (
+            lambda: neurons.asleep(1e300),
+            lambda: neurons.asleep_until(10**400),
+            lambda: neurons.aread(10, 10**400),
+            lambda: anext(frames),
+        ):
+            with anyio.move_on_after(0.002) as scope:
+                await wait()
+            assert scope.cancelled_caught
+
+
 async def test_a_stream_can_be_closed_from_a_thread() -> None:
     async with cl.aopen() as neurons, neurons.stims() as stream:
         with anyio.fail_after(PATIENCE):
