@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cl._core.constants import NEVER
@@ -33,11 +34,8 @@ class Cursor(Generic[T]):
     def head(self, position: int) -> int:
         """Return the timestamp of the next event, also of one that lies ahead, or `NEVER`."""
         log, mask = self._log, self._mask
-        times, items, first = log.times, log.items, log.first
-        at = max(self.index - first, 0)
-        if at < len(times) and times[at] < self._start:
-            at = bisect_left(times, self._start, at)
-        for i in range(at, len(times)):
+        times, items = log.times, log.items
+        for i in range(self._place(), len(times)):
             if mask is None or mask >> items[i].channel & 1:  # type: ignore[attr-defined]
                 self._skip(i, position)
                 return times[i]
@@ -51,11 +49,30 @@ class Cursor(Generic[T]):
             at = bisect_left(log.times, position, 0, at)
         self.index = max(self.index, log.first + at)
 
-    def pop(self) -> T:
-        """Return the event that `head` has told of, and move on."""
-        item = self._log.items[self.index - self._log.first]
-        self.index += 1
-        return item
+    def _place(self) -> int:
+        """Return where in the log's lists to look next."""
+        log, start = self._log, self._start
+        times = log.times
+        at = max(self.index - log.first, 0)
+        if at < len(times) and times[at] < start:
+            at = bisect_left(times, start, at)
+        return at
+
+    def take(self, before: int, limit: int | None) -> list[T]:
+        """Return the events before a timestamp, not beyond the position, at most `limit`, and move on."""
+        log, mask = self._log, self._mask
+        at = self._place()
+        end = max(bisect_left(log.times, before, at), at)
+        if mask is None:
+            end = end if limit is None else min(end, at + limit)
+            found = log.items[at:end]
+        else:
+            wanted = (i for i in range(at, end) if mask >> log.items[i].channel & 1)  # type: ignore[attr-defined]
+            chosen = list(islice(wanted, limit))
+            end = chosen[-1] + 1 if len(chosen) == limit else end
+            found = [log.items[i] for i in chosen]
+        self.index = max(self.index, log.first + end)
+        return found
 
     def backlog(self, position: int) -> int:
         """Return how many events before `position` are still to be looked at."""

@@ -94,17 +94,19 @@ class EventStream(Stream[T]):
         return position - position % self._grid
 
     def _collect(self, limit: int | None) -> list[T]:
-        upto = self._upto()
+        upto, cursors = self._upto(), self._cursors
+        if len(cursors) == 1:
+            return cursors[0].take(upto, limit)
         found: list[T] = []
         while limit is None or len(found) < limit:
-            first, first_time = None, upto
-            for cursor in self._cursors:
-                time = cursor.head(upto)
-                if time < first_time:
-                    first, first_time = cursor, time
-            if first is None:
+            heads = [cursor.head(upto) for cursor in cursors]
+            first = heads.index(min(heads))
+            if heads[first] >= upto:
                 break
-            found.append(first.pop())
+            # One kind after the other, each until the next event of another; at one time in their order.
+            turns = (head + (first < kind) for kind, head in enumerate(heads) if kind != first)
+            left = None if limit is None else limit - len(found)
+            found += cursors[first].take(min(upto, *turns), left)
         return found
 
     def _drop_lost(self, oldest: int) -> int:

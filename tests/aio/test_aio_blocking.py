@@ -207,6 +207,23 @@ async def test_in_accelerated_time(
     await _check(job, tmp_path, monkeypatch)
 
 
+async def _crowded(neurons: cl.Neurons, folder: Path) -> None:
+    async with neurons.spikes() as spikes, neurons.spikes(range(8, 16)) as some, neurons.events() as events:
+        neurons.stim(cl.ChannelSet(range(8, 24)), 1.0, cl.BurstDesign(100, 200))
+        await neurons.asleep(4)
+        assert len(await spikes.batch()) > 20_000
+        assert len(await some.batch()) > 2_000
+        assert len(await events.batch()) > 20_000
+
+
+@pytest.mark.usefixtures("accelerated")
+async def test_a_backlog_of_a_hundred_times_the_usual_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CL_SDK_SPIKE_PERCENTILE", "99.5")
+    await _check(_crowded, tmp_path, monkeypatch)
+
+
 async def _all_at_once(neurons: cl.Neurons, folder: Path) -> None:
     recording = await to_thread.run_sync(
         lambda: neurons.record(file_location=str(folder), stop_after_seconds=0.3)
