@@ -261,6 +261,7 @@ async def test_a_device_that_has_failed_is_told_with_the_reason(tmp_path: Path) 
             for answer in (await http.post("/stim", json=body), await http.get("/status")):
                 assert answer.status_code == 503
                 assert "the dish was dropped" in answer.json()["error"]
+        await anyio.to_thread.run_sync(server.stop)
         with cl.RecordingView(path) as view:
             assert view.complete
     finally:
