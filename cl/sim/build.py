@@ -105,5 +105,9 @@ def _replay(settings: Settings) -> tuple[str, FixedSource]:
 
     assert settings.replay_path is not None
     rng = random.Random(settings.random_seed)
-    source = ReplaySource(settings.replay_path, settings.replay_start_offset, rng)
+    try:
+        source = ReplaySource(settings.replay_path, settings.replay_start_offset, rng)
+    except (OSError, ValueError) as error:
+        path = settings.replay_path
+        raise ValueError(f"CL_SDK_REPLAY_PATH={path!r} cannot be replayed: {error}") from error
     return f"replay of {Path(settings.replay_path).name}", source

@@ -106,7 +106,10 @@ def test_a_file_that_cannot_be_played_is_told(
     elif fault == "no recording":
         h5py.File(path, "w").close()
     monkeypatch.setenv("CL_SDK_REPLAY_PATH", str(path))
-    with pytest.raises((FileNotFoundError, ValueError), match="file.h5"), cl.open():
+    with (
+        pytest.raises(ValueError, match=r"^CL_SDK_REPLAY_PATH='.*file.h5' cannot be replayed: .*file.h5"),
+        cl.open(),
+    ):
         pass
     monkeypatch.delenv("CL_SDK_REPLAY_PATH")
     with cl.open() as neurons:
@@ -115,5 +118,5 @@ def test_a_file_that_cannot_be_played_is_told(
 
 def test_an_offset_outside_of_the_recording_is_told(replayed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CL_SDK_REPLAY_START_OFFSET", "25000")
-    with pytest.raises(ValueError, match="25000"), cl.open():
+    with pytest.raises(ValueError, match=r"CL_SDK_REPLAY_START_OFFSET\) is 25000; .* 0 to 24999"), cl.open():
         pass

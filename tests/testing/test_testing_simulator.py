@@ -124,7 +124,7 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any], text: str) 
 
 def test_what_cannot_be_opened_leaves_nothing_behind() -> None:
     before = dict(os.environ)
-    with pytest.raises(FileNotFoundError), Simulator(replay="nowhere.h5"):
+    with pytest.raises(ValueError, match="nowhere.h5"), Simulator(replay="nowhere.h5"):
         pass
     with pytest.raises(ValueError, match="out of range"), Simulator(spikes=[(1, 64)]):
         pass
