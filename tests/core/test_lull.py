@@ -48,7 +48,7 @@ def test_nobody_is_waited_for_where_no_loop_runs(host: Host) -> None:
 
 
 def test_a_tick_that_is_far_is_not_waited_for(host: Host) -> None:
-    await_lull(engine(host, (16, 25)))
+    await_lull(engine(host, (22, 25)))
     assert host.naps == []
 
 
@@ -79,7 +79,7 @@ def test_loops_that_fill_the_time_together_do_not_hold_it_up_for_long(host: Host
     assert host.seconds < 0.003
 
 
-@given(st.integers(0, 10_000), st.integers(18, 25_000), st.floats(0, 3))
+@given(st.integers(0, 10_000), st.integers(24, 25_000), st.floats(0, 3))
 def test_with_one_loop_there_is_room_afterwards(due: int, n: int, now: float) -> None:
     host = Host(now)
     with pytest.MonkeyPatch.context() as patch:
