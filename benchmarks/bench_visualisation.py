@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pickle
 import shutil
 import statistics
 import subprocess
@@ -132,6 +133,17 @@ def bare(seconds: float) -> LoopStatistics:
     return lateness.statistics()
 
 
+def bare_elsewhere(seconds: float) -> LoopStatistics:
+    """Return the lateness of the bare loop in a process of its own: the floor beside what runs now."""
+    here = str(Path(__file__).resolve().parent)
+    code = (
+        f"import pickle, sys; sys.path.insert(0, {here!r}); import bench_visualisation as bench; "
+        f"sys.stdout.buffer.write(pickle.dumps(bench.bare({seconds!r})))"
+    )
+    found: LoopStatistics = pickle.loads(subprocess.check_output([sys.executable, "-c", code]))  # noqa: S301
+    return found
+
+
 def lateness(seconds: float, with_browser: bool) -> None:
     print(f"1 kHz wall-clock loop, {seconds:g} s each, in alternation ({load()})")
     medians: dict[str, list[float]] = {
@@ -139,6 +151,7 @@ def lateness(seconds: float, with_browser: bool) -> None:
         "no page": [],
         f"{PAGES} pages": [],
         f"{PAGES} in Chromium": [],
+        "bare, beside": [],
     }
     for _ in range(3):
         found = {"bare": bare(seconds)}
@@ -155,6 +168,8 @@ def lateness(seconds: float, with_browser: bool) -> None:
                     loop = neurons.loop(1000, stop_after_seconds=seconds)
                     for _tick in loop:
                         pass
+                    if "Chromium" in name:
+                        found["bare, beside"] = bare_elsewhere(seconds)
             found[name] = loop.statistics()
         for name, figures in found.items():
             medians[name].append(figures.p99_us)
