@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser_tools import chromium, near, tab
+from browser_tools import chromium, tab
 from visualisation_tools import device
 
 import cl._session
@@ -23,7 +23,7 @@ def _seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CL_SDK_RANDOM_SEED", "7")
 
 
-WAVEFORMS = """async (spikes) => {
+DRAW_WAVEFORMS = """async ([spikes, mean, single]) => {
   const { page } = visualiser;
   const { WaveformPanel } = await import("/js/waveforms.js");
   page.link.unsubscribe("waveforms");
@@ -35,27 +35,32 @@ WAVEFORMS = """async (spikes) => {
   });
   const waveforms = { version: "test", channel: 27, shapes };
   new WaveformPanel({ waveforms, theme: page.theme, quiet: (from, to) => from > 1000 || to < 0 }).draw();
-  const { width, height } = document.getElementById("waveforms");
-  return [width, height, document.getElementById("waveform-note").textContent];
+  const canvas = document.getElementById("waveforms");
+  const left = 46;
+  const near = (data, k, colour, most) =>
+    colour.every((part, i) => Math.abs(data[k + i] - part) < most);
+  const x = Math.round(left + (25 / 74) * (canvas.width - left - 10));
+  const context = canvas.getContext("2d");
+  const { data } = context.getImageData(x, 6, 1, canvas.height - 24);
+  const rows = [];
+  for (let y = 0; y < data.length / 4; y++) if (near(data, 4 * y, mean, 60)) rows.push(y);
+  const all = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  let singles = 0;
+  for (let k = 0; k < all.length; k += 4) singles += near(all, k, single, 90);
+  const note = document.getElementById("waveform-note").textContent;
+  return { note, singles, trough: rows.length ? (1000 * rows[0]) / (data.length / 4) : null };
 }"""
-"""Draws spikes, given as (time, depth, what follows), on the page's own canvas; a stim lies in [0, 1000]."""
+"""Draws spikes, given as (time, depth, what follows), on the page's own canvas; a stim lies in [0, 1000].
+
+Looks at it in the same task, before the page draws anew: `trough` is the mean's row where the spikes are, as
+a share of 1000 of the plot, `singles` how many pixels have the colour of single spikes.
+"""
 
 
-def troughs(one: Any, left: int = 46) -> tuple[int, int]:
-    """Return the mean's row (as a share of 1000 of the plot) where the spikes are, and its thickness."""
-    found = one.page.evaluate(
-        """([left, colour]) => {
-          const canvas = document.getElementById("waveforms");
-          const x = Math.round(left + (25 / 74) * (canvas.width - left - 10));
-          const data = canvas.getContext("2d").getImageData(x, 6, 1, canvas.height - 24).data;
-          const rows = [];
-          for (let y = 0; y < data.length / 4; y++)
-            if (colour.every((part, k) => Math.abs(data[4 * y + k] - part) < 60)) rows.push(y);
-          return [(1000 * rows[0]) / (data.length / 4), rows.length];
-        }""",
-        [left, list(one.theme("text"))],
-    )
-    return round(found[0]), int(found[1])
+def draw_waveforms(one: Any, spikes: list[list[int]]) -> dict[str, Any]:
+    """Draw spikes, and return what is seen."""
+    colours = [list(one.theme("text")), list(one.theme("accent"))]
+    return dict(one.page.evaluate(DRAW_WAVEFORMS, [spikes, *colours]))
 
 
 def test_what_a_stim_does_to_waveforms_does_not_hide_the_spikes(browser: Any) -> None:
@@ -63,19 +68,18 @@ def test_what_a_stim_does_to_waveforms_does_not_hide_the_spikes(browser: Any) ->
         one.until("v.connected")
         beside = [[k, 900, -8000] for k in range(100, 130)]
         calm = [[2000 + k, -50, 0] for k in range(5)]
-        *_, note = one.page.evaluate(WAVEFORMS, [*beside, *calm])
-        assert note == "µV, last 35, 30 near stims"
-        # Scale and mean are those of the spikes that no stim disturbs: their -50 µV is at the end.
-        row, thick = troughs(one)
-        assert 930 <= row <= 990 and thick >= 1
-        assert sum(near(colour, one.theme("accent"), 90) for colour in one.colours("waveforms")) > 0
+        seen = draw_waveforms(one, [*beside, *calm])
         one.screenshot("waveforms-beside-stims")
+        assert seen["note"] == "µV, last 35, 30 near stims"
+        # Scale and mean are those of the spikes that no stim disturbs: their -50 µV is at the end.
+        assert 930 <= seen["trough"] <= 990
+        assert seen["singles"] > 0
         # Where there are none, what most of them look like decides.
-        *_, note = one.page.evaluate(WAVEFORMS, [[k, -50, 0] for k in range(6)] + [[9, -50, 9000]] * 4)
-        assert note == "µV, last 10, 10 near stims"
-        assert 930 <= troughs(one)[0] <= 990
-        assert one.page.evaluate(WAVEFORMS, [[2000, -50, 0]])[-1] == "µV, last 1 spike"
-        assert one.page.evaluate(WAVEFORMS, [])[-1] == "µV"
+        seen = draw_waveforms(one, [[k, -50, 0] for k in range(6)] + [[9, -50, 9000]] * 4)
+        assert seen["note"] == "µV, last 10, 10 near stims"
+        assert 930 <= seen["trough"] <= 990
+        assert draw_waveforms(one, [[2000, -50, 0]])["note"] == "µV, last 1 spike"
+        assert draw_waveforms(one, [])["note"] == "µV"
         assert one.complaints == []
 
 
