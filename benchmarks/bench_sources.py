@@ -18,6 +18,7 @@ import os
 import statistics
 import sys
 import time
+from _thread import allocate_lock
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
@@ -208,9 +209,33 @@ def bare_seconds(make: Callable[[], SimulatorDataSource], ticks: int) -> float:
     return time.perf_counter() - begun
 
 
+def hop_seconds(hops: int) -> float:
+    """Let two threads wake each other and do nothing else: what asking in another thread costs anybody."""
+    there, back = allocate_lock(), allocate_lock()
+    there.acquire()
+    back.acquire()
+
+    def answer() -> None:
+        for _ in range(hops):
+            there.acquire()
+            back.release()
+
+    thread = Thread(target=answer)
+    thread.start()
+    begun = time.perf_counter()
+    for _ in range(hops):
+        there.release()
+        back.acquire()
+    taken = time.perf_counter() - begun
+    thread.join()
+    return taken
+
+
 def device(seconds: int) -> None:
     os.environ["CL_SDK_ACCELERATED_TIME"] = "1"
     ticks = seconds * 1_000
+    hops = sorted(hop_seconds(ticks) / ticks * 1e6 for _ in range(5))
+    print(f"{'two threads that wake each other, there and back':58s} {hops[2]:9.1f} µs")
     for what, run, make in (
         ("bare", bare_seconds, Noise),
         ("not reactive, loop", loop_seconds, Noise),
