@@ -93,13 +93,17 @@ def test_a_program_can_ask_what_it_runs_on(device: str) -> None:
 
 
 def test_time_goes_on_and_never_back(neurons: cl.Neurons) -> None:
-    stamps = [neurons.timestamp() for _ in range(20_000)]
+    stamps = [neurons.timestamp()]
+    within = 0  # steps that are smaller than an interrupt's millisecond
+    while within <= 20 and stamps[-1] < stamps[0] + 25_000:
+        stamps.append(neurons.timestamp())
+        within += 0 < stamps[-1] - stamps[-2] < 25
+    assert within > 20, "time goes on between the interrupts too"
     assert all(type(stamp) is int for stamp in stamps)
     assert stamps == sorted(stamps)
     first = neurons.read(2500, stamps[-1], analysis=True)
     assert (first.start_timestamp, first.stop_timestamp) == (stamps[-1], stamps[-1] + 2500)
     assert neurons.timestamp() >= stamps[-1] + 2500
-    assert len(set(stamps)) > 20, "time goes on between the interrupts too"
 
 
 # -- reading ----------------------------------------------------------------------------------
@@ -255,8 +259,8 @@ def test_recovery_gives_the_seeds_sequence(neurons: cl.Neurons) -> None:
 
 
 def delivered(neurons: cl.Neurons, start: int) -> list[tuple[int, int]]:
-    """Return the stims from `start` on, as (frames since the first of them, channel)."""
-    stims = neurons.read(2000, start, analysis=True).stims
+    """Return the stims from `start` to 80 ms from now, as (frames since the first of them, channel)."""
+    stims = neurons.read(neurons.timestamp() + 2000 - start, start, analysis=True).stims
     return [(s.timestamp - stims[0].timestamp, s.channel) for s in stims]
 
 
@@ -286,9 +290,9 @@ def test_a_plan_is_carried_out_as_one(neurons: cl.Neurons) -> None:
 def test_a_plan_waits_for_its_time_to_the_frame(neurons: cl.Neurons) -> None:
     plan = neurons.create_stim_plan()
     plan.stim(8, PULSE)
-    at = neurons.timestamp() + 2000
+    at = neurons.timestamp() + 6000
     plan.run(at_timestamp=at)
-    assert neurons.read(2100, at - 2000, analysis=True).stims == [cl.Stim(at + 2, 8)]
+    assert neurons.read(6100, at - 6000, analysis=True).stims == [cl.Stim(at + 2, 8)]
 
 
 def test_a_stim_of_a_body_is_seen_once_by_everybody(neurons: cl.Neurons) -> None:

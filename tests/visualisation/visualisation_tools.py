@@ -119,7 +119,9 @@ def page(server: VisualiserServer, **more: Any) -> Iterator[Page]:
     """Open a page."""
     url = server.url.replace("http:", "ws:") + "/ws"
     limits: dict[str, Any] = {"max_size": None, "max_queue": None, "compression": None}
-    with connect(url, open_timeout=PATIENCE_S, close_timeout=2, **limits, **more) as connection:
+    # Without pings there is no thread for them, which would end a little later than the connection.
+    times: dict[str, Any] = {"open_timeout": PATIENCE_S, "close_timeout": 2, "ping_interval": None}
+    with connect(url, **times, **limits, **more) as connection:
         yield Page(connection)
 
 
