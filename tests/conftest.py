@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
+from leak_tools import open_files, threads
 
 import cl._session
 
@@ -60,27 +60,15 @@ def _warm_uvloop() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    threads, files = set(threading.enumerate()), _open_files()
+    before, files = threads(), open_files()
     yield
     assert not cl._session.is_open(), "the test left the device open"
-    left = [t for t in threading.enumerate() if t not in threads and _ours(t)]
+    left = threads() - before
     assert not left, f"the test left threads: {left}"
-    if _open_files() > files:
+    if open_files() > files:
         gc.collect()
-    assert _open_files() <= files, f"the test left files open: {_open_files()} after {files}"
+    assert open_files() <= files, f"the test left files open: {open_files()} after {files}"
     assert gc.isenabled(), "the test left the garbage collector disabled"
-
-
-def _ours(thread: threading.Thread) -> bool:
-    # anyio and trio keep idle worker threads for a while, to use them again.
-    return thread.is_alive() and not thread.name.startswith(("AnyIO worker", "Trio thread"))
-
-
-def _open_files() -> int:
-    try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return 0
 
 
 @pytest.fixture

@@ -78,11 +78,6 @@ class Task(Blocks):
             await sink.aemit_batch(self.block(sink))
 
 
-def left_since(before: set[threading.Thread]) -> list[threading.Thread]:
-    """Return the threads that were left behind; those of anyio's pool end by themselves, a moment later."""
-    return [t for t in threading.enumerate() if t not in before and not t.name.startswith("AnyIO worker")]
-
-
 KINDS: list[type[Blocks]] = [InStart, OwnThread, Task]
 
 

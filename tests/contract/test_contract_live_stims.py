@@ -13,7 +13,8 @@ import anyio
 import anyio.lowlevel
 import numpy as np
 import pytest
-from live_tools import KINDS, Blocks, InStart, Silent, left_since
+from leak_tools import threads
+from live_tools import KINDS, Blocks, InStart, Silent
 from source_tools import events, hang, numbered, works
 
 import cl
@@ -170,12 +171,12 @@ def test_many_producers_and_a_slow_consumer(time: str) -> None:
             for thread in self.threads:
                 thread.join()
 
-    before = set(threading.enumerate())
+    before = threads()
     set_simulator_data_source(lambda: Crowd(max_buffer_frames=64))
     with cl.open() as neurons:
         column = neurons.read(5_000, 0)[:, 0]
     # Leaving was in the middle of their emissions; still nobody waits for ever.
-    assert left_since(before) == []
+    assert threads() <= before
     edges = np.flatnonzero(np.diff(column)) + 1
     runs = [int(run[0]) for run in np.split(column, edges)]
     assert len(set(runs)) == len(runs), "an emission is in one piece"
@@ -199,14 +200,14 @@ def test_late_spikes_are_dropped_and_counted(time: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_opening_and_leaving_at_once(kind: type[Blocks], time: str) -> None:
-    before = set(threading.enumerate())
+    before = threads()
     for _ in range(5):
         source = kind(max_buffer_frames=41)
         set_simulator_data_source(lambda: source)  # noqa: B023
         with cl.open():
             pass
         cl.sim.clear_simulator_data_source()
-    assert left_since(before) == []
+    assert threads() <= before
 
 
 def test_the_detector_finds_spikes_in_live_frames(monkeypatch: pytest.MonkeyPatch, time: str) -> None:

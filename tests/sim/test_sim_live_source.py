@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from leak_tools import threads
 
 from cl._core.sequencer import Pulse
 from cl.sim import (
@@ -64,7 +65,7 @@ class Threaded(LiveSimulatorDataSource):
 
 
 def test_a_thread_of_the_sources_own() -> None:
-    before = set(threading.enumerate())
+    before = threads()
     source = Threaded(max_buffer_frames=100)
     adapter = adapted(source)
     assert adapter.blocking
@@ -80,7 +81,7 @@ def test_a_thread_of_the_sources_own() -> None:
     adapter.close()
     adapter.close()
     assert source.calls == ["open", "start", "stop", "close"]
-    assert set(threading.enumerate()) == before
+    assert threads() <= before
     with pytest.raises(SinkClosedError):
         source.sink.emit_frames(SILENCE)
 
@@ -100,12 +101,12 @@ def test_a_start_that_emits_itself_until_the_end() -> None:
             while True:
                 sink.emit_frames(SILENCE)
 
-    before = set(threading.enumerate())
+    before = threads()
     adapter = adapted(Blocking(max_buffer_frames=100))
     adapter.open()
     assert len(adapter.read(0, 1_000)[0]) == 1_000
     adapter.close()
-    assert set(threading.enumerate()) == before
+    assert threads() <= before
 
 
 class Task(LiveSimulatorDataSource):
@@ -131,7 +132,7 @@ class Task(LiveSimulatorDataSource):
 
 
 def test_an_async_start() -> None:
-    before = set(threading.enumerate())
+    before = threads()
     source = Task(max_buffer_frames=200)
     adapter = adapted(source)
     adapter.open()
@@ -139,7 +140,7 @@ def test_an_async_start() -> None:
         assert adapter.read(start, start + 80)[1] == [t for t in range(start, start + 80) if t % 50 == 7]
     adapter.close()
     assert source.ended == "cancelled"
-    assert set(threading.enumerate()) == before
+    assert threads() <= before
 
 
 def test_an_async_start_that_returns_has_ended_the_source() -> None:
@@ -185,7 +186,7 @@ def test_a_start_that_fails_is_an_error_of_opening(asynchronous: bool) -> None:
         def close(self) -> None:
             self.closed = True
 
-    before = set(threading.enumerate())
+    before = threads()
     source = Failing()
     with pytest.raises(
         DataSourceError, match="data source 'tests:live', start: it raised OSError: no such"
@@ -193,7 +194,7 @@ def test_a_start_that_fails_is_an_error_of_opening(asynchronous: bool) -> None:
         adapted(source).open()
     assert isinstance(caught.value.__cause__, OSError)
     assert source.closed
-    assert set(threading.enumerate()) == before
+    assert threads() <= before
 
 
 def test_an_open_that_fails() -> None:
@@ -201,12 +202,12 @@ def test_an_open_that_fails() -> None:
         def open(self) -> None:
             raise OSError("busy")
 
-    before = set(threading.enumerate())
+    before = threads()
     source = Failing()
     with pytest.raises(DataSourceError, match="open: it raised OSError: busy"):
         adapted(source).open()
     assert source.calls == []
-    assert set(threading.enumerate()) == before
+    assert threads() <= before
 
 
 def test_a_producer_that_closes_its_sink_with_an_error() -> None:
@@ -316,14 +317,14 @@ def test_a_stop_that_raises_still_closes_everything() -> None:
             super().stop()
             raise RuntimeError("will not")
 
-    before = set(threading.enumerate())
+    before = threads()
     source = Stubborn()
     adapter = adapted(source)
     adapter.open()
     with pytest.raises(DataSourceError, match="stop: it raised RuntimeError: will not"):
         adapter.close()
     assert source.calls[-1] == "close"
-    assert set(threading.enumerate()) == before
+    assert threads() <= before
 
 
 def test_a_stop_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
@@ -333,7 +334,7 @@ def test_a_stop_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
         def stop(self) -> None:
             go_on.wait()
 
-    before = set(threading.enumerate())
+    before = threads()
     adapter = adapted(Hanging(read_timeout_seconds=0.01))
     adapter.open()
     with (
@@ -343,7 +344,7 @@ def test_a_stop_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
         adapter.close()
     assert "hung and was left behind; its close: done" in caplog.text
     go_on.set()
-    for thread in set(threading.enumerate()) - before:
+    for thread in threads() - before:
         thread.join()
 
 

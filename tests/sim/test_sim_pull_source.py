@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leak_tools import threads
 from numpy.typing import NDArray
 
 from cl._core.sequencer import Pulse
@@ -313,7 +314,7 @@ def test_a_source_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
             super().close()
             go_on.set()
 
-    before = set(threading.enumerate())
+    before = threads()
     source = Hanging(read_timeout_seconds=0.05)
     adapter = adapted(source)
     with pytest.raises(DataSourceError, match=r"frames 0 to 25: no answer within 0\.05 s"):
@@ -326,16 +327,16 @@ def test_a_source_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
     # Closing it from another thread woke it up.
     assert source.calls == ["open", "close"]
     assert "'tests:source' hung and was left behind; its close: done" in caplog.text
-    for thread in set(threading.enumerate()) - before:
+    for thread in threads() - before:
         thread.join()
 
 
 def test_no_thread_is_left() -> None:
-    before = threading.active_count()
+    before = threads()
     adapter = adapted(Counting())
-    assert threading.active_count() == before + 1
+    assert len(threads() - before) == 1
     adapter.close()
-    assert threading.active_count() == before
+    assert threads() <= before
     with pytest.raises(DataSourceError):
         adapted(Broken("open", OSError("busy"), 30.0))
-    assert threading.active_count() == before
+    assert threads() <= before
