@@ -53,12 +53,13 @@ async def main() -> None:
     # A look back: streams can begin in the history, and blocks of frames come as a stream, too.
     async with cl.aopen() as neurons:
         await neurons.asleep(1)
+        end = neurons.timestamp()
         async with neurons.frames(5_000, from_timestamp=0) as blocks:
             async for frames in blocks:
                 print(
                     f"frames before {blocks.timestamp}: {frames.shape}, standard deviation {frames.std():.1f}"
                 )
-                if blocks.timestamp >= neurons.timestamp():
+                if blocks.timestamp >= end:
                     break
 
 

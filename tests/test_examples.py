@@ -103,6 +103,16 @@ def test_jitter_recovery_in_real_time(tmp_path: Path) -> None:
     assert [int(line.split("=")[1]) for line in lines] == list(range(10))
 
 
+def test_event_streams_end_in_real_time(tmp_path: Path) -> None:
+    found = run(EXAMPLES / "event_streams.py", tmp_path, CL_SDK_ACCELERATED_TIME="0")
+    assert found.returncode == 0, found.stderr
+    assert "in 2 s: {" in found.stdout
+    ends = [
+        int(line.split()[2].rstrip(":")) for line in found.stdout.splitlines() if line.startswith("frames")
+    ]
+    assert ends[:5] == [5000, 10000, 15000, 20000, 25000]
+
+
 def test_jitter_detection_raises_when_asked_to(tmp_path: Path) -> None:
     environment = {"CL_SDK_ACCELERATED_TIME": "0", "CL_SDK_JITTER_DETECTION": "1"}
     found = run(EXAMPLES / "jitter_detection.py", tmp_path, **environment)
