@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cl._core.settings import Settings
 
     from .device import HardwareDevice
+    from .report import DeviceReport
     from .session import DeviceFacts
 
 _ATTRIBUTES: Final = ("project_id", "chip_id", "cell_batch_id", "plugin", "system_id", "hostname")
@@ -26,7 +27,9 @@ def build(settings: Settings) -> HardwareDevice:
     address = settings.device
     assert address is not None, "settings that name a device"
     if settings.accelerated:
-        raise ValueError(f"CL_DEVICE={address!r}: a device does not support accelerated time")
+        raise ValueError(
+            f"CL_DEVICE={address!r}: a device does not support accelerated time (CL_SDK_ACCELERATED_TIME=1)"
+        )
     _require_linux(address)
     from .device import HardwareDevice
     from .link import Link
@@ -42,11 +45,16 @@ def build(settings: Settings) -> HardwareDevice:
 
 def system_attributes(settings: Settings) -> dict[str, Any]:
     """Return what the device of the settings says of itself. Errors as for `build`."""
+    return _attributes(device_report(settings).facts)
+
+
+def device_report(settings: Settings) -> DeviceReport:
+    """Return what the device of the settings says of itself and its state. Errors as for `build`."""
     assert settings.device is not None, "settings that name a device"
     _require_linux(settings.device)
     from .report import report
 
-    return _attributes(report(settings.device).facts)
+    return report(settings.device)
 
 
 def _require_linux(address: str) -> None:

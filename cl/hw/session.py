@@ -83,7 +83,7 @@ def parse_address(address: str) -> str:
     """Return the path of the socket that `address` names: "unix:/path/to.sock". Else ValueError."""
     kind, _, path = address.partition(":")
     if kind != "unix" or not path or "\0" in path:
-        raise ValueError(f"a device's address is {address!r}, it takes unix:/path/to.sock")
+        raise ValueError(f"CL_DEVICE={address!r}: it takes unix:/path/to.sock")
     return path
 
 

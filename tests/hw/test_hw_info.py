@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,7 +79,23 @@ def test_a_device_that_is_not_there_is_an_error(
     monkeypatch.setenv("CL_DEVICE", f"unix:{tmp_path}/none.sock")
     assert "no device at unix:" in info(capsys, status=1)
     monkeypatch.setenv("CL_DEVICE", "nonsense")
-    assert "takes unix:/path" in info(capsys, status=1)
+    assert "CL_DEVICE='nonsense': it takes unix:/path" in info(capsys, status=1)
+
+
+def test_where_no_device_can_be_driven_it_says_so() -> None:
+    program = (
+        "import os, sys; del os.eventfd; sys.modules['fcntl'] = None\n"
+        "from cl.__main__ import main; sys.exit(main(['info']))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CL_DEVICE": "unix:/tmp/cl1.sock"},
+        timeout=60,
+    )
+    assert found.returncode == 1
+    assert "CL_DEVICE='unix:/tmp/cl1.sock': a device can be driven on Linux only" in found.stderr
 
 
 def test_a_failed_device_says_why(
