@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h5py
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def open_unshared(path: Path) -> h5py.File:
     """Open an HDF5 file for reading, apart from any other that is open; raises what h5py does."""
-    return _UnsharedFile(path) if _is_open(path) else h5py.File(path, "r")
+    return _UnsharedFile(path) if _is_open(path) else _File(path, "r")
 
 
 def _is_open(path: Path) -> bool:
@@ -42,7 +42,15 @@ class _Bytes(io.FileIO):
         return str(self.name)
 
 
-class _UnsharedFile(h5py.File):  # type: ignore[misc]
+class _File(h5py.File):  # type: ignore[misc]
+    """An h5py file that says what is missing to whoever takes it for PyTables' (`view.file.root`)."""
+
+    @property
+    def root(self) -> Any:
+        raise AttributeError("`file.root` is PyTables': install the extra, pip install 'cl-aio[tables]'")
+
+
+class _UnsharedFile(_File):
     """Reads through a Python file, which HDF5 takes for no other; half as fast."""
 
     def __init__(self, path: Path) -> None:

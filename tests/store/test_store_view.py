@@ -213,6 +213,8 @@ def test_file_is_h5py_without_pytables(recording: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(builtins, "__import__", without_tables)
     with RecordingView(recording) as view:
         assert isinstance(view.file, h5py.File)
+        with pytest.raises(AttributeError, match=r"pip install 'cl-aio\[tables\]'"):
+            view.file.root  # noqa: B018
 
 
 def test_nothing_but_attributes_is_read_on_opening(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
