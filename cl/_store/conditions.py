@@ -67,6 +67,7 @@ _FUNCTIONS: Final = frozenset(
     }
 )
 """numexpr's functions; numpy's have the same names."""
+_LIKE: Final = "conditions are like '(channel == 8) & (timestamp < 1000)'"
 _PYTHON_LOGIC: Final = (
     "a condition combines comparisons with & | ~, each in parentheses, not with and, or, not, or a < b < c"
 )
@@ -97,8 +98,9 @@ def _parse(condition: str) -> ast.Expression:
         raise ValueError(f"a condition has at most {LONGEST} characters, this one {len(condition)}")
     try:
         return ast.parse(condition.strip(), mode="eval")
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise SyntaxError(f"the condition {condition[:80]!r} cannot be read: {error}") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        why = error.msg if isinstance(error, SyntaxError) else error
+        raise SyntaxError(f"the condition {condition[:80]!r} cannot be read: {why}; {_LIKE}") from None
 
 
 def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:

@@ -83,7 +83,8 @@ class Data:
         if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
             raise IndexError(f"rows are chosen by a list of their numbers, not by {rows!r}")
         if wanted.min() < -self._rows or wanted.max() >= self._rows:
-            raise IndexError(f"row {wanted.min()} or {wanted.max()} of {self._rows}")
+            beyond = wanted.max() if wanted.max() >= self._rows else wanted.min()
+            raise IndexError(f"there is no row {beyond}: there are {self._rows}")
         wanted = np.where(wanted < 0, wanted + self._rows, wanted).astype(np.int64)
         order = np.argsort(wanted, kind="stable")
         found = np.empty((len(wanted), *self.shape[1:]), self.dtype)
@@ -110,7 +111,7 @@ class Data:
             return self._slice(key)
         if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
             if not -self._rows <= key < self._rows:
-                raise IndexError(f"row {key} of {self._rows}")
+                raise IndexError(f"there is no row {key}: there are {self._rows}")
             row = int(key) % self._rows
             return self._block(row, row + 1)[0]
         if key is Ellipsis:

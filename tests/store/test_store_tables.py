@@ -190,6 +190,15 @@ def test_conditions_that_are_none(recording: Path, condition: Any, error: type[E
         view.spikes.read_where(condition)
 
 
+def test_errors_name_the_condition_or_row_that_is_wrong(recording: Path) -> None:
+    with RecordingView(recording) as view:
+        with pytest.raises(SyntaxError, match=r"'channel = 8' cannot be read.*like '\(channel == 8\) &"):
+            view.spikes.read_where("channel = 8")
+        for rows, wrong in ((250, 250), ([0, 300], 300), ([-251, 3], -251)):
+            with pytest.raises(IndexError, match=f"there is no row {wrong}: there are 250"):
+                view.spikes[rows]
+
+
 def test_conditions_cannot_be_made_to_take_for_ever(recording: Path) -> None:
     with RecordingView(recording) as view:
         assert view.spikes.get_where_list("timestamp > 10 ** 10 ** 10 ** 10").size <= 250
