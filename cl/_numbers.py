@@ -40,7 +40,8 @@ def real(value: object, what: str) -> float:
 
 def kind(value: object) -> str:
     """Return the text by which an error names a value of a wrong type."""
-    return f"{value!r} (a {type(value).__name__})"
+    name = type(value).__name__
+    return f"{value!r} ({'an' if name[0] in 'aeiouAEIOU' else 'a'} {name})"
 
 
 def decimal(value: float) -> Fraction:

@@ -49,8 +49,8 @@ def _plain_container(value: Any, name: str, depth: int) -> Any:
         if isinstance(value, kind):
             return kind(plain(item, f"{name}[{i}]", depth) for i, item in enumerate(value))
     raise TypeError(
-        f"{name} is a {type(value).__name__}; attributes take builtin numbers, texts, bytes and containers, "
-        f"and numpy arrays and scalars"
+        f"{name} is of the type {type(value).__name__}; attributes take builtin numbers, texts, bytes and "
+        f"containers, and numpy arrays and scalars"
     )
 
 

@@ -340,8 +340,8 @@ def test_attributes_are_copied() -> None:
 @pytest.mark.parametrize(
     ("attributes", "error", "text"),
     [
-        ({"when": datetime(2026, 1, 1)}, TypeError, r"attributes\['when'\] is a datetime"),
-        ({"a": {"b": [1, object()]}}, TypeError, r"attributes\['a'\]\['b'\]\[1\] is a object"),
+        ({"when": datetime(2026, 1, 1)}, TypeError, r"attributes\['when'\] is of the type datetime"),
+        ({"a": {"b": [1, object()]}}, TypeError, r"attributes\['a'\]\['b'\]\[1\] is of the type object"),
         ({"f": len}, TypeError, "builtin_function"),
         ({"o": np.array([None])}, TypeError, "numpy ndarray of object"),
         ({"m": np.ma.array([1], mask=[1])}, TypeError, "MaskedArray"),
