@@ -15,11 +15,12 @@ import cl
 from cl.__main__ import COMMANDS, main
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     return subprocess.run(
         [sys.executable, "-m", "cl", *arguments],
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         env=environment,
         timeout=60,
@@ -64,6 +65,16 @@ def test_without_a_command_it_says_what_there_is() -> None:
     found = run()
     assert found.returncode == 2
     assert "COMMAND" in found.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(recorded: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        found = run("info", str(recorded), stdout=writing)
+    finally:
+        os.close(writing)
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_info_to_read(recorded: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Send = Callable[[list[bytes]], Awaitable[None]]
     Encode = Callable[[int, bytes], bytes]
 
-SUMMARY = "send the spikes of the device as they come: as UDP datagrams, or as JSON lines"
+SUMMARY = "Send the spikes of the device as they come: as UDP datagrams, or as JSON lines."
 
 _GRACE_FRAMES = 250
 """How long after the end the last spikes may still be on their way."""
