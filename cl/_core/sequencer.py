@@ -219,7 +219,9 @@ class Sequencer(StimMachine):
         if queue:
             limit = self.limits.channel_queue
             if len(queue) >= limit and channel.queued() >= limit:
-                raise ChannelQueueFull(f"channel {channel.number} has {limit} operations queued, its limit")
+                raise ChannelQueueFull(
+                    f"channel {channel.number} is full with {limit} operations queued; a burst counts as one"
+                )
         elif channel.sync is None and not channel.left:
             self._schedule(channel, max(channel.free_at, step))
         queue.append(entry)

@@ -54,7 +54,7 @@ def test_the_queue_of_a_channel_is_limited() -> None:
     for _ in range(4096):
         sequencer.submit(ONE, 0)
     assert sequencer.queued(8) == 4096
-    with pytest.raises(ChannelQueueFull, match="channel 8 .* 4096"):
+    with pytest.raises(ChannelQueueFull, match="channel 8 .* 4096 .*a burst counts as one"):
         sequencer.submit(ONE, 0)
     # In the next step the first has begun, and there is room for one.
     sequencer.submit(ONE, 1)
