@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import threading
@@ -65,6 +66,8 @@ class Session:
         self.neurons = Neurons(self.engine, device.info.attributes)
         self.neurons._on_close = self.close
         device.open(self.engine.bus)
+        # A program may end without leaving its block; the threads that close recordings end with it.
+        atexit.register(self.close)
         try:
             self._begin()
         except BaseException:
@@ -109,6 +112,7 @@ class Session:
         try:
             self._close()
         finally:
+            atexit.unregister(self.close)
             self._gone.set()
 
     def wait_until_gone(self) -> None:

@@ -41,6 +41,25 @@ def test_open_yields_a_started_device() -> None:
         assert neurons.get_frame_duration_us() == 40.0
 
 
+@pytest.mark.parametrize("virtual", ["0", "1"])
+def test_a_program_that_ends_within_its_block_closes_the_device(virtual: str) -> None:
+    program = (
+        "import cl\nopening = cl.open()\nneurons = opening.__enter__()\n"
+        "print(neurons.record().file['path'])\nneurons.read(1000)"
+    )
+    environment = {**os.environ, "CL_SDK_ACCELERATED_TIME": virtual}
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=100,
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    with cl.RecordingView(found.stdout.strip()) as view:
+        assert view.complete and len(view.samples) >= 1000
+
+
 def test_the_public_names_are_there() -> None:
     names = (
         "open aopen get_system_attributes is_simulator Neurons Stim Spike DetectionResult ChannelSet "
