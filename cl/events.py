@@ -94,6 +94,13 @@ class Spike:
     def __repr__(self) -> str:
         return f"Spike(timestamp={self.timestamp}, channel={self.channel})"
 
+    def __copy__(self) -> Spike:
+        return Spike(self.timestamp, self.channel, self._waveforms, self._samples, self._mean)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Spike:
+        samples = None if self._samples is None else self._samples.copy()
+        return Spike(self.timestamp, self.channel, self._waveforms, samples, self._mean)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # The device cannot travel with the spike; samples that were loaded do.
         return Spike, (self.timestamp, self.channel, None, self._samples, self._mean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections.abc import Iterator
 
@@ -135,6 +136,16 @@ def test_samples_near_the_beginning_are_padded(monkeypatch: pytest.MonkeyPatch) 
         assert spike.timestamp < 25
         assert spike.samples.shape == (75,)
         assert np.ptp(spike.samples[: 25 - spike.timestamp]) == 0
+
+
+def test_a_copy_of_a_spike_can_load_its_samples_too(neurons: cl.Neurons) -> None:
+    analysis = neurons.read(25_000, analysis=True)
+    early, late = copy.copy(analysis.spikes[0]), copy.deepcopy(analysis).spikes[0]
+    samples = analysis.spikes[0].samples
+    assert early == late == analysis.spikes[0]
+    assert np.array_equal(early.samples, samples) and np.array_equal(late.samples, samples)
+    twin = copy.deepcopy(analysis.spikes[0])
+    assert twin.samples is not samples and np.array_equal(twin.samples, samples)
 
 
 def test_values_compare_hash_and_pickle(neurons: cl.Neurons) -> None:
