@@ -146,7 +146,10 @@ def _dotenv(directory: Path) -> dict[str, str]:
         return {}
     from dotenv import dotenv_values  # only where there is such a file: it is not free to import
 
-    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} cannot be read as UTF-8 text: {error}") from None
 
 
 def _take_old_names(found: dict[str, str]) -> None:

@@ -97,6 +97,12 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
     assert (found.random_seed, found.sample_mean) == (6, 80.0)
 
 
+def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"CL_SDK_RANDOM_SEED=5\nNAME=\xff\n")
+    with pytest.raises(ValueError, match=r"\.env cannot be read as UTF-8 text"):
+        load_settings({}, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("old", "value", "field", "expected"),
     [
