@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -59,6 +60,7 @@ class Session:
         self._keeper = Keeper(self.engine)
         self._feeder: Feeder | None = None
         self.visualiser: VisualiserServer | None = None
+        self._process = os.getpid()
         self._closing = threading.Lock()
         self.closed = False
         self._gone = threading.Event()
@@ -105,6 +107,8 @@ class Session:
 
     def close(self) -> None:
         """Stop stimulation, finalise what is being recorded, close the device. Again: nothing."""
+        if os.getpid() != self._process:
+            return  # A fork has none of the threads, and what they work on is its parent's.
         with self._closing:
             if self.closed:
                 return

@@ -60,6 +60,22 @@ def test_a_program_that_ends_within_its_block_closes_the_device(virtual: str) ->
         assert view.complete and len(view.samples) >= 1000
 
 
+def test_a_fork_that_ends_leaves_the_device_to_its_parent() -> None:
+    program = (
+        "import os, sys, cl\n"
+        "with cl.open() as neurons:\n"
+        "    recording = neurons.record()\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        sys.exit(3)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "    neurons.read(1000)\n"
+        "print(len(recording.open().samples))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert (found.returncode, found.stdout) == (0, "3\n1000\n")
+
+
 def test_the_public_names_are_there() -> None:
     names = (
         "open aopen get_system_attributes is_simulator Neurons Stim Spike DetectionResult ChannelSet "
