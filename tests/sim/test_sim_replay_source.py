@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from cl.sim.replay_source import ReplaySource
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "reference_recording.h5"
 SPIKE = np.dtype([("timestamp", "<i8"), ("channel", "u1"), ("samples", "<f4", (75,))])
 
 
@@ -99,10 +98,10 @@ def test_any_window_of_the_endless_loop(
     source.close()
 
 
-@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference recording is not beside the checkout")
-def test_the_reference_recording() -> None:
-    source = opened(REFERENCE, start_offset=0)
-    with h5py.File(REFERENCE) as file:
+def test_the_reference_recording(shared_data: Path) -> None:
+    reference = shared_data / "reference_recording.h5"
+    source = opened(reference, start_offset=0)
+    with h5py.File(reference) as file:
         samples, spikes = file["samples"][:], file["spikes"][:]
     assert source.duration_frames == 25_000
     assert source.uV_per_sample_unit == 0.195

@@ -28,8 +28,11 @@ def recording(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["reference", "ours"])
-def any_recording(request: pytest.FixtureRequest, shared_data: Path, recording: Path) -> Path:
-    return shared_data / "reference_recording.h5" if request.param == "reference" else recording
+def any_recording(request: pytest.FixtureRequest, recording: Path) -> Path:
+    if request.param != "reference":
+        return recording
+    shared_data: Path = request.getfixturevalue("shared_data")
+    return shared_data / "reference_recording.h5"
 
 
 # -- field by field
