@@ -57,6 +57,7 @@ class Worker:
         self._name = name
         self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self.ident: int | None = None
         """The thread's, once it runs."""
         self.stuck = False
@@ -77,10 +78,11 @@ class Worker:
 
     def post(self, function: Callable[..., Any], *arguments: Any) -> Call:
         """Let the thread call a function when it has done what it was given before; return the call."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
-            self.ident = self._thread.ident
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+                self.ident = self._thread.ident
         call = Call(function, arguments)
         self._calls.put(call)
         return call

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from leak_tools import threads
@@ -66,6 +69,50 @@ def test_calls_from_many_threads_do_not_mix() -> None:
         thread.join()
     worker.stop()
     assert wrong == []
+
+
+def test_first_calls_from_two_threads_start_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[threading.Thread] = []
+    both = threading.Barrier(2)
+
+    class Slow(threading.Thread):
+        def __init__(self, **arguments: Any) -> None:
+            made.append(self)
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.2)  # time enough for the other caller to make one, too
+            super().__init__(**arguments)
+
+    worker = Worker("one")
+    callers = [threading.Thread(target=worker.call, args=(30, int)) for _ in range(2)]
+    monkeypatch.setattr("cl.sim.worker.threading.Thread", Slow)
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(made) == 1
+    assert worker.stop()
+
+
+def test_a_served_call_that_does_not_return_is_overdue() -> None:
+    hanging, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hanging.set()
+        go_on.wait()
+
+    caller = Caller("x", 0.05)
+    caller.serve(lambda: caller("read", hang))
+    began = time.monotonic()
+    hanging.wait()
+    while (error := caller.overdue()) is None:
+        time.sleep(0.001)  # the time that is measured
+    assert time.monotonic() - began >= 0.05
+    assert "read: no answer within 0.05 s" in str(error)
+    thread = caller._worker._thread
+    go_on.set()
+    caller.stop()
+    assert thread is not None
+    thread.join()
 
 
 def test_inline_an_interrupt_goes_through() -> None:
