@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from patience import unhurried
 
 import cl
 from cl.sim import (
@@ -115,12 +116,13 @@ class Hang:
 
 @contextmanager
 def hang() -> Iterator[Hang]:
-    """Give something that hangs for as long as the block."""
+    """Give something that hangs for as long as the block; sources have all the time they need until it does."""
     hanging = Hang()
-    try:
-        yield hanging
-    finally:
-        hanging.end()
+    with unhurried(hanging.begun.is_set):
+        try:
+            yield hanging
+        finally:
+            hanging.end()
 
 
 def events(found: list[Any]) -> Events:

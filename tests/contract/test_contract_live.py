@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 from leak_tools import threads
 from live_tools import KINDS, Blocks, InStart, Silent
+from patience import unhurried
 from source_tools import causes, events, numbered, works
 
 import cl
+from cl._wait import keeper
 from cl.error import DeviceDisconnectedError
 from cl.sim import (
     DataSourceError,
     LiveDataSink,
     LiveSimulatorDataSource,
     SimulatorDataSourceMetadata,
+    live_source,
     set_simulator_data_source,
 )
 
@@ -203,7 +206,11 @@ class Closing(Blocks):
 
 
 @pytest.mark.parametrize("kind", [Failing, FailingTask, Closing])
-def test_what_a_source_fails_with_is_told_after_its_data(kind: type[Blocks], time: str) -> None:
+def test_what_a_source_fails_with_is_told_after_its_data(
+    kind: type[Blocks], time: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In real time a device that is brought up to the present fails with its source: only this test asks for more.
+    monkeypatch.setattr(keeper, "_WALL_PERIOD_S", 3_600)
     set_simulator_data_source(lambda: kind(1_010))
     with cl.open() as neurons:
         assert (neurons.read(1_010, 0) == numbered(0, 1_010)).all()
@@ -218,7 +225,9 @@ def test_what_a_source_fails_with_is_told_after_its_data(kind: type[Blocks], tim
     works()
 
 
-def test_a_start_that_fails_is_an_error_of_opening(time: str) -> None:
+def test_a_start_that_fails_is_an_error_of_opening(time: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_source, "_FIRST_SIGN", 60)
+
     class Shut(Blocks):
         def start(self, sink: LiveDataSink) -> None:
             raise OSError("no such device")
@@ -238,7 +247,7 @@ def test_a_silent_source_times_out(reactive: bool, time: str) -> None:
         metadata=SimulatorDataSourceMetadata(seekable=False, reactive=reactive),
     )
     text = r"data source '.*', frames 0 to \d+: its frames came up to 0 only, waited for 0.05 s"
-    with cl.open() as neurons, pytest.raises(DeviceDisconnectedError, match=text):
+    with unhurried(), cl.open() as neurons, pytest.raises(DeviceDisconnectedError, match=text):
         neurons.read(100)
     works()
 

@@ -102,11 +102,14 @@ def test_every_stim_is_told_once_and_answered(time: str) -> None:
     set_simulator_data_source(lambda: source)
     stims, spikes = [], []
     with cl.open() as neurons:
-        for tick in neurons.loop(1_000, stop_after_ticks=100):
-            if tick.iteration % 10 == 0:
+        # In real time the pulses of a loop that was late come behind one another, and their answers later still.
+        for tick in neurons.loop(1_000, stop_after_ticks=10_000):
+            if tick.iteration % 10 == 0 and tick.iteration < 100:
                 neurons.stim(cl.ChannelSet(20, 30), 1.0)
             stims += events(tick.analysis.stims)
             spikes += [spike for spike in tick.analysis.spikes if spike.channel == 60]
+            if tick.iteration >= 100 and min(len(stims), len(spikes)) >= 20:
+                break
     assert len(stims) == 20
     assert [(stim.timestamp, stim.channel) for stim in source.stims] == stims
     assert len(spikes) == 20
@@ -128,10 +131,14 @@ def test_a_stim_that_the_source_cannot_take_ends_the_device(time: str) -> None:
 def test_a_source_that_hangs_when_it_is_told_of_a_stim(time: str) -> None:
     with hang() as hanging:
 
-        class Hanging(InStart):
+        class Hanging(Silent):
             on_stim = staticmethod(hanging)  # type: ignore[assignment]
 
-        set_simulator_data_source(lambda: Hanging(read_timeout_seconds=0.2))
+            def start(self, sink: LiveDataSink) -> None:
+                # All frames are there when it is open: they are not what is waited for.
+                sink.emit_frames(numbered(0, 25_000))
+
+        set_simulator_data_source(lambda: Hanging(max_buffer_frames=25_000, read_timeout_seconds=0.2))
         text = r"stims at \d+: no answer within 0.2 s"
         with cl.open() as neurons, pytest.raises(DeviceDisconnectedError, match=text):
             neurons.stim(20, 1.0)
@@ -162,7 +169,9 @@ def test_many_producers_and_a_slow_consumer(time: str) -> None:
             try:
                 for turn in range(1_000_000):
                     size = 1 + (number * 31 + turn * 17) % 90
-                    sink.emit_batch(DataSourceBatch(np.full((size, 64), number * 1_000 + turn, np.int16)))
+                    # Those of many turns are discarded while the device closes.
+                    value = number * 1_000 + min(turn, 999)
+                    sink.emit_batch(DataSourceBatch(np.full((size, 64), value, np.int16)))
                     sink.emit_spikes([DataSourceSpike(sink.read_timestamp + 20, number)])
             except SinkClosedError:
                 return

@@ -35,12 +35,13 @@ async def run_an_aloop(neurons: cl.Neurons) -> None:
 
 
 class Waiting(Source):
-    """Hangs, in one of its methods."""
+    """Hangs in one of its methods; in `read` from frame 1000 on, once it `may_hang`."""
 
     def __init__(self, method: str, hanging: Hang, **metadata: Any) -> None:
         super().__init__(read_timeout_seconds=0.2, reactive=True, **metadata)
         self._method = method
         self._hanging = hanging
+        self.may_hang = method != "read"
 
     def _do(self, method: str) -> None:
         if method == self._method:
@@ -50,7 +51,7 @@ class Waiting(Source):
         self._do("open")
 
     def read(self, from_timestamp: int, frame_count: int) -> DataSourceBatch:
-        if from_timestamp >= 1_000:
+        if from_timestamp >= 1_000 and self.may_hang:
             self._do("read")
         return super().read(from_timestamp, frame_count)
 
@@ -68,9 +69,11 @@ def test_a_source_that_hangs(
 ) -> None:
     monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", accelerated)
     with hang() as hanging:
-        set_simulator_data_source(lambda: Waiting("read", hanging))
+        source = Waiting("read", hanging)
+        set_simulator_data_source(lambda: source)
         with cl.open() as neurons:
             recording = neurons.record()
+            source.may_hang = True
             text = r"data source '.*<lambda>', frames \d{4,} to \d+: no answer within 0\.2 s"
             with pytest.raises(DeviceDisconnectedError, match=text) as caught:
                 run_a_loop(neurons)
@@ -89,8 +92,10 @@ def test_a_source_that_hangs(
 async def test_a_source_that_hangs_under_a_task(accelerated: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", accelerated)
     with hang() as hanging:
-        set_simulator_data_source(lambda: Waiting("read", hanging))
+        source = Waiting("read", hanging)
+        set_simulator_data_source(lambda: source)
         async with cl.aopen() as neurons:
+            source.may_hang = True
             with pytest.raises(
                 DeviceDisconnectedError, match=r"frames \d{4,} to \d+: no answer within 0\.2 s"
             ):
@@ -140,8 +145,10 @@ def test_leaving_while_a_source_hangs(caplog: pytest.LogCaptureFixture) -> None:
             failure.append(error)
 
     with hang() as hanging:
-        set_simulator_data_source(lambda: Waiting("read", hanging), metadata={"read_timeout_seconds": 0.3})
+        source = Waiting("read", hanging)
+        set_simulator_data_source(lambda: source, metadata={"read_timeout_seconds": 0.3})
         with cl.open() as neurons:
+            source.may_hang = True
             waiter = threading.Thread(target=wait, args=(neurons,))
             waiter.start()
             hanging.begun.wait()

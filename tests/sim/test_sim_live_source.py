@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from leak_tools import threads
+from patience import unhurried
 
 from cl._core.sequencer import Pulse
 from cl.sim import (
@@ -21,6 +22,7 @@ from cl.sim import (
     LiveSimulatorDataSource,
     SimulatorDataSourceMetadata,
     SinkClosedError,
+    live_source,
 )
 from cl.sim.live_source import LiveSource
 from cl.stim import StimDesign
@@ -171,7 +173,11 @@ def test_an_async_start_that_fails_later() -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_start_that_fails_is_an_error_of_opening(asynchronous: bool) -> None:
+def test_a_start_that_fails_is_an_error_of_opening(
+    asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_source, "_FIRST_SIGN", 60)
+
     class Failing(LiveSimulatorDataSource):
         closed = False
 
@@ -233,12 +239,13 @@ class Silent(LiveSimulatorDataSource):
 
 def test_a_silent_source_times_out() -> None:
     adapter = adapted(Silent(read_timeout_seconds=0.01))
-    adapter.open()
-    with pytest.raises(
-        DataSourceError, match=r"frames 0 to 25: its frames came up to 0 only, waited for 0\.01 s"
-    ):
-        adapter.read(0, 25)
-    adapter.close()
+    with unhurried():
+        adapter.open()
+        with pytest.raises(
+            DataSourceError, match=r"frames 0 to 25: its frames came up to 0 only, waited for 0\.01 s"
+        ):
+            adapter.read(0, 25)
+        adapter.close()
 
 
 def test_spikes_alone() -> None:
@@ -328,19 +335,21 @@ def test_a_stop_that_raises_still_closes_everything() -> None:
 
 
 def test_a_stop_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
-    go_on = threading.Event()
+    hangs, go_on = threading.Event(), threading.Event()
 
     class Hanging(Silent):
         def stop(self) -> None:
+            hangs.set()
             go_on.wait()
 
     before = threads()
     adapter = adapted(Hanging(read_timeout_seconds=0.01))
-    adapter.open()
     with (
+        unhurried(hangs.is_set),
         caplog.at_level(logging.WARNING, "cl"),
         pytest.raises(DataSourceError, match="stop: no answer within"),
     ):
+        adapter.open()
         adapter.close()
     assert "hung and was left behind; its close: done" in caplog.text
     go_on.set()
