@@ -21,7 +21,7 @@ def never() -> bool:
 
 @contextmanager
 def unhurried(hangs: Callable[[], bool] = never) -> Iterator[None]:
-    """Let a source's time to answer run only while it `hangs`, and not while its thread has to wait for the host.
+    """Let a source's time to answer run only while it `hangs`, not while its thread waits for the host.
 
     So what a test has hang is what runs out of time, and nothing else, however short that time is.
     """

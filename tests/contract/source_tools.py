@@ -116,7 +116,7 @@ class Hang:
 
 @contextmanager
 def hang() -> Iterator[Hang]:
-    """Give something that hangs for as long as the block; sources have all the time they need until it does."""
+    """Give something that hangs as long as the block lasts; before, sources have all the time they need."""
     hanging = Hang()
     with unhurried(hanging.begun.is_set):
         try:

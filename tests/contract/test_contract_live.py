@@ -209,7 +209,7 @@ class Closing(Blocks):
 def test_what_a_source_fails_with_is_told_after_its_data(
     kind: type[Blocks], time: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # In real time a device that is brought up to the present fails with its source: only this test asks for more.
+    # In real time a device that is brought up to the present fails with its source: nobody does that here.
     monkeypatch.setattr(keeper, "_WALL_PERIOD_S", 3_600)
     set_simulator_data_source(lambda: kind(1_010))
     with cl.open() as neurons:

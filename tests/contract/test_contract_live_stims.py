@@ -102,7 +102,7 @@ def test_every_stim_is_told_once_and_answered(time: str) -> None:
     set_simulator_data_source(lambda: source)
     stims, spikes = [], []
     with cl.open() as neurons:
-        # In real time the pulses of a loop that was late come behind one another, and their answers later still.
+        # In real time the pulses of a loop that was late come one behind the other, their answers later.
         for tick in neurons.loop(1_000, stop_after_ticks=10_000):
             if tick.iteration % 10 == 0 and tick.iteration < 100:
                 neurons.stim(cl.ChannelSet(20, 30), 1.0)
