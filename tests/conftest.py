@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from hypothesis import settings
 from leak_tools import open_files, threads
 
 import cl._session
@@ -27,6 +28,11 @@ _LOOPS = [
     pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
     pytest.param(("trio", {}), id="trio"),
 ]
+
+# A machine that stands still for a moment is no failure, and what passes today passes tomorrow: the examples
+# are the same in every run. With CL_EXPLORE they are new ones.
+settings.register_profile("cl", deadline=None, derandomize="CL_EXPLORE" not in os.environ)
+settings.load_profile("cl")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
