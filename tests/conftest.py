@@ -29,8 +29,8 @@ _LOOPS = [
     pytest.param(("trio", {}), id="trio"),
 ]
 
-# An example that takes long says that the machine was busy, and nothing about the code. The examples are the same in
-# every run, so that what passes once passes always; with CL_EXPLORE they are new ones.
+# An example that takes long says that the machine was busy, and nothing about the code. The examples are the
+# same in every run, so that what passes once passes always; with CL_EXPLORE they are new ones.
 hypothesis.settings.register_profile(
     "any machine",
     deadline=None,

@@ -5,13 +5,23 @@ from __future__ import annotations
 import os
 import threading
 
-_POOLS = ("AnyIO worker", "Trio thread")
-"""Idle threads of these pools wait for more work for a while, whichever test it was that wanted them."""
+_ANYIO_NAME = "AnyIO worker thread"
+_TRIO_MODULE = "trio._core._thread_cache"
+"""Where trio's threads run; their names are those of what they do, or did and are about to be done with."""
 
 
 def threads() -> set[threading.Thread]:
-    """Return the threads that are alive, but for those of anyio's and trio's pools: they come and go."""
-    return {t for t in threading.enumerate() if t.is_alive() and not t.name.startswith(_POOLS)}
+    """Return the threads that are alive, but for those of anyio's and trio's pools.
+
+    These come and go: they wait for more work for a while, whichever test it was that wanted them, and a call
+    that was left behind by a cancelled task ends some time after the task.
+    """
+    return {thread for thread in threading.enumerate() if thread.is_alive() and not _is_pooled(thread)}
+
+
+def _is_pooled(thread: threading.Thread) -> bool:
+    target = getattr(thread, "_target", None)
+    return thread.name == _ANYIO_NAME or getattr(target, "__module__", None) == _TRIO_MODULE
 
 
 def open_files() -> int:
