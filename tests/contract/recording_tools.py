@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import cl
+from cl._core.clock import WallClock
 
 CULTURE = "cl.sim.culture:create"
+
+
+@contextmanager
+def still(neurons: cl.Neurons) -> Iterator[int]:
+    """Let wall-clock time stand still at what is given, so that nothing leaves the history meanwhile."""
+    clock = neurons._engine.clock
+    assert isinstance(clock, WallClock)
+    now = clock.now()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WallClock, "now", lambda self: now)
+        yield now
 
 
 class Window:

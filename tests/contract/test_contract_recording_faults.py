@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tables
-from recording_tools import CULTURE, Window, check_same, duration, files, spike_rows, stim_rows
+from recording_tools import CULTURE, Window, check_same, duration, files, spike_rows, still, stim_rows
 
 import cl
 import cl._store.ordered_file as ordered_file
@@ -170,8 +170,9 @@ def test_a_full_disk_in_wall_clock_time(disk: Disk) -> None:
         recording = neurons.record(stop_after_seconds=0.3)
         with pytest.raises(RecordingFailedError, match="No space left"):
             recording.wait_until_stopped()
-        neurons.read(1)
-        window = Window(neurons, recording.start_timestamp, recording.start_timestamp + 7_500)
+        neurons.read(7_500, recording.start_timestamp)
+        with still(neurons):
+            window = Window(neurons, recording.start_timestamp, recording.start_timestamp + 7_500)
     check_readable(Path(recording.file["path"]), window)
 
 
@@ -209,7 +210,8 @@ def test_a_disk_that_cannot_keep_up(disk: Disk) -> None:
             neurons.read(500)
         disk.may_write.clear()
         assert disk.waits.wait(60), "the writer is served by itself"
-        window = Window(neurons, recording.start_timestamp, neurons.timestamp())
+        with still(neurons) as now:
+            window = Window(neurons, recording.start_timestamp, now)
         clock.origin_ns -= 8 * 10**9
         neurons.read(1)
         disk.may_write.set()
@@ -231,7 +233,9 @@ def test_a_slow_disk_does_not_delay_a_loop(disk: Disk) -> None:
         assert not recording.has_stopped()
         disk.may_write.set()
         recording.stop()
-        window = Window(neurons, recording.start_timestamp, recording.start_timestamp + duration(recording))
+        with still(neurons):
+            start = recording.start_timestamp
+            window = Window(neurons, start, start + duration(recording))
     check_same(recording, window)
 
 
