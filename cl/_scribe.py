@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._core.entries import StreamEntry
     from ._store.writer import RecordingWriter
     from .data_stream import DataStream
-    from .events import Spike
+    from .events import Spike, Stim
 
 BLOCK: Final = 2_500
 """Frames that are written in one go: as many as the simulator's sources make in one go."""
@@ -31,7 +31,8 @@ _log = logging.getLogger("cl")
 class Scribe:
     """Writes what the history holds to a file, from the frame `start` on. Used by one thread.
 
-    A spike is written when its 75 samples are there.
+    A spike is written when its 75 samples are there, and stims as far as spikes: a recording that ends
+    early has none of them beyond its end.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Scribe:
         self._application = application
         self._samples = samples
         self._spikes = spikes
-        self._at = self._spikes_at = start
+        self._at = self._events_at = start
         self._known: set[str] = set()
         self._is_there = True
         self._cutter = WaveformCutter(engine)
@@ -72,7 +73,7 @@ class Scribe:
         """
         self._write_until(stop, entries)
         if foresee and self.ahead == 0:
-            self._write_spikes(stop)
+            self._write_events(stop)
         await_lull(self._engine)
         self._writer.flush(self._whole - self.start)
         if self._is_there and not self._writer.path.exists():
@@ -88,7 +89,7 @@ class Scribe:
         """
         end = max(end, self.start)
         self._write_until(end, entries)
-        self._write_spikes(end)
+        self._write_events(end)
         self._end(end)
         path = self._writer.path
         if not path.exists():
@@ -100,7 +101,7 @@ class Scribe:
         """After an error: end the recording where it is whole, and close the file if nothing else goes."""
         try:
             if not isinstance(error, OSError):
-                self._write_spikes(self._at)
+                self._write_events(self._at)
         finally:
             try:
                 self._end(self._whole)
@@ -116,7 +117,7 @@ class Scribe:
     @property
     def _whole(self) -> int:
         """The frame before which nothing is missing in what was written."""
-        return min(self._at, self._spikes_at) if self._spikes else self._at
+        return min(self._at, self._events_at)
 
     def _end(self, end: int) -> None:
         for stream in self._streams():
@@ -136,15 +137,14 @@ class Scribe:
             self._write_block(min(stop, self._at + BLOCK - (self._at - first) % BLOCK))
 
     def _write_block(self, stop: int) -> None:
-        """Write everything of [_at, stop), apart from spikes whose samples go beyond it.
+        """Write the frames of [_at, stop) and all events but those whose samples may go beyond it.
 
         All is looked up before any of it is written: the disk may take longer than the history lasts.
         """
         at, writer = self._at, self._writer
-        ready = stop - SAMPLES_FROM + 1
-        self._check_kept(min(at, self._spikes_at))
-        stims = self._engine.bus.stims.window(at, stop)
-        spikes = self._spikes_before(ready)
+        ready = stop - SAMPLES_FROM + 1 if self._spikes else stop
+        self._check_kept(min(at, self._events_at))
+        spikes, stims = self._events_before(ready)
         frames = None
         if self._samples or spikes:
             # Also without samples: to cut spikes out of a block is faster than to make each one's frames.
@@ -153,35 +153,41 @@ class Scribe:
             self._cutter.feed(at, frames)
         await_lull(self._engine)
         waveforms = self._cutter.cut(spikes) if spikes else None
-        self._check_kept(min(at, self._spikes_at))
+        self._check_kept(min(at, self._events_at))
         if self._samples and frames is not None:
             writer.append_samples(frames)
         else:
             writer.cover(stop - self.start)
-        if stims:
-            writer.append_stims([s.timestamp - self.start for s in stims], [s.channel for s in stims])
         self._at = stop
-        self._append_spikes(ready, spikes, waveforms)
+        self._append_events(ready, spikes, stims, waveforms)
 
-    def _write_spikes(self, stop: int) -> None:
-        """Write all spikes before `stop`, those too whose samples have to be looked for."""
-        spikes = self._spikes_before(stop)
+    def _write_events(self, stop: int) -> None:
+        """Write all events before `stop`, those spikes too whose samples have to be looked for."""
+        spikes, stims = self._events_before(stop)
         waveforms = self._cutter.cut(spikes) if spikes else None
-        self._check_kept(self._spikes_at)
-        self._append_spikes(stop, spikes, waveforms)
+        self._check_kept(self._events_at)
+        self._append_events(stop, spikes, stims, waveforms)
 
-    def _spikes_before(self, stop: int) -> list[Spike]:
-        """Return the spikes before `stop` that are not written yet."""
-        if not self._spikes or stop <= self._spikes_at:
-            return []
-        return self._engine.bus.spikes.window(self._spikes_at, stop)
+    def _events_before(self, stop: int) -> tuple[list[Spike], list[Stim]]:
+        """Return the spikes and stims before `stop` that are not written yet."""
+        if stop <= self._events_at:
+            return [], []
+        bus = self._engine.bus
+        spikes = bus.spikes.window(self._events_at, stop) if self._spikes else []
+        return spikes, bus.stims.window(self._events_at, stop)
 
-    def _append_spikes(self, stop: int, spikes: list[Spike], waveforms: NDArray[np.float32] | None) -> None:
-        """Append all spikes before `stop` with their samples, float32 (n, 75)."""
+    def _append_events(
+        self, stop: int, spikes: list[Spike], stims: list[Stim], waveforms: NDArray[np.float32] | None
+    ) -> None:
+        """Append all events before `stop`, the spikes with their samples, float32 (n, 75)."""
+        start, writer = self.start, self._writer
         if waveforms is not None:
-            timestamps = [spike.timestamp - self.start for spike in spikes]
-            self._writer.append_spikes(timestamps, [spike.channel for spike in spikes], waveforms)
-        self._spikes_at = max(self._spikes_at, stop)
+            writer.append_spikes(
+                [s.timestamp - start for s in spikes], [s.channel for s in spikes], waveforms
+            )
+        if stims:
+            writer.append_stims([s.timestamp - start for s in stims], [s.channel for s in stims])
+        self._events_at = max(self._events_at, stop)
 
     def _write_entries(self, entries: Sequence[StreamEntry]) -> None:
         for stream in self._streams():

@@ -421,6 +421,24 @@ async def test_who_waits_when_the_device_fails() -> None:
         assert recording.has_stopped()
 
 
+@accelerated
+def test_a_recording_that_has_not_ended_has_no_events_beyond_its_length() -> None:
+    """A process killed now leaves it like this; the last frames wait for their spikes' samples."""
+    with cl.open() as neurons:
+        recording = neurons.record()
+        neurons.read(4_960)
+        neurons.stim(8, 1.0)
+        neurons.read(100)
+        with cl.RecordingView(recording.file["path"]) as view:
+            assert not view.complete
+            frames = view.attributes.duration_frames
+            assert 4_900 < frames <= 5_060
+            assert all(t < frames for t, _ in stim_rows(view))
+        recording.stop()
+        with recording.open() as view:
+            assert stim_rows(view) == [(4_962, 8)]
+
+
 # -- processes that end -----------------------------------------------------------------------
 
 
