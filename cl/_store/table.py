@@ -67,13 +67,20 @@ class Data:
 
     def _slice(self, rows: slice) -> NDArray[Any]:
         wanted = range(self._rows)[rows]
-        if not wanted:
-            return self._block(0, 0)
-        first, last = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1])
-        step = abs(wanted.step)
-        block = self._block(first, last + 1)
-        block = block[::step] if wanted.step > 0 else block[::-1][::step]
-        return block if step == 1 and wanted.step > 0 else np.ascontiguousarray(block)
+        if wanted.step == 1:
+            return self._block(wanted.start, max(wanted.start, wanted.stop))
+        return self._picked(wanted)
+
+    def _picked(self, wanted: range, *rest: Any) -> NDArray[Any]:
+        """Return these rows, or what `rest` picks of each, with little more in memory than that."""
+        empty = self._block(0, 0)[(slice(None), *rest)]
+        found = np.empty((len(wanted), *empty.shape[1:]), empty.dtype)
+        count = max(1, _ROWS_AT_ONCE // abs(wanted.step))
+        for start in range(0, len(wanted), count):
+            part = wanted[start : start + count]
+            block = self._block(min(part[0], part[-1]), max(part[0], part[-1]) + 1)
+            found[start : start + len(part)] = block[(slice(None, None, wanted.step), *rest)]
+        return found
 
     def read_coordinates(self, rows: ArrayLike) -> NDArray[Any]:
         """Return the rows of these numbers, in their order; IndexError for one that there is not."""
@@ -135,8 +142,12 @@ class Array(Data):
         if not isinstance(key, tuple):
             return self._rows_of(key)
         rows, *rest = key or (Ellipsis,)
+        if rows is Ellipsis and len(rest) == 1:
+            rows = slice(None)
         if rows is Ellipsis and rest:
             return self.read()[key]
+        if isinstance(rows, slice) and rest:
+            return self._picked(range(len(self))[rows], *rest)
         if isinstance(rows, (int, np.integer)):
             return self._rows_of(rows)[tuple(rest)]
         chosen = self._rows_of(rows)

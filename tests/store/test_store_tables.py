@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -229,14 +231,34 @@ def test_samples_are_indexed_like_an_array(shared_data: Path, data: st.DataObjec
             st.one_of(st.just(()), st.just((5,)), st.just((slice(3, 9),)), st.just(([1, 4],)))
         )
         view.samples._rows = 200
+        at_once = data.draw(st.integers(1, 250))
         key = (key, *columns) if columns else key
+        with patch("cl._store.table._ROWS_AT_ONCE", at_once):
+            try:
+                wanted = expected[key]
+            except IndexError:  # two lists, and not of the same length
+                with pytest.raises(IndexError):
+                    view.samples[key]
+            else:
+                np.testing.assert_array_equal(view.samples[key], wanted)
+
+
+@pytest.mark.parametrize(
+    "key", [np.s_[:, 5], np.s_[..., 5], np.s_[:, 3:5], np.s_[::-1, [1, 2]], np.s_[::1000], np.s_[::-25, 5]]
+)
+def test_a_part_of_the_samples_takes_only_its_own_memory(shared_data: Path, key: Any) -> None:
+    """Channel by channel a long recording fits, however many are kept."""
+    with RecordingView(shared_data / "reference_recording.h5") as view:
+        whole = view.samples.read()
+        tracemalloc.start()
         try:
-            wanted = expected[key]
-        except IndexError:  # two lists, and not of the same length
-            with pytest.raises(IndexError):
-                view.samples[key]
-        else:
-            np.testing.assert_array_equal(view.samples[key], wanted)
+            found = view.samples[key]
+            kept, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        np.testing.assert_array_equal(found, whole[key])
+        assert kept < found.nbytes + 100_000, "the whole is 3.2 MB"
+        assert most < found.nbytes + 1_500_000
 
 
 def test_samples(recording: Path) -> None:
