@@ -20,6 +20,8 @@ SAMPLES_PER_SPIKE = 75
 DEFAULT_UV_PER_SAMPLE_UNIT = 0.195
 LARGEST = 1 << 62
 RELATIVE = "stim_and_spike_timestamps_relative_to_start"
+_UNWRITTEN = 64 << 20
+"""Bytes that a dataset may have beyond its file: HDF5 makes up zeros, or they are just being written."""
 
 
 def open_file(path: str | os.PathLike[str]) -> h5py.File:
@@ -55,11 +57,28 @@ def _refusal(path: Path, reason: str) -> str:
 def dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
     """Return the dataset `name` of the file, or None where it was not recorded.
 
-    Raises ValueError if it is something else, or cannot be reached.
+    Raises ValueError if it is something else, cannot be reached, or cannot be in the file.
     """
     import h5py
 
-    return member(file, name, h5py.Dataset)
+    found: h5py.Dataset | None = member(file, name, h5py.Dataset)
+    if found is not None:
+        check_size(found)
+    return found
+
+
+def check_size(dataset: h5py.Dataset) -> None:
+    """Raise ValueError for a dataset far larger than its file: to read it could fill the memory.
+
+    Where it is compressed, this cannot be told.
+    """
+    size = (dataset.size or 0) * dataset.dtype.itemsize
+    limit = dataset.file.id.get_filesize() + _UNWRITTEN
+    if size > limit and not dataset.id.get_create_plist().get_nfilters():
+        where = f"{dataset.file.filename}: {dataset.name}"
+        raise ValueError(
+            f"{where} is damaged: it has the shape {dataset.shape}, for which the file is too small"
+        )
 
 
 def member(file: h5py.File, name: str, kind: type[Any]) -> Any:

@@ -270,6 +270,10 @@ def _events(file: h5py.File, dtype: Any) -> None:
     file.create_dataset("spikes", shape=(3,), dtype=dtype)
 
 
+def _rows(file: h5py.File, name: str, rows: int) -> None:
+    file[name].resize(rows, axis=0)
+
+
 def _member(file: h5py.File, name: str, link: Any) -> None:
     del file[name]
     file[name] = link
@@ -290,6 +294,8 @@ def _member(file: h5py.File, name: str, link: Any) -> None:
         (lambda f: _member(f, "stims", f.create_group("g")), "stims should be a Dataset"),
         (lambda f: _member(f, "data_stream", f["spikes"]), "data_stream should be a Group"),
         (lambda f: _member(f, "samples", h5py.ExternalLink("other.h5", "/x")), "another file"),
+        (lambda f: _rows(f, "samples", 1 << 40), "samples is damaged: it has the shape .* file is too small"),
+        (lambda f: _rows(f, "stims", 1 << 26), "stims is damaged"),
     ],
 )
 def test_wrong_parts(recording: Path, change: Any, reason: str) -> None:
@@ -335,6 +341,8 @@ def test_streams_with_wrong_parts(recording: Path) -> None:
         rows = index[:]
         rows["end_index"][5] = 10**9
         index[:] = rows
+        file.copy("data_stream/empty", "data_stream/long")
+        _rows(file, "data_stream/long/index", 1 << 26)
         del file["data_stream/empty/data"]
         file["data_stream/loose"] = [1, 2]
     with RecordingView(recording) as view:
@@ -342,6 +350,8 @@ def test_streams_with_wrong_parts(recording: Path) -> None:
             view.data_streams.game[0]
         with pytest.raises(ValueError, match="has no data"):
             view.data_streams.empty.keys_for_range()
+        with pytest.raises(ValueError, match="long/index is damaged"):
+            len(view.data_streams.long)
         with pytest.raises(ValueError, match="'loose' should be a group"):
             view.data_streams["loose"]
 
