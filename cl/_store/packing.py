@@ -8,6 +8,7 @@ scalar one of `nd` False, `type` and `data`; a complex number one of `complex` T
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -54,6 +55,8 @@ def _unpacked(data: bytes | memoryview) -> Any:
 
 
 def _encode(value: Any) -> dict[bytes, Any]:
+    if isinstance(value, (np.ndarray, np.void)) and value.dtype.names:
+        value = value.astype(_packed(value.dtype), copy=False)
     if isinstance(value, np.ndarray):
         return {
             b"nd": True,
@@ -69,6 +72,15 @@ def _encode(value: Any) -> dict[bytes, Any]:
     if isinstance(value, int):
         raise OverflowError(f"{value} has more than 64 bits")
     raise TypeError(f"{type(value).__name__} is neither msgpack's nor numpy's")
+
+
+@lru_cache
+def _packed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype without room between its fields, for which the convention would make up fields."""
+    from numpy.lib.recfunctions import repack_fields
+
+    packed: np.dtype[Any] = repack_fields(dtype, recurse=True)
+    return packed
 
 
 def _description(dtype: np.dtype[Any]) -> Any:

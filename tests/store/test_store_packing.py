@@ -60,6 +60,18 @@ def test_what_becomes_something_else() -> None:
     assert unpack(pack(msgpack.ExtType(5, b"x"))) == msgpack.ExtType(5, b"x")
 
 
+def test_fields_come_back_without_the_room_between_them() -> None:
+    """As in a few of an array's fields, or in one that is aligned."""
+    whole = np.array([(1.5, 2, 3), (4.5, 5, 6)], [("x", "f8"), ("id", "u1"), ("y", "f4")])
+    aligned = whole.astype(np.dtype(whole.dtype.descr, align=True))
+    nested = np.zeros(2, [("inner", aligned.dtype), ("n", "i4", (2,))])
+    nested["inner"] = aligned
+    for value in (whole[["x", "y"]], whole[["y", "x"]], aligned, nested, aligned[1], nested[0]):
+        back = unpack(pack(value))
+        assert back.dtype.names == value.dtype.names and back.shape == value.shape
+        assert repr(back.tolist()) == repr(value.tolist())
+
+
 def test_the_convention_byte_for_byte() -> None:
     """As the reference recording has it."""
     packed = bytes.fromhex(
