@@ -6,6 +6,7 @@ from typing import Final
 
 LONGEST: Final = 255
 """Bytes of the longest name."""
+_RESERVED: Final = ("_c_", "_f_", "_g_", "_i_", "_p_", "_v_")
 
 
 def check_stream_name(name: str) -> None:
@@ -22,5 +23,5 @@ def check_stream_name(name: str) -> None:
         raise ValueError(
             f"the name of a data stream has at most {LONGEST} bytes, {name[:20]!r}... has {length}"
         )
-    if name.startswith(("_i_", "_p_")):
-        raise ValueError(f"a data stream cannot be called {name!r}: PyTables hides names beginning so")
+    if name.startswith(_RESERVED) or name == "__members__":
+        raise ValueError(f"a data stream cannot be called {name!r}: PyTables keeps names like it for itself")

@@ -364,7 +364,8 @@ def test_names_that_pytables_finds_unnatural(tmp_path: Path) -> None:
         writer.add_stream(name, {"n": name})
     with pytest.raises(ValueError, match="already"):
         writer.add_stream("a b")
-    for wrong in ("", ".", "a/b", "a\0b", "é" * 128, "\ud800", "_i_x"):
+    kept = ("_c_x", "_f_close", "_g_x", "_i_x", "_p_x", "_v_name", "__members__")
+    for wrong in ("", ".", "a/b", "a\0b", "é" * 128, "\ud800", *kept):
         with pytest.raises(ValueError):
             writer.add_stream(wrong)
     with pytest.raises(TypeError):
