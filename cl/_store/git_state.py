@@ -5,10 +5,15 @@ No program is started: git may be absent, slow, or configured to run others.
 
 from __future__ import annotations
 
+import re
+import zlib
 from pathlib import Path
+from typing import Final
 
 UNKNOWN_STATUS = "unknown"
 """Whether files were changed since the commit is not looked at: it would mean reading them all."""
+_HEAD: Final = 512
+"""Bytes of an object that are read."""
 
 
 def git_state(directory: Path) -> dict[str, str]:
@@ -76,7 +81,10 @@ def _packed_refs(common: Path) -> dict[str, str]:
 
 
 def _tags(common: Path, packed: dict[str, str], commit: str) -> list[str]:
-    """Return the tags on the commit. One that is annotated and not packed cannot be told without git."""
+    """Return the tags on the commit.
+
+    Missing are those whose reference is not packed but the annotation that it leads to is: a rare case.
+    """
     tags = {
         name.removeprefix("refs/tags/")
         for name, target in packed.items()
@@ -85,6 +93,20 @@ def _tags(common: Path, packed: dict[str, str], commit: str) -> list[str]:
     directory = common / "refs" / "tags"
     if directory.is_dir():
         for path in directory.rglob("*"):
-            if path.is_file() and path.read_text().strip() == commit:
+            if path.is_file() and commit in _tagged(common, path.read_text().strip()):
                 tags.add(path.relative_to(directory).as_posix())
     return sorted(tags)
+
+
+def _tagged(common: Path, target: str) -> tuple[str, ...]:
+    """Return what a tag leads to: an object, and where that is an annotation, what it is about."""
+    path = common / "objects" / target[:2] / target[2:]
+    if not path.is_file():
+        return (target,)
+    try:
+        with path.open("rb") as file:
+            start = zlib.decompressobj().decompress(file.read(_HEAD), _HEAD)
+    except zlib.error:
+        return (target,)
+    about = re.match(rb"tag \d+\0object ([0-9a-f]+)\n", start)
+    return (target, about[1].decode()) if about else (target,)

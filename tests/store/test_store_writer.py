@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import zlib
 from collections import OrderedDict, defaultdict
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
@@ -387,13 +388,19 @@ def test_git_state(tmp_path: Path) -> None:
     (git / "refs/heads/topic/x").write_text(commit + "\n")
     (git / "refs/tags/v/1").write_text(commit + "\n")
     (git / "refs/tags/old").write_text(other + "\n")
+    for name, number, about in (("v/2-annotated", "a" * 40, commit), ("old-annotated", "b" * 40, other)):
+        content = f"object {about}\ntype commit\ntag {name}\ntagger x <x> 0 +0000\n\n{'message ' * 500}\n"
+        annotation = git / "objects" / number[:2] / number[2:]
+        annotation.parent.mkdir(parents=True)
+        annotation.write_bytes(zlib.compress(f"tag {len(content)}\0{content}".encode()))
+        (git / "refs/tags" / name).write_text(number + "\n")
     (git / "packed-refs").write_text(
         f"# pack-refs with: peeled\n{other} refs/heads/main\n{other} refs/tags/annotated\n^{commit}\n"
     )
     expected = {
         "git_hash": commit,
         "git_branch": "topic/x",
-        "git_tags": "annotated, v/1",
+        "git_tags": "annotated, v/1, v/2-annotated",
         "git_status": "unknown",
     }
     assert git_state(inner) == expected
