@@ -63,6 +63,8 @@ class Recorder:
         self._name = name
         self._next_entry = engine.bus.entries.first
         """Entries before this one are written or do not belong here; moved by the thread."""
+        self._first_own = engine.bus.entries.end
+        """Entries from this one on were appended while the recording ran."""
         self._last_entry: int | None = None
         """Where the entries end, if that has been decided."""
         self.is_ending = False
@@ -84,6 +86,7 @@ class Recorder:
             raise
         engine = self._engine
         with engine.lock:
+            self._first_own = engine.bus.entries.end
             if engine.failure is not None or engine.closed:
                 self.cut_off()
                 return
@@ -182,7 +185,8 @@ class Recorder:
         """Return the entries that are not known to be written, from which absolute index on. Locked.
 
         A recording has those that were appended before the device came to the end that was set, or
-        before it was stopped, whatever timestamps they carry.
+        before it was stopped, whatever timestamps they carry; those from before it began that are of its
+        window, too.
         """
         log = self._engine.bus.entries
         stop = self._last_entry
@@ -278,7 +282,11 @@ class Recorder:
     def _write(self, portion: Portion) -> None:
         position, end, first, entries, is_last, gate = portion
         scribe = self._scribe
-        entries = entries[max(0, self._next_entry - first) :]
+        entries = [
+            entry
+            for number, entry in enumerate(entries, first)
+            if number >= self._next_entry and (number >= self._first_own or entry.timestamp >= scribe.start)
+        ]
         self._next_entry = max(self._next_entry, first + len(portion.entries))
         if end is not None and (is_last or position >= self._last_frame(end)):
             scribe.finish(end, entries)

@@ -195,7 +195,7 @@ class Scribe:
                 self._writer.add_stream(stream.name, stream.attributes)
                 self._known.add(stream.name)
         for entry in entries:
-            if entry.stream_name in self._known and entry.timestamp >= self.start:
+            if entry.stream_name in self._known:
                 self._writer.append_stream(entry.stream_name, entry.timestamp - self.start, entry.packed)
 
     def _check_kept(self, timestamp: int) -> None:

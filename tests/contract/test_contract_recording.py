@@ -185,10 +185,10 @@ class Running:
         self.end = end
         self.entries: list[tuple[int, int]] = []
 
-    def publish(self, now: int, at: int, number: int) -> None:
+    def publish(self, now: int, at: int, number: int, *, before: bool = False) -> None:
         """Take an entry that was appended at the time `now`, before or while the recording runs."""
         start = self.recording.start_timestamp
-        if at >= start and (self.end is None or now < self.end):
+        if (at >= start or not before) and (self.end is None or now < self.end):
             self.entries.append((at - start, number))
 
 
@@ -229,7 +229,7 @@ def test_whatever_a_program_does_its_recordings_hold_their_windows(
                         end = None if length is None else recording.start_timestamp + length
                         runs.append(Running(recording, end))
                         for entry in published:
-                            runs[-1].publish(*entry)
+                            runs[-1].publish(*entry, before=True)
                     case "stop", [number] if number < len(runs):
                         run = runs[number]
                         run.recording.stop()
