@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ._application import Application
 from ._core.entries import StreamEntry
@@ -14,6 +14,9 @@ from ._store.stream_names import check_stream_name
 
 if TYPE_CHECKING:
     from ._core.engine import Engine
+
+_LATEST: Final = 2**63 - 1
+"""The latest timestamp that a recording can hold."""
 
 
 class DataStream:
@@ -50,6 +53,8 @@ class DataStream:
         entries that were appended while it ran, and earlier ones whose timestamps are in its window.
         """
         at = whole("timestamp", timestamp, 0)
+        if at > _LATEST:
+            raise ValueError(f"timestamp must be at most {_LATEST}, not {at}")
         entry = StreamEntry(self.name, at, data, pack(data))
         engine = self._engine
         with self._appending:

@@ -244,6 +244,8 @@ def test_timestamps_ascend() -> None:
         ("1", 1, TypeError),
         (True, 1, TypeError),
         (1, object(), TypeError),
+        (2**63, 1, ValueError),
+        (10**30, 1, ValueError),
         (1, {1, 2}, TypeError),
         (1, 2**64, ValueError),
         (1, np.array([object()]), TypeError),
