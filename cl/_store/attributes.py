@@ -57,7 +57,28 @@ def _plain_container(value: Any, name: str, depth: int) -> Any:
 def _plain_numpy(value: Any, name: str) -> Any:
     if value.dtype.hasobject or value.dtype.kind not in _NUMPY_KINDS or np.ma.isMaskedArray(value):
         raise TypeError(f"{name} is a numpy {type(value).__name__} of {value.dtype}, which no reader takes")
+    if value.dtype.names or value.dtype.metadata:
+        plain_value = np.array(value, subok=False).view(_plain_dtype(value.dtype))
+        return plain_value if isinstance(value, np.ndarray) else plain_value[()]
     return np.array(value, subok=False) if isinstance(value, np.ndarray) else value
+
+
+def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype without what no reader takes: a class for rows (`np.record`), titles, metadata."""
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return np.dtype((_plain_dtype(base), shape))
+    if dtype.names is None:
+        return np.dtype(dtype.str)
+    assert dtype.fields is not None
+    fields = [dtype.fields[name] for name in dtype.names]
+    description = {
+        "names": list(dtype.names),
+        "formats": [_plain_dtype(field[0]) for field in fields],
+        "offsets": [field[1] for field in fields],
+        "itemsize": dtype.itemsize,
+    }
+    return np.dtype(description)  # type: ignore[call-overload, no-any-return]
 
 
 def plain_dict(attributes: Mapping[str, Any] | None) -> dict[str, Any]:

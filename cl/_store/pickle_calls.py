@@ -118,7 +118,7 @@ def _plain(dtype: Any) -> np.dtype[Any]:
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
-    if type(shape) is not tuple or len(shape) > 32 or not all(type(n) is int and n >= 0 for n in shape):
+    if type(shape) is not tuple or len(shape) > 64 or not all(type(n) is int and n >= 0 for n in shape):
         raise UnsafeOperationError(f"a pickle gives an array the shape {shape!r}")
     return shape
 

@@ -330,6 +330,29 @@ def test_what_attributes_become() -> None:
     assert plain_dict(None) == {}
 
 
+def test_arrays_of_every_kind_can_be_read(tmp_path: Path) -> None:
+    """numpy has kinds of arrays whose pickle is no plain value's: rows of a class, titles, metadata."""
+    records = np.rec.array([(1, 2.5), (3, 4.5)], dtype=[("a", "i4"), ("b", "f8")])
+    noted = np.dtype("i4", metadata={"unit": "µV"})
+    given = {
+        "records": records,
+        "record": records[1],
+        "column": records.a,
+        "titles": np.array([(1,)], [(("title", "a"), "i4")]),
+        "metadata": np.arange(3, dtype=noted),
+        "metadata of a field": np.zeros(2, [("a", noted, (2,)), ("b", [("c", noted)])]),
+        "aligned": np.zeros(2, np.dtype([("a", "u1"), ("b", "f8")], align=True)),
+        "dimensions": np.zeros((1,) * 64),
+    }
+    RecordingWriter(tmp_path / "r.h5", application=given).finish()
+    with RecordingView(tmp_path / "r.h5") as view:
+        found = view.attributes["application"]
+        for name, value in given.items():
+            assert found[name].shape == value.shape and found[name].dtype.names == value.dtype.names
+            assert repr(found[name].tolist()) == repr(value.tolist()), name
+        assert same(view.file.root._v_attrs.application, found)
+
+
 def test_attributes_are_copied() -> None:
     inner = [1]
     array = np.zeros(2)
