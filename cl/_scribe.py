@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 BLOCK: Final = 2_500
 """Frames that are written in one go: as many as the simulator's sources make in one go."""
 
+_LATE_S: Final = 0.7
+"""What is not written so long after it was there is in a hurry: after a second it has to be readable."""
+
 _log = logging.getLogger("cl")
 
 
@@ -64,6 +67,8 @@ class Scribe:
         self._cutter = WaveformCutter(engine)
         with engine.lock:
             self._losses = engine.losses.follow()
+            self._past = engine.position
+            """What was there before the recording began is in no hurry."""
 
     def write(self, stop: int, entries: Sequence[StreamEntry], foresee: bool) -> None:
         """Write everything before `stop`, which the device has come to, and make it readable.
@@ -74,7 +79,7 @@ class Scribe:
         self._write_until(stop, entries)
         if foresee and self.ahead == 0:
             self._write_events(stop)
-        await_lull(self._engine)
+        self._await_lull()
         self._writer.flush(self._whole - self.start)
         if self._is_there and not self._writer.path.exists():
             self._is_there = False
@@ -148,10 +153,10 @@ class Scribe:
         frames = None
         if self._samples or spikes:
             # Also without samples: to cut spikes out of a block is faster than to make each one's frames.
-            await_lull(self._engine)
+            self._await_lull()
             frames = self._engine.device.frames(at, stop)
             self._cutter.feed(at, frames)
-        await_lull(self._engine)
+        self._await_lull()
         waveforms = self._cutter.cut(spikes) if spikes else None
         self._check_kept(min(at, self._events_at))
         if self._samples and frames is not None:
@@ -197,6 +202,12 @@ class Scribe:
         for entry in entries:
             if entry.stream_name in self._known:
                 self._writer.append_stream(entry.stream_name, entry.timestamp - self.start, entry.packed)
+
+    def _await_lull(self) -> None:
+        """Keep out of the way of loops, unless that has taken too long already, as on a busy host."""
+        clock = self._engine.clock
+        if clock is None or clock.seconds_until(max(self._at, self._past)) > -_LATE_S:
+            await_lull(self._engine)
 
     def _check_kept(self, timestamp: int) -> None:
         """Raise if what was just looked at may have been dropped before."""

@@ -239,6 +239,24 @@ def test_a_slow_disk_does_not_delay_a_loop(disk: Disk) -> None:
     check_same(recording, window)
 
 
+def test_a_recording_that_is_late_does_not_wait_for_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a busy host: what is older than a second has to be readable, that comes before a late tick."""
+    late: list[float] = []
+    with cl.open() as neurons:
+        clock = neurons._engine.clock
+        assert clock is not None
+        recording = neurons.record()
+        scribe = recording._recorder._scribe
+        monkeypatch.setattr(
+            "cl._scribe.await_lull", lambda engine: late.append(-clock.seconds_until(scribe._at))
+        )
+        neurons.read(1)
+        clock.origin_ns -= 4 * 10**9
+        recording.stop()
+        assert duration(recording) >= 100_000
+    assert all(seconds < 2 for seconds in late)
+
+
 @accelerated
 def test_time_waits_for_a_slow_disk_that_writes_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is recorded from the far end of the history is not dropped before it is written."""
