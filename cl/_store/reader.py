@@ -57,25 +57,28 @@ def _refusal(path: Path, reason: str) -> str:
 def dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
     """Return the dataset `name` of the file, or None where it was not recorded.
 
-    Raises ValueError if it is something else, cannot be reached, or cannot be in the file.
+    Raises ValueError if it is something else, cannot be reached, or is not in the file.
     """
     import h5py
 
     found: h5py.Dataset | None = member(file, name, h5py.Dataset)
     if found is not None:
-        check_size(found)
+        check_held(found)
     return found
 
 
-def check_size(dataset: h5py.Dataset) -> None:
-    """Raise ValueError for a dataset far larger than its file: to read it could fill the memory.
+def check_held(dataset: h5py.Dataset) -> None:
+    """Raise ValueError unless what is in a dataset is in its file.
 
-    Where it is compressed, this cannot be told.
+    It may lie in another, or be far larger than the file: to read it could fill the memory. Where it is
+    compressed, that cannot be told.
     """
+    where = f"{dataset.file.filename}: {dataset.name}"
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"{where} has its data in another file")
     size = (dataset.size or 0) * dataset.dtype.itemsize
     limit = dataset.file.id.get_filesize() + _UNWRITTEN
     if size > limit and not dataset.id.get_create_plist().get_nfilters():
-        where = f"{dataset.file.filename}: {dataset.name}"
         raise ValueError(
             f"{where} is damaged: it has the shape {dataset.shape}, for which the file is too small"
         )

@@ -11,7 +11,7 @@ import numpy as np
 from .attributes_view import AttributesView
 from .errors import damaged
 from .packing import unpack
-from .reader import check_size
+from .reader import check_held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class DataStreamView(Mapping[int, Any]):
             part = self._group.get(name)
         if not isinstance(part, h5py.Dataset) or part.ndim != 1:
             raise ValueError(f"{self._group.file.filename}: {self._group.name} has no {name}")
-        check_size(part)
+        check_held(part)
         return part
 
     def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -270,6 +270,17 @@ def _events(file: h5py.File, dtype: Any) -> None:
     file.create_dataset("spikes", shape=(3,), dtype=dtype)
 
 
+def _elsewhere(file: h5py.File, name: str) -> None:
+    kind = file[name].dtype
+    del file[name]
+    if name == "samples":
+        file.create_dataset(name, shape=(2, 64), dtype=kind, external=[(__file__, 0, 256)])
+    else:
+        layout = h5py.VirtualLayout(shape=(2,), dtype=kind)
+        layout[:] = h5py.VirtualSource("other.h5", name, shape=(2,))
+        file.create_virtual_dataset(name, layout)
+
+
 def _rows(file: h5py.File, name: str, rows: int) -> None:
     file[name].resize(rows, axis=0)
 
@@ -294,6 +305,8 @@ def _member(file: h5py.File, name: str, link: Any) -> None:
         (lambda f: _member(f, "stims", f.create_group("g")), "stims should be a Dataset"),
         (lambda f: _member(f, "data_stream", f["spikes"]), "data_stream should be a Group"),
         (lambda f: _member(f, "samples", h5py.ExternalLink("other.h5", "/x")), "another file"),
+        (lambda f: _elsewhere(f, "samples"), "samples has its data in another file"),
+        (lambda f: _elsewhere(f, "stims"), "stims has its data in another file"),
         (lambda f: _rows(f, "samples", 1 << 40), "samples is damaged: it has the shape .* file is too small"),
         (lambda f: _rows(f, "stims", 1 << 26), "stims is damaged"),
     ],
