@@ -165,8 +165,8 @@ class RecordingView:
         parts = [name for name in _PARTS if name in self._h5]
         return f"RecordingView({self._h5.filename!r}: {', '.join(parts)})"
 
-    def plot_spike(self, row: int, ax: Axes | None = None, **line: Any) -> Axes:
-        """Plot the waveform of the spike in this row of `spikes`; needs the extra `cl-aio[plot]`.
+    def plot_spike(self, row: Any, ax: Axes | None = None, **line: Any) -> Axes:
+        """Plot the waveform of a spike, a row of `spikes` or its number; needs the extra `cl-aio[plot]`.
 
         `line` goes to matplotlib's `plot`. Returns the axes.
         """
@@ -174,7 +174,7 @@ class RecordingView:
 
         if self.spikes is None:
             raise ValueError("the recording has no spikes")
-        return plot_spike(self.spikes[row], ax=ax, **line)
+        return plot_spike(self.spikes[row] if hasattr(row, "__index__") else row, ax=ax, **line)
 
     def plot_spikes_and_stims(
         self, start: int | None = None, stop: int | None = None, ax: Axes | None = None

@@ -132,6 +132,8 @@ def test_plot_spike(view: RecordingView) -> None:
     np.testing.assert_allclose(line.get_ydata(), view.spikes[3]["samples"])
     assert line.get_xdata()[[0, 25, -1]].tolist() == [-1.0, 0.0, 49 / 25]
     assert "channel 21" in axes.get_title() and "µV" in axes.get_ylabel()
+    for row in (view.spikes[3], next(view.spikes.where("timestamp == 3"))):
+        np.testing.assert_allclose(view.plot_spike(row).lines[0].get_ydata(), line.get_ydata())
     spike = Spike(7, 9, samples=np.ones(75, np.float32), channel_mean_sample=0.0)
     assert plot_spike(spike, ax=axes, color="red") is axes
     assert len([line for line in axes.lines if len(line.get_xdata()) == 75]) == 2
