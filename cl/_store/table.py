@@ -73,14 +73,21 @@ class Data:
 
     def _picked(self, wanted: range, *rest: Any) -> NDArray[Any]:
         """Return these rows, or what `rest` picks of each, with little more in memory than that."""
-        empty = self._block(0, 0)[(slice(None), *rest)]
-        found = np.empty((len(wanted), *empty.shape[1:]), empty.dtype)
         count = max(1, _ROWS_AT_ONCE // abs(wanted.step))
+        if len(wanted) <= count:
+            return self._piece(wanted, *rest).copy()
+        first = self._piece(wanted[:1], *rest)
+        found = np.empty((len(wanted), *first.shape[1:]), first.dtype)
         for start in range(0, len(wanted), count):
-            part = wanted[start : start + count]
-            block = self._block(min(part[0], part[-1]), max(part[0], part[-1]) + 1)
-            found[start : start + len(part)] = block[(slice(None, None, wanted.step), *rest)]
+            found[start : start + count] = self._piece(wanted[start : start + count], *rest)
         return found
+
+    def _piece(self, wanted: range, *rest: Any) -> NDArray[Any]:
+        """Return what `rest` picks of these rows, out of one block."""
+        if not wanted:
+            return self._block(0, 0)[(slice(None), *rest)]
+        block = self._block(min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1]) + 1)
+        return block[(slice(None, None, wanted.step), *rest)]
 
     def read_coordinates(self, rows: ArrayLike) -> NDArray[Any]:
         """Return the rows of these numbers, in their order; IndexError for one that there is not."""
