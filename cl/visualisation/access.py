@@ -40,7 +40,7 @@ def _is_address(name: str) -> bool:
         ipaddress.ip_address(name)
     except ValueError:
         return False
-    return True
+    return "%" not in name  # what follows may be any text, and no browser sends it
 
 
 def is_loopback(host: str) -> bool:

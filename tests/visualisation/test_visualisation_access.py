@@ -36,6 +36,7 @@ def test_the_machine_itself_is_welcome(host: str) -> None:
         "localhost:١٠٢٥",
         "[::1:1025",
         "[evil.example]:1025",
+        "[::1%; script-src *]:1025",
         "user@localhost:1025",
         "",
         ":1025",
