@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,9 +42,8 @@ class CustomVisualiser:
         template = (WEB_FOLDER / "custom.html").read_text("utf-8")
         streams = html.escape(json.dumps(self.data_streams), quote=True)
         parts = {"{title}": html.escape(self.title), "{streams}": streams, "{fragment}": self.fragment}
-        for mark, text in parts.items():
-            template = template.replace(mark, text, 1)
-        return template.encode()
+        # In one go: what is put in may itself look like a mark.
+        return re.sub("{(title|streams|fragment)}", lambda mark: parts[mark[0]], template).encode()
 
     def module(self) -> bytes:
         """Return its script as a module."""

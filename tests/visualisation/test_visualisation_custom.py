@@ -16,7 +16,7 @@ from visualisation_tools import device, http
 import cl
 import cl._session
 from cl.visualisation import create_visualiser, jupyter
-from cl.visualisation.custom import frame, load
+from cl.visualisation.custom import CustomVisualiser, frame, load
 from cl.visualisation.server import VisualiserServer
 
 SCRIPT = "const dataStreams = ['game'];\nfunction createVisualiser(uniqueId, div) { return {}; }"
@@ -60,6 +60,12 @@ def test_the_html_shows_a_page_that_the_server_has(
     status, headers, body = http(server, url.removeprefix(server.url) + "visualiser.js")
     assert status == 200 and headers["content-type"].startswith("text/javascript")
     assert body.decode().startswith(SCRIPT) and "clVisualiser" in body.decode()
+
+
+def test_what_is_put_in_is_not_taken_for_a_mark() -> None:
+    page = CustomVisualiser("", "<p>here</p>", ("{fragment}",), "{streams}").page().decode()
+    assert "<title>{streams}</title>" in page
+    assert 'data-streams="[&quot;{fragment}&quot;]"><p>here</p></div>' in page
 
 
 def test_visualisers_cannot_be_guessed_or_read_by_other_sites(server: VisualiserServer, script: Path) -> None:
