@@ -26,6 +26,7 @@ def _seeded(monkeypatch: pytest.MonkeyPatch) -> None:
 DRAW_WAVEFORMS = """async ([spikes, mean, single]) => {
   const { page } = visualiser;
   const { WaveformPanel } = await import("/js/waveforms.js");
+  const { WaveformStore } = await import("/js/store.js");
   page.link.unsubscribe("waveforms");
   const shapes = spikes.map(([time, depth, after]) => {
     const samples = new Float32Array(75);
@@ -33,8 +34,9 @@ DRAW_WAVEFORMS = """async ([spikes, mean, single]) => {
     samples.fill(after, 50);
     return { time, samples };
   });
-  const waveforms = { version: "test", channel: 27, shapes };
-  new WaveformPanel({ waveforms, theme: page.theme, quiet: (from, to) => from > 1000 || to < 0 }).draw();
+  const waveforms = Object.assign(new WaveformStore(50), { channel: 27, shapes });
+  const quiet = (from, to) => from > 1000 || to < 0;
+  new WaveformPanel({ waveforms, stims: { until: Infinity }, theme: page.theme, quiet }).draw(0, Infinity);
   const canvas = document.getElementById("waveforms");
   const left = 46;
   const near = (data, k, colour, most) =>

@@ -114,7 +114,7 @@ window.visualiser = () => {
     end: page.clock.end(now), paused: page.isPaused, selected: page.selected, chosen: page.chosen,
     theme: theme.name, rates: Array.from(map.rates), spikes: list(page.spikes), stims: list(page.stims),
     begin: page.spikes.begin, until: page.spikes.until, gaps: page.spikes.gaps + page.stims.gaps,
-    waveforms: page.waveforms.shapes.length, streams: Array.from(page.streams.streams.keys()), dropped: page.dropped,
+    waveforms: page.waveforms.last(50, page.clock.end(now)).length, streams: Array.from(page.streams.streams.keys()), dropped: page.dropped,
     fps: meter.fps, cost: meter.cost, bytesPerSecond: meter.rate, traceGain: traces.gain, rasterSeconds: page.rasterSeconds,
     traceSeconds: page.traceSeconds, status: page.status, error: page.lastError, range: page.range(),
   };

@@ -17,7 +17,7 @@ const EVENTS = 1 << 18;
 const RATE_BIN = 1250; // 50 ms
 const TRACE_VALUES = 1 << 21;
 const TRACE_BACK = 5; // seconds that newly chosen traces reach back, as the device's history does; single samples are too many
-const DRAG_MS = 120;
+const KEPT_WAVEFORMS = 2000; // so that one can scroll back
 const ARTEFACT = 250; // frames after a stim that are not looked at when a scale is chosen
 /** What is shown before the program has said what it is. */
 const UNKNOWN = { device: "–", channels: 64, frames_per_second: 25_000, uV_per_sample_unit: 0.195, start: 0, grid: 125, grounded: [0, 7, 56, 63], reference: 4, mode: "live" };
@@ -41,7 +41,7 @@ export class Page {
     this.clock = new ViewClock(UNKNOWN.frames_per_second);
     this.spikes = new EventStore(EVENTS, RATE_BIN);
     this.stims = new EventStore(EVENTS, RATE_BIN);
-    this.waveforms = new WaveformStore(50);
+    this.waveforms = new WaveformStore(KEPT_WAVEFORMS);
     this.streams = new StreamStore(240);
     this.serial = 0;
     this.#clear();
@@ -158,15 +158,17 @@ export class Page {
       this.clock.frozen = null;
       this.frozeAtClose = false;
     }
-    const past = this.recorded ? this.clock.position - REMEMBERED_SECONDS * this.fps * 0.5 : 0;
-    const since = (store) => Math.max(0, Math.floor(store.until || past));
-    this.link.subscribe("spikes", { since: since(this.spikes) });
-    this.link.subscribe("stims", { since: since(this.stims) });
-    this.link.subscribe("streams", { since: Math.max(0, Math.floor(past)) });
+    const past = this.#past();
+    this.link.subscribe("spikes", { since: this.spikes.until || past });
+    this.link.subscribe("stims", { since: this.stims.until || past });
+    this.link.subscribe("streams", { since: past });
     this.link.subscribe("status");
     this.#waveforms();
     this.#frames();
   }
+
+  // How far back the page asks for what it has not been told: all that a device still has, the longest raster of a recording.
+  #past() { return this.recorded ? Math.max(0, Math.floor(this.clock.position - REMEMBERED_SECONDS * this.fps * 0.5)) : 0; }
 
   // A page that nobody sees takes no frames.
   #frames() {
@@ -198,9 +200,8 @@ export class Page {
   }
 
   #waveforms() {
-    const since = this.recorded ? Math.max(0, Math.floor(this.clock.position - REMEMBERED_SECONDS * this.fps)) : 0;
     this.waveforms.select(this.selected);
-    this.link.subscribe("waveforms", { channel: this.selected, since });
+    this.link.subscribe("waveforms", { channel: this.selected, since: this.#past() });
   }
 
   /** Whether a stretch of time is free of what a stim does to the electrodes, so that a scale may follow it. */

@@ -128,6 +128,12 @@ export class WaveformStore {
     this.shapes.splice(0, this.shapes.length - this.limit);
     this.version++;
   }
+
+  /** The last `count` that there were at a time. */
+  last(count, end) {
+    const stop = this.shapes.findLastIndex(({ time }) => time <= end) + 1;
+    return this.shapes.slice(Math.max(0, stop - count), stop);
+  }
 }
 
 /** Data streams: the latest value as text, and recent numbers. */

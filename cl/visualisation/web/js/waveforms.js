@@ -8,6 +8,7 @@ const RIGHT = 10;
 const BOTTOM = 18;
 const TOP = 6;
 const FRAME_MS = 0.04;
+const SHOWN = 50;
 const FEW = 3; // as many are wanted for a scale and for a mean
 
 export class WaveformPanel {
@@ -19,13 +20,16 @@ export class WaveformPanel {
     this.drawn = "";
   }
 
-  draw() {
-    const { waveforms, theme } = this.page;
-    const key = `${waveforms.version}|${theme.name}|${this.surface.width}|${this.surface.height}`;
+  draw(now, end) {
+    const { waveforms, stims, theme } = this.page;
+    const { context, width, height, px } = this.surface;
+    const shapes = waveforms.last(SHOWN, end);
+    const newest = shapes.at(-1)?.time ?? 0;
+    // Whether there were stims near them may be told later than they are.
+    const known = Math.min(stims.until, newest + SAMPLES_PER_SPIKE - SAMPLES_BEFORE);
+    const key = `${waveforms.version}|${newest}|${known}|${theme.name}|${width}|${height}`;
     if (key === this.drawn) return;
     this.drawn = key;
-    const { context, width, height, px } = this.surface;
-    const { shapes } = waveforms;
     const calm = shapes.filter(({ time }) => this.page.quiet(time - SAMPLES_BEFORE, time + SAMPLES_PER_SPIKE - SAMPLES_BEFORE));
     this.title.textContent = `Waveforms of channel ${waveforms.channel ?? "–"}`;
     this.note.textContent = shapes.length ? this.#noted(shapes.length, shapes.length - calm.length) : "µV";
@@ -124,6 +128,6 @@ export class WaveformPanel {
     this.surface.font(12);
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.fillText("no spikes yet", plot.x + plot.width / 2, plot.y + plot.height * 0.3);
+    context.fillText(this.page.waveforms.shapes.length ? "none is kept of this time" : "no spikes yet", plot.x + plot.width / 2, plot.y + plot.height * 0.3);
   }
 }

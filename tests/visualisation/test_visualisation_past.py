@@ -1,0 +1,54 @@
+"""The page in a real browser: looking back, and whom the keys belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser_tools import chromium, tab
+from visualisation_tools import device
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_RANDOM_SEED", "7")
+
+
+WAVEFORMS = """async () => {
+  const { WaveformPanel } = await import("/js/waveforms.js");
+  const { WaveformStore } = await import("/js/store.js");
+  const waveforms = new WaveformStore(100);
+  waveforms.select(27);
+  const offsets = Array.from({ length: 60 }, (_, i) => 10 * i);
+  const samples = new Float32Array(60 * 75).fill(9);
+  waveforms.add({ argument: 27, count: 60, start: 1000, offsets, samples }, 75);
+  let stim = null;
+  const quiet = (from, to) => stim === null || to <= stim || from > stim;
+  const page = { waveforms, stims: { until: 0 }, theme: visualiser.page.theme, quiet };
+  const panel = new WaveformPanel(page);
+  const note = (end) => (panel.draw(0, end), document.getElementById("waveform-note").textContent);
+  const notes = [999, 1000, 1050, 1599].map(note);
+  [stim, page.stims.until] = [0, 1000];
+  notes.push(note(1599));
+  [stim, page.stims.until] = [1580, 1700];
+  notes.push(note(1599));
+  return notes;
+}"""
+"""Draws waveforms at several times, and anew when stims become known; in one task of the browser."""
+
+
+def test_waveforms_are_those_of_the_time_that_is_shown(browser: Any) -> None:
+    with device() as (_, server), tab(browser, server.url) as one:
+        one.until("v.connected")
+        notes = one.page.evaluate(WAVEFORMS)
+        assert notes[:4] == ["µV", "µV, last 1 spike", "µV, last 6 spikes", "µV, last 50 spikes"]
+        # Stims that are told after the spikes: which of the spikes they disturb is seen when they come.
+        assert notes[4:] == ["µV, last 50 spikes", "µV, last 50, 6 near stims"]
+        assert one.complaints == []
