@@ -52,3 +52,45 @@ def test_waveforms_are_those_of_the_time_that_is_shown(browser: Any) -> None:
         # Stims that are told after the spikes: which of the spikes they disturb is seen when they come.
         assert notes[4:] == ["µV, last 50 spikes", "µV, last 50, 6 near stims"]
         assert one.complaints == []
+
+
+STREAMS = """async () => {
+  const { StreamPanel } = await import("/js/streams.js");
+  const { StreamStore } = await import("/js/store.js");
+  const streams = new StreamStore(5, 10);
+  const page = { streams, theme: visualiser.page.theme, streamsUntil: Infinity };
+  const told = (timestamp, value) => {
+    const points = { "": [[timestamp, value]] };
+    return { name: "score", timestamp, text: `${value}`, count: value, points };
+  };
+  const panel = new StreamPanel(page);
+  let now = 0;
+  const shown = (until) => {
+    page.streamsUntil = until;
+    panel.draw((now += 1e9));
+    return [panel.rows.get("score").text.textContent, panel.rows.get("score").box.dataset.count];
+  };
+  streams.add({ streams: [{ name: "score" }] });
+  const seen = [shown(Infinity)];
+  for (let k = 1; k < 9; k++) streams.add({ streams: [told(100 * k, k)] });
+  seen.push(...[Infinity, 650, 600, 399].map(shown));
+  panel.rows.get("score").box.remove();
+  return seen;
+}"""
+
+
+def test_data_streams_are_those_of_the_time_that_is_shown(browser: Any) -> None:
+    with device() as (_, server), tab(browser, server.url) as one:
+        one.until("v.connected")
+        assert one.page.evaluate(STREAMS) == [
+            ["nothing yet", "0"],
+            ["8", "8"],
+            ["6", "6"],
+            ["6", "6"],
+            ["nothing of this time", "0"],
+        ]
+        until = "() => visualiser.page.streamsUntil"
+        assert one.page.evaluate(f"{until.replace('=> ', '=> String(')})") == "Infinity"
+        one.page.evaluate("() => { visualiser.page.clock.frozen = 1234; }")
+        assert one.page.evaluate(until) == 1234
+        assert one.complaints == []

@@ -42,7 +42,7 @@ export class Page {
     this.spikes = new EventStore(EVENTS, RATE_BIN);
     this.stims = new EventStore(EVENTS, RATE_BIN);
     this.waveforms = new WaveformStore(KEPT_WAVEFORMS);
-    this.streams = new StreamStore(240);
+    this.streams = new StreamStore(10 * REMEMBERED_SECONDS, 2400);
     this.serial = 0;
     this.#clear();
     this.link = new Connection({
@@ -203,6 +203,9 @@ export class Page {
     this.waveforms.select(this.selected);
     this.link.subscribe("waveforms", { channel: this.selected, since: this.#past() });
   }
+
+  /** Until when data streams are shown. Their timestamps are the program's own, so in the present it is all there is. */
+  get streamsUntil() { return this.clock.paused && !this.frozeAtClose ? this.clock.frozen : Infinity; }
 
   /** Whether a stretch of time is free of what a stim does to the electrodes, so that a scale may follow it. */
   quiet(from, to) { return this.stims.index(from - ARTEFACT) === this.stims.index(to); }

@@ -136,10 +136,10 @@ export class WaveformStore {
   }
 }
 
-/** Data streams: the latest value as text, and recent numbers. */
+/** Data streams: values as text and numbers, as they were told; the oldest make room for the newest. */
 export class StreamStore {
-  constructor(limit) {
-    this.limit = limit;
+  constructor(values, points) {
+    this.limits = { values, points };
     this.clear();
   }
 
@@ -151,13 +151,15 @@ export class StreamStore {
   add(message) {
     for (const told of message.streams) {
       let stream = this.streams.get(told.name);
-      if (!stream) this.streams.set(told.name, (stream = { name: told.name, text: null, count: 0, time: null, series: new Map() }));
+      if (!stream) this.streams.set(told.name, (stream = { name: told.name, values: [], series: new Map() }));
       if (told.text === undefined) continue;
-      Object.assign(stream, { text: told.text, count: told.count, time: told.timestamp, seen: performance.now() });
+      stream.seen = performance.now();
+      stream.values.push({ time: told.timestamp, text: told.text, count: told.count });
+      stream.values.splice(0, stream.values.length - this.limits.values);
       for (const [field, points] of Object.entries(told.points)) {
         const series = stream.series.get(field) ?? [];
         series.push(...points);
-        series.splice(0, series.length - this.limit);
+        series.splice(0, series.length - this.limits.points);
         stream.series.set(field, series);
       }
     }

@@ -3,6 +3,7 @@
 const EVERY_MS = 150;
 const FRESH_MS = 1500;
 const MOST_FIELDS = 4;
+const SHOWN_POINTS = 240;
 
 export class StreamPanel {
   constructor(page) {
@@ -19,12 +20,13 @@ export class StreamPanel {
     this.last = now;
     const { streams } = this.page.streams;
     for (const [name, row] of this.rows) row.text.classList.toggle("fresh", now - (streams.get(name)?.seen ?? -Infinity) < FRESH_MS);
-    const key = `${this.page.streams.version}|${this.page.theme.name}`;
+    const until = this.page.streamsUntil;
+    const key = `${this.page.streams.version}|${until}|${this.page.theme.name}`;
     if (key === this.drawn) return;
     this.drawn = key;
     this.panel.hidden = streams.size === 0;
     for (const [name, row] of this.rows) if (!streams.has(name)) (row.box.remove(), this.rows.delete(name));
-    for (const stream of streams.values()) this.#show(stream, this.rows.get(stream.name) ?? this.#make(stream.name));
+    for (const stream of streams.values()) this.#show(stream, this.rows.get(stream.name) ?? this.#make(stream.name), until);
   }
 
   #make(name) {
@@ -38,19 +40,21 @@ export class StreamPanel {
     return row;
   }
 
-  #show(stream, row) {
-    const fields = [...stream.series.entries()].filter(([, points]) => points.length > 1).slice(0, MOST_FIELDS);
+  #show(stream, row, until) {
+    const shown = (points) => points.slice(0, points.findLastIndex(([time]) => time <= until) + 1).slice(-SHOWN_POINTS);
+    const fields = [...stream.series.entries()].map(([field, points]) => [field, shown(points)]).filter(([, points]) => points.length > 1).slice(0, MOST_FIELDS);
     this.#fields(row.fields, fields.map(([field]) => field).filter((field) => field !== ""));
-    row.text.textContent = stream.text ?? "nothing yet";
-    row.text.title = stream.text ?? "";
-    row.box.dataset.count = stream.count;
+    const value = stream.values.findLast(({ time }) => time <= until);
+    row.text.textContent = value?.text ?? (stream.values.length ? "nothing of this time" : "nothing yet");
+    row.text.title = value?.text ?? "";
+    row.box.dataset.count = value?.count ?? 0;
     this.#curves(row.canvas, fields.map(([, points]) => points));
   }
 
   // Which curve is which: the fields' names in the curves' colours.
   #fields(box, names) {
     if (box.dataset.names === names.join("\n") && box.dataset.theme === this.page.theme.name) return;
-    box.dataset.names = names.join("\n");
+    box.dataset.names = box.title = names.join("\n");
     box.dataset.theme = this.page.theme.name;
     box.replaceChildren(...names.map((name, i) => {
       const part = Object.assign(document.createElement("span"), { textContent: name });
