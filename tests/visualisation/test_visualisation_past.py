@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from browser_tools import chromium, tab
 from visualisation_tools import device
+
+from cl.visualisation.player import Player, Recorded
+from cl.visualisation.server import VisualiserServer
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +23,15 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def _seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CL_SDK_RANDOM_SEED", "7")
+
+
+@pytest.fixture
+def recording(shared_data: Path) -> Iterator[VisualiserServer]:
+    recorded = Recorded(shared_data / "reference_recording.h5")
+    server = VisualiserServer(lambda: Player(recorded), port_from=0)
+    yield server
+    server.stop()
+    recorded.close()
 
 
 WAVEFORMS = """async () => {
@@ -93,4 +106,32 @@ def test_data_streams_are_those_of_the_time_that_is_shown(browser: Any) -> None:
         assert one.page.evaluate(f"{until.replace('=> ', '=> String(')})") == "Infinity"
         one.page.evaluate("() => { visualiser.page.clock.frozen = 1234; }")
         assert one.page.evaluate(until) == 1234
+        assert one.complaints == []
+
+
+def test_the_last_of_many_places_counts(browser: Any, recording: VisualiserServer) -> None:
+    with tab(browser, recording.url) as one:
+        one.until("v.connected && v.status?.state === 'ended'")
+        # As fast as the browser can, as from a key that is held: more than the program would put up with.
+        one.page.evaluate(
+            """() => {
+              const { page } = visualiser;
+              page.link.send({ type: "pause" });
+              for (let k = 0; k <= 400; k++) page.goTo(k * 50);
+            }"""
+        )
+        one.until("v.connected && v.position === 20_000 && v.status?.state === 'paused'")
+        assert one.page.evaluate("() => visualiser.page.closing === undefined")
+        # Keys go on from the place that was asked for last.
+        one.page.evaluate("() => { visualiser.page.goTo(1000); visualiser.page.scroll(0.01); }")
+        one.until("v.position === 3500")
+        box = one.page.locator("#timeline").bounding_box()
+        y = box["y"] + 10
+        one.page.mouse.move(box["x"] + 100, y)
+        one.page.mouse.down()
+        for x in (200, 300, 400, 508):
+            one.page.mouse.move(box["x"] + x, y)
+        one.page.mouse.up()
+        wanted = 25_000 * (508 - 8) / (box["width"] - 16)
+        one.until(f"Math.abs(v.position - {wanted}) < 100")
         assert one.complaints == []

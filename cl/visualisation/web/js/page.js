@@ -17,6 +17,7 @@ const EVENTS = 1 << 18;
 const RATE_BIN = 1250; // 50 ms
 const TRACE_VALUES = 1 << 21;
 const TRACE_BACK = 5; // seconds that newly chosen traces reach back, as the device's history does; single samples are too many
+const SEEK_MS = 120; // the program answers a seek with all that lies before it, and the page asks for it anew
 const KEPT_WAVEFORMS = 2000; // so that one can scroll back
 const ARTEFACT = 250; // frames after a stim that are not looked at when a scale is chosen
 /** What is shown before the program has said what it is. */
@@ -75,6 +76,7 @@ export class Page {
     this.connected = true;
     this.failure = null;
     this.dropped = 0;
+    this.wanted = undefined;
     if (anew || this.recorded) {
       this.clock = new ViewClock(this.fps);
       this.status = null;
@@ -102,6 +104,7 @@ export class Page {
         this.streams.add(message);
         break;
       case "reset":
+        if (this.seeking === undefined) this.wanted = undefined;
         this.clock.reset();
         this.clock.position = this.clock.shown = message.position;
         this.#clear();
@@ -278,20 +281,25 @@ export class Page {
   get isPaused() { return this.recorded ? this.status?.state !== "playing" : this.clock.paused; }
 
   /** Go by a part of the raster's length. */
-  scroll(part) { this.goTo(this.clock.end(performance.now()) + part * this.rasterSeconds * this.fps); }
+  scroll(part) { this.goTo((this.wanted ?? this.clock.end(performance.now())) + part * this.rasterSeconds * this.fps); }
 
-  goTo(time, dragging = false) {
+  goTo(time) {
     const [from, to] = this.range();
     const wanted = Math.min(to, Math.max(from, time));
     if (!this.recorded) {
       this.clock.frozen = wanted > to - 0.25 * this.fps && this.connected ? null : Math.max(wanted, Math.min(to, from + 0.5 * this.fps));
       return this.changed();
     }
-    const now = performance.now();
-    if (dragging && now - (this.sought ?? 0) < DRAG_MS) return undefined;
-    this.sought = now;
-    this.link.send({ type: "seek", position: Math.floor(wanted) });
+    this.wanted = Math.floor(wanted);
+    this.seeking ??= setTimeout(() => this.#seek(), Math.max(0, (this.sought ?? 0) + SEEK_MS - performance.now()));
     return undefined;
+  }
+
+  // Keys that are held and pointers that drag want more places than can be shown: the last of them counts.
+  #seek() {
+    this.seeking = undefined;
+    this.sought = performance.now();
+    if (this.wanted === undefined || !this.link.send({ type: "seek", position: this.wanted })) this.wanted = undefined;
   }
 
   setSpeed(factor) { this.link.send({ type: "speed", factor }); }

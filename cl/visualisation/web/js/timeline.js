@@ -24,7 +24,7 @@ export class Timeline {
     const [from, to] = this.page.range();
     const pad = PAD * this.surface.zoom;
     const part = (event.offsetX - pad) / (this.canvas.clientWidth - 2 * pad);
-    this.page.goTo(from + Math.max(0, Math.min(1, part)) * (to - from), event.type === "pointermove");
+    this.page.goTo(from + Math.max(0, Math.min(1, part)) * (to - from));
   }
 
   draw(now, end) {
