@@ -109,6 +109,26 @@ def test_data_streams_are_those_of_the_time_that_is_shown(browser: Any) -> None:
         assert one.complaints == []
 
 
+def test_what_was_clicked_does_not_keep_the_keys(browser: Any) -> None:
+    with device() as (_, server), tab(browser, server.url) as one:
+        one.until("v.connected")
+        one.page.click("#raster-tools button:nth-child(2)")
+        one.until("v.rasterSeconds === 5")
+        one.page.keyboard.press("Space")
+        one.until("v.paused")
+        # Who walks with the keyboard presses the button.
+        one.page.focus("#raster-tools button:nth-child(4)")
+        one.page.keyboard.press("Space")
+        one.until("v.rasterSeconds === 20 && v.paused")
+        chosen = "() => document.activeElement.textContent"
+        assert one.page.evaluate(chosen) == "20 s"
+        # A tile of the map stays the one that arrows walk from.
+        one.page.click("#map-keys button:nth-child(20)")
+        one.page.keyboard.press("ArrowDown")
+        one.until("v.selected === 20")
+        assert one.complaints == []
+
+
 def test_the_last_of_many_places_counts(browser: Any, recording: VisualiserServer) -> None:
     with tab(browser, recording.url) as one:
         one.until("v.connected && v.status?.state === 'ended'")

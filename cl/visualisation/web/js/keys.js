@@ -14,6 +14,18 @@ const TABLE = [
   ["?", "This list"],
 ];
 
+// What the mouse has chosen does not keep the keys: space is to pause, and arrows are to scroll, whatever was clicked before.
+function letGo() {
+  let pointed = false;
+  document.addEventListener("pointerdown", () => (pointed = true), true);
+  document.addEventListener("keydown", () => (pointed = false), true);
+  const leave = (event) => {
+    if (pointed && event.target.matches("button, select") && !event.target.closest("#map-keys, dialog")) event.target.blur();
+  };
+  document.addEventListener("click", (event) => { if (event.target instanceof HTMLButtonElement) leave(event); });
+  document.addEventListener("change", leave);
+}
+
 export function listenToKeys(page, { map, traces, theme, showKeys }) {
   const actions = {
     " ": () => page.pause(),
@@ -36,6 +48,7 @@ export function listenToKeys(page, { map, traces, theme, showKeys }) {
     t: () => page.toggleTrace(page.selected),
     "?": showKeys,
   };
+  letGo();
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const target = event.target;
