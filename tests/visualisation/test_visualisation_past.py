@@ -129,6 +129,24 @@ def test_what_was_clicked_does_not_keep_the_keys(browser: Any) -> None:
         assert one.complaints == []
 
 
+def test_the_speed_that_was_clicked_does_not_keep_the_keys(browser: Any, recording: VisualiserServer) -> None:
+    with tab(browser, recording.url) as one:
+        one.until("v.connected")
+        focused = "() => document.activeElement.id"
+        one.page.focus("#speed")
+        one.page.keyboard.press("Shift")
+        one.page.select_option("#speed", "5")
+        assert one.page.evaluate(focused) == "speed"
+        one.page.dispatch_event("#speed", "pointerdown")
+        one.page.select_option("#speed", "2")
+        assert one.page.evaluate(focused) == ""
+        one.until("v.status?.speed === 2")
+        # Another connection plays at its own speed, and the page says so.
+        one.page.evaluate("() => visualiser.page.link.socket.close()")
+        one.until("v.connected && v.status?.speed === 1")
+        assert one.page.input_value("#speed") == "1"
+
+
 def test_the_last_of_many_places_counts(browser: Any, recording: VisualiserServer) -> None:
     with tab(browser, recording.url) as one:
         one.until("v.connected && v.status?.state === 'ended'")

@@ -53,7 +53,7 @@ byId("help").onclick = showKeys;
 byId("back").onclick = () => page.scroll(-0.1);
 byId("forward").onclick = () => page.scroll(0.1);
 byId("live").onclick = () => page.toEdge(!page.recorded);
-for (const value of SPEEDS) byId("speed").add(new Option(`${value}×`, value, value === 1, value === 1));
+for (const value of SPEEDS) byId("speed").add(new Option(`${value}×`, value));
 byId("speed").onchange = (event) => page.setSpeed(Number(event.target.value));
 listenToKeys(page, { map, traces, theme, showKeys });
 
@@ -65,6 +65,7 @@ let refresh = () => {
   banner.hidden = page.failure === null && (page.connected || page.closing === undefined);
   banner.textContent = [failureText(page.failure), page.connected ? "" : closingText(page.closing)].join(" ").trim();
   byId("speed-box").hidden = !page.recorded;
+  byId("speed").value = page.speed;
   byId("live").textContent = page.recorded ? "Start" : "Live";
   byId("live").title = page.recorded ? "To the start (Home)" : "Back to now (End)";
   document.title = page.recorded ? `${page.device.device} – recording` : "Data visualiser";
@@ -73,6 +74,7 @@ let refresh = () => {
 const failureText = (failure) => (failure === null ? "" : `The device has failed: ${failure}.`);
 
 function closingText(closing) {
+  if (page.session === null) return "The program does not answer: it has closed the device, or too many pages are open. This page goes on trying.";
   if (closing?.code === 4008) return "This page was too slow for the device and was let go. It connects again by itself.";
   return "The device is closed. This page shows what it last saw, and connects again when the program starts.";
 }

@@ -39,6 +39,7 @@ export class Page {
     this.rasterSeconds = oneOf(RASTER_SECONDS, remembered("raster")) ?? 10;
     this.traceSeconds = oneOf(TRACE_SECONDS, remembered("trace")) ?? 2;
     this.traceGain = null;
+    this.speed = 1; // of a recording
     this.clock = new ViewClock(UNKNOWN.frames_per_second);
     this.spikes = new EventStore(EVENTS, RATE_BIN);
     this.stims = new EventStore(EVENTS, RATE_BIN);
@@ -76,6 +77,7 @@ export class Page {
     this.connected = true;
     this.failure = null;
     this.dropped = 0;
+    this.speed = 1;
     this.wanted = undefined;
     if (anew || this.recorded) {
       this.clock = new ViewClock(this.fps);
@@ -302,7 +304,11 @@ export class Page {
     if (this.wanted === undefined || !this.link.send({ type: "seek", position: this.wanted })) this.wanted = undefined;
   }
 
-  setSpeed(factor) { this.link.send({ type: "speed", factor }); }
+  setSpeed(factor) {
+    this.speed = factor;
+    this.link.send({ type: "speed", factor });
+    this.changed();
+  }
 
   toEdge(last) {
     const [from, to] = this.range();
