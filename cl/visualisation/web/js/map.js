@@ -17,6 +17,7 @@ export class ElectrodeMap {
     this.top = 2; // the rate that the brightest colour stands for
     this.gain = 10; // µV from the middle of a tile to its edge
     this.last = 0;
+    this.note = document.getElementById("map-note");
     this.#makeKeys(document.getElementById("map-keys"));
   }
 
@@ -87,6 +88,8 @@ export class ElectrodeMap {
     this.#flashes(end, pitch, gap);
     this.#chosen(pitch, gap);
     this.#drawLegend();
+    const note = `spikes/s, last ${RATE_SECONDS} s; trace ${TRACE_SECONDS} s, ±${this.gain} µV`;
+    if (this.note.textContent !== note) this.note.textContent = note;
   }
 
   #count(end) {
@@ -240,7 +243,7 @@ export class ElectrodeMap {
     [0, 0.1, 0.25, 0.5, 1].forEach((part) => {
       const x = Math.sqrt(part) * width;
       context.textAlign = part === 0 ? "left" : part === 1 ? "right" : "center";
-      context.fillText(+(part * this.top).toPrecision(2), x, bar + 3 * px);
+      context.fillText(+(part * this.top).toPrecision(3), x, bar + 3 * px);
     });
   }
 }

@@ -74,7 +74,7 @@ export class Traces {
     const last = Math.floor(end / store.binFrames);
     const bins = Math.min(store.capacity, Math.floor(frames / store.binFrames));
     const stride = Math.max(1, Math.floor(bins / 1500));
-    let loudest = 0;
+    let loudest = null;
     const calm = [];
     for (let bin = last - bins; bin < last; bin += stride) if (this.page.quiet(bin * store.binFrames, (bin + 1) * store.binFrames)) calm.push(bin);
     for (const channel of this.page.chosen) {
@@ -102,6 +102,7 @@ export class Traces {
       loudest = Math.max(loudest, (high - mean) * unit, (mean - low) * unit);
     }
     const fixed = this.page.traceGain;
+    if (loudest === null && fixed === null) return; // nothing to go by: as it was
     const wanted = fixed ?? niceAbove(Math.max(5, loudest * 1.05));
     this.hold = wanted >= this.gain ? 0 : this.hold + 1;
     if (fixed !== null || wanted > this.gain || this.hold > 6) this.gain = wanted;

@@ -73,7 +73,7 @@ export class WaveformPanel {
     for (const ms of [-1, 0, 1, 2]) {
       const x = plot.x + ((ms / FRAME_MS + SAMPLES_BEFORE) / (SAMPLES_PER_SPIKE - 1)) * plot.width;
       context.fillStyle = ms === 0 ? theme.line : theme.grid;
-      context.fillRect(Math.round(x), plot.y, 1, plot.height);
+      if (x < plot.x + plot.width) context.fillRect(Math.round(x), plot.y, 1, plot.height); // the samples end just before 2 ms
       context.fillStyle = theme.muted;
       context.textAlign = ms === -1 ? "left" : ms === 2 ? "right" : "center";
       context.fillText(ms === 2 ? "2 ms" : ms < 0 ? `−${-ms}` : ms, Math.min(x, plot.x + plot.width), plot.y + plot.height + 4 * px);
