@@ -5,13 +5,13 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser_tools import Tab, chromium, near, tab
-from visualisation_tools import device
+from visualisation_tools import device, page
 
 import cl
 import cl._session
@@ -202,6 +202,10 @@ def test_traces_of_every_length_are_drawn(browser: Any) -> None:
             data = "visualiser.page.traceData.until"
             one.until(f"v.traceSeconds === {length} && {data} > v.position - 5000")
             one.until_drawn("#traces", colour, 250)
+        note = "document.getElementById('trace-note').textContent"
+        one.until(f"{note} === `±${{v.traceGain}} µV`")
+        one.page.keyboard.press("ArrowUp")
+        one.until(f"{note} === `±${{v.traceGain}} µV, fixed`")
         assert one.complaints == []
 
 
@@ -231,8 +235,20 @@ def test_closing_is_told_and_the_page_comes_back(browser: Any) -> None:
         assert all("ERR_CONNECTION_REFUSED" in complaint for complaint in one.complaints)
 
 
+def test_a_page_that_is_one_too_many_says_so(browser: Any) -> None:
+    with device() as (_, server), ExitStack() as stack:
+        others = [stack.enter_context(page(server)) for _ in range(16)]
+        with tab(browser, server.url) as one:
+            one.page.wait_for_selector("#banner", state="visible")
+            assert "too many pages are open" in one.page.inner_text("#banner")
+            others[0].connection.close()
+            one.until("v.connected")
+            one.page.wait_for_selector("#banner", state="hidden")
+
+
 @pytest.mark.parametrize(
-    ("scheme", "width", "height"), [("light", 1280, 720), ("light", 1920, 1080), ("dark", 2560, 1080)]
+    ("scheme", "width", "height"),
+    [("light", 1280, 720), ("light", 1920, 1080), ("dark", 2560, 1080), ("dark", 1080, 1920)],
 )
 def test_it_fits_light_and_wide(browser: Any, scheme: str, width: int, height: int) -> None:
     with device() as (_, server), tab(browser, server.url, scheme, width, height) as one:
@@ -248,7 +264,7 @@ def test_it_fits_light_and_wide(browser: Any, scheme: str, width: int, height: i
         )
         for left, top, right, bottom, wide, high in boxes:
             assert left >= 0 and top >= 0 and right <= width and bottom <= height
-            assert wide > 200 and high > 40
+            assert wide > 200 and high > 40 and high < 2 * wide
         assert one.state()["theme"] == scheme
         one.screenshot(f"live-{scheme}-{width}")
         assert one.complaints == []

@@ -60,7 +60,6 @@ listenToKeys(page, { map, traces, theme, showKeys });
 let refresh = () => {
   for (const mark of marks) mark();
   map.marked(page.selected);
-  byId("trace-note").textContent = page.traceGain === null ? "µV" : `µV, ±${page.traceGain} fixed`;
   const banner = byId("banner");
   banner.hidden = page.failure === null && (page.connected || page.closing === undefined);
   banner.textContent = [failureText(page.failure), page.connected ? "" : closingText(page.closing)].join(" ").trim();

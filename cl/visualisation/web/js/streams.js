@@ -47,6 +47,7 @@ export class StreamPanel {
     const value = stream.values.findLast(({ time }) => time <= until);
     row.text.textContent = value?.text ?? (stream.values.length ? "nothing of this time" : "nothing yet");
     row.text.title = value?.text ?? "";
+    row.box.classList.toggle("plain", fields.length === 0);
     row.box.dataset.count = value?.count ?? 0;
     this.#curves(row.canvas, fields.map(([, points]) => points));
   }

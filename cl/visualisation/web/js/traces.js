@@ -18,6 +18,7 @@ export class Traces {
     this.gain = 20; // µV from the middle of a lane to its edge
     this.hold = 0;
     this.checked = 0;
+    this.note = document.getElementById("trace-note");
     this.surface.canvas.onclick = (event) => this.#pick(event);
   }
 
@@ -49,6 +50,7 @@ export class Traces {
     context.fillStyle = theme.plot;
     context.fillRect(left, top, plotWidth, plotHeight);
     const lane = plotHeight / chosen.length;
+    this.#tell();
     this.#lanes(left, top, plotWidth, lane);
     const key = `${theme.name}|${chosen}|${this.gain}|${this.version}|${store.binFrames}|${store.serial}`;
     this.strip.show(context, left, top, plotWidth, plotHeight, end, frames, key,
@@ -56,6 +58,12 @@ export class Traces {
     if (store.until < end) this.strip.spoil(); // more of it is on its way
     if (store.from !== null && store.begin >= end) this.#nothing("The samples of this time are gone: these traces were chosen later");
     drawTimeAxis(this.surface, theme, left, top + plotHeight, plotWidth, end, frames, this.page);
+  }
+
+  // Also where the lanes are too low for a scale of their own.
+  #tell() {
+    const text = `±${this.gain} µV${this.page.traceGain === null ? "" : ", fixed"}`;
+    if (this.note.textContent !== text) this.note.textContent = text;
   }
 
   #nothing(text) {
