@@ -10,6 +10,9 @@ import pytest
 from browser_tools import chromium, tab
 from visualisation_tools import device
 
+import cl
+import cl._session
+from cl.visualisation import start_server
 from cl.visualisation.player import Player, Recorded
 from cl.visualisation.server import VisualiserServer
 
@@ -107,6 +110,26 @@ def test_data_streams_are_those_of_the_time_that_is_shown(browser: Any) -> None:
         one.page.evaluate("() => { visualiser.page.clock.frozen = 1234; }")
         assert one.page.evaluate(until) == 1234
         assert one.complaints == []
+
+
+def test_many_data_streams_are_scrolled_by_keys(browser: Any) -> None:
+    with cl.open() as neurons:
+        session = cl._session._slot.session
+        assert session is not None
+        many = [neurons.create_data_stream(f"stream {k}") for k in range(40)]
+        server = start_server(session.engine, port_from=0, streams=lambda: many)
+        assert server is not None
+        try:
+            with tab(browser, server.url) as one:
+                one.until("v.streams.length === 40 && document.querySelectorAll('.stream').length === 40")
+                one.page.focus("#streams")
+                one.page.keyboard.press("ArrowDown")
+                one.until("document.getElementById('streams').scrollTop > 0")
+                assert one.page.evaluate("() => visualiser.page.traceGain") is None
+                one.screenshot("many-streams")
+                assert one.complaints == []
+        finally:
+            server.stop()
 
 
 def test_what_was_clicked_does_not_keep_the_keys(browser: Any) -> None:

@@ -14,6 +14,9 @@ const TABLE = [
   ["?", "This list"],
 ];
 
+/** Keys by which a list of many data streams is scrolled, while it has the focus. */
+const SCROLLING = new Set(["ArrowUp", "ArrowDown", "Home", "End"]);
+
 // What the mouse has chosen does not keep the keys: space is to pause, and arrows are to scroll, whatever was clicked before.
 function letGo() {
   let pointed = false;
@@ -53,6 +56,7 @@ export function listenToKeys(page, { map, traces, theme, showKeys }) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const target = event.target;
     if (target instanceof HTMLSelectElement) return;
+    if (target.id === "streams" && SCROLLING.has(event.key)) return;
     // A focused button keeps its own key; those of the map are chosen by walking, so space is free there.
     if (event.key === " " && target instanceof HTMLButtonElement && !target.closest("#map-keys")) return;
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
