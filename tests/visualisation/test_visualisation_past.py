@@ -126,6 +126,7 @@ def test_many_data_streams_are_scrolled_by_keys(browser: Any) -> None:
                 one.page.keyboard.press("ArrowDown")
                 one.until("document.getElementById('streams').scrollTop > 0")
                 assert one.page.evaluate("() => visualiser.page.traceGain") is None
+                assert one.page.inner_text("#stream-count") == "40"
                 one.screenshot("many-streams")
                 assert one.complaints == []
         finally:

@@ -9,6 +9,7 @@ export class StreamPanel {
   constructor(page) {
     this.page = page;
     this.panel = document.getElementById("stream-panel");
+    this.count = document.getElementById("stream-count");
     this.box = document.getElementById("streams");
     this.rows = new Map();
     this.last = 0;
@@ -25,6 +26,7 @@ export class StreamPanel {
     if (key === this.drawn) return;
     this.drawn = key;
     this.panel.hidden = streams.size === 0;
+    this.count.textContent = streams.size; // there may be more than there is room for
     for (const [name, row] of this.rows) if (!streams.has(name)) (row.box.remove(), this.rows.delete(name));
     for (const stream of streams.values()) this.#show(stream, this.rows.get(stream.name) ?? this.#make(stream.name), until);
   }
