@@ -202,6 +202,11 @@ def test_traces_of_every_length_are_drawn(browser: Any) -> None:
             data = "visualiser.page.traceData.until"
             one.until(f"v.traceSeconds === {length} && {data} > v.position - 5000")
             one.until_drawn("#traces", colour, 250)
+        # Nothing is asked for again where nothing changes.
+        serial = "() => visualiser.page.traceData.serial"
+        before = one.page.evaluate(serial)
+        one.page.keyboard.press(".")
+        assert one.page.evaluate(serial) == before
         note = "document.getElementById('trace-note').textContent"
         one.until(f"{note} === `±${{v.traceGain}} µV`")
         one.page.keyboard.press("ArrowUp")

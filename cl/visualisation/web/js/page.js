@@ -247,6 +247,7 @@ export class Page {
   }
 
   setTrace(seconds) {
+    if (seconds === this.traceSeconds) return; // a key that is held at the end of the list
     this.traceSeconds = seconds;
     remember("trace", seconds);
     this.#newTraces();
