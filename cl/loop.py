@@ -133,6 +133,7 @@ class AsyncTicks:
         self._run: Run | None = None
         self._waiter: Waiter | None = None
         self._in_body = False
+        self._waiting = False
         self._over = False
 
     def __aiter__(self) -> AsyncTicks:
@@ -149,7 +150,9 @@ class AsyncTicks:
             raise StopAsyncIteration
         elif run is None:
             run = self._begin()
+        self._require_rest()
         self._in_body = False
+        self._waiting = True
         try:
             while not run.over():
                 tick = await self._next(run)
@@ -158,9 +161,11 @@ class AsyncTicks:
                     return tick
             run.finish()
         except BaseException:
-            self.close()
+            self._end()
             raise
-        self.close()
+        finally:
+            self._waiting = False
+        self._end()
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
@@ -168,7 +173,19 @@ class AsyncTicks:
         self.close()
 
     def close(self) -> None:
-        """End the iteration, at once."""
+        """End the iteration, at once; `RuntimeError` while a task waits for the next tick."""
+        self._require_rest()
+        self._end()
+
+    def _require_rest(self) -> None:
+        """Raise while a task waits for the next tick, as an async generator would."""
+        if self._waiting:
+            raise RuntimeError(
+                "another task waits for this loop's next tick: give each task its own loop, and end one that "
+                "another task iterates over by its stop()"
+            )
+
+    def _end(self) -> None:
         if not self._over:
             self._over = True
             self._in_body = False
@@ -177,7 +194,7 @@ class AsyncTicks:
 
     def __del__(self) -> None:
         if self._run is not None:
-            self.close()
+            self._end()
 
     def _begin(self) -> Run:
         from ._wait.aio import Waiter

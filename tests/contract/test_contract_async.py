@@ -158,6 +158,32 @@ async def test_an_iterator_that_was_closed_is_over() -> None:
         assert (await neurons.aread(250)).shape == (250, 64)
 
 
+@pytest.mark.parametrize("clock", ["virtual", "wall"])
+async def test_an_iterator_that_a_task_waits_at_refuses_others(
+    clock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if clock == "wall":
+        monkeypatch.delenv("CL_SDK_ACCELERATED_TIME")
+    async with cl.aopen() as neurons:
+        ticks: Any = neurons.aloop(10, stop_after_ticks=2).__aiter__()
+        seen: list[int] = []
+
+        async def iterate() -> None:
+            with anyio.fail_after(30):
+                seen.extend([tick.iteration async for tick in ticks])
+
+        async with anyio.create_task_group() as group:
+            with neurons.hold():
+                group.start_soon(iterate)
+                while not ticks._waiting:
+                    await anyio.lowlevel.checkpoint()
+                with pytest.raises(RuntimeError, match="another task waits"):
+                    await ticks.__anext__()
+                with pytest.raises(RuntimeError, match="another task waits"):
+                    await ticks.aclose()
+        assert seen == [0, 1]
+
+
 async def test_aread_agrees_with_read_and_alias() -> None:
     async with cl.aopen() as neurons:
         frames = await neurons.aread(60_000)
