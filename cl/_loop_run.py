@@ -68,7 +68,7 @@ class LoopBase:
         return None if frames is None else frames / FRAMES_PER_SECOND
 
     def stop(self) -> None:
-        """End the loop when its next tick is asked for."""
+        """End the loop when its next tick is asked for, also the first one."""
         self._stopping = True
 
     def recover_from_jitter(
@@ -120,7 +120,6 @@ class Run:
             if n > FRAMES_PER_SECOND:
                 engine.keep(n)
         loop._start = start
-        loop._stopping = False
         loop._recovery = None
         self.index = 0
         self.due = start + n
@@ -228,6 +227,9 @@ class Run:
         engine = self.engine
         if self in engine.runs:
             engine.runs.remove(self)
+            if all(run.loop is not self.loop for run in engine.runs):
+                # What was to end has ended: the loop can be iterated over again.
+                self.loop._stopping = False
         if engine.remote is not None:
             engine.remote.end_loop(self.n)
         if engine.clock is None:

@@ -158,6 +158,14 @@ async def test_an_iterator_that_was_closed_is_over() -> None:
         assert (await neurons.aread(250)).shape == (250, 64)
 
 
+async def test_a_stop_before_the_first_tick_is_not_forgotten() -> None:
+    async with cl.aopen() as neurons:
+        loop = neurons.aloop(100, stop_after_ticks=3)
+        loop.stop()
+        assert [tick.iteration async for tick in loop] == []
+        assert [tick.iteration async for tick in loop] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("clock", ["virtual", "wall"])
 async def test_an_iterator_that_a_task_waits_at_refuses_others(
     clock: str, monkeypatch: pytest.MonkeyPatch

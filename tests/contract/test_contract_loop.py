@@ -103,6 +103,25 @@ def test_run_calls_back_and_stop_ends(neurons: cl.Neurons) -> None:
         assert seen == [0, 1, 2, 3, 4]
 
 
+def test_a_stop_before_the_first_tick_is_not_forgotten(neurons: cl.Neurons) -> None:
+    loop = neurons.loop(100, stop_after_ticks=3)
+    ticks = iter(loop)
+    loop.stop()
+    assert list(ticks) == []
+    assert neurons.timestamp() == 0
+    assert [tick.iteration for tick in loop] == [0, 1, 2]
+
+
+def test_a_stop_ends_every_iterator_of_the_loop(neurons: cl.Neurons) -> None:
+    loop = neurons.loop(100)
+    first, second = iter(loop), iter(loop)
+    next(first)
+    next(second)
+    loop.stop()
+    assert list(first) == list(second) == []
+    assert next(iter(loop)).iteration == 0
+
+
 def test_a_loop_can_be_run_again(neurons: cl.Neurons) -> None:
     loop = neurons.loop(100, stop_after_ticks=3)
     starts = []
