@@ -6,6 +6,7 @@ import contextvars
 import itertools
 import threading
 import time
+from typing import Any
 
 import anyio
 import pytest
@@ -131,6 +132,32 @@ def test_the_seeds_recovery_runs_in_real_time() -> None:
                 tick.loop.recover_from_jitter(lambda t: recovered.append(t.iteration))
     assert recovered[:4] == [2, 3, 4, 5]
     assert sorted(normal + recovered) == list(range(10))
+
+
+class LateOnce:
+    """A clock by which the next loop is so many frames late when it asks for a tick, once."""
+
+    def __init__(self, clock: Any, frames: int) -> None:
+        self._clock = clock
+        self._frames = frames
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._clock, name)
+
+    def behind(self, due: int) -> int:
+        frames, self._frames = self._frames, 0
+        return frames or self._clock.behind(due)
+
+
+def test_a_recovery_ends_with_its_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_JITTER_DETECTION", "1")
+    with cl.open() as neurons:
+        loop = neurons.loop(1000, stop_after_ticks=1, jitter_tolerance_frames=100_000)
+        for _ in loop:
+            loop.recover_from_jitter()
+        neurons._engine.clock = LateOnce(neurons._engine.clock, 100_001)  # type: ignore[assignment]
+        with pytest.raises(TimeoutError, match="by 100001 frames .* 1st iteration"):
+            next(iter(loop))
 
 
 def test_samples_of_a_fresh_spike_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
