@@ -797,6 +797,23 @@ def test_a_source_that_ends_with_the_recording(accelerated: None) -> None:
         cl.sim.clear_simulator_data_source()
 
 
+def test_samples_beyond_both_ends_of_a_source(accelerated: None) -> None:
+    """The first frame stands for those before it, the last one for those that never come."""
+    from source_tools import Source, numbered
+
+    cl.sim.set_simulator_data_source(lambda: Source(duration_frames=40, seekable=False))
+    try:
+        with cl.open() as neurons:
+            recording = neurons.record(stop_after_frames=40)
+            recording.wait_until_stopped()
+            with recording.open() as view:
+                raw = np.pad(numbered(0, 40)[:, 0], (25, 10), mode="edge").astype(float)
+                wanted = (raw - raw.mean()) * 0.195
+                np.testing.assert_allclose(view.spikes[0]["samples"], wanted, rtol=1e-5)
+    finally:
+        cl.sim.clear_simulator_data_source()
+
+
 def test_waiting_for_more_than_the_source_has(accelerated: None) -> None:
     from source_tools import Source
 
