@@ -8,13 +8,19 @@ import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import TYPE_CHECKING, Any, cast
 
 from ._core.clock import WallClock
 from ._core.device import Device
 from ._core.engine import Engine
 from ._core.settings import Settings, load_settings
+from ._open_context import AsyncOpenContext, OpenContext
 from ._wait.feeder import Feeder
 from ._wait.keeper import Keeper
 from ._wait.owner import has_ended
@@ -276,8 +282,7 @@ def _nothing() -> None:
     """Stand for what there is nothing to do for."""
 
 
-@contextmanager
-def open(take_control: bool = True, wait_until_recordable: bool = True) -> Iterator[Neurons]:
+def open(take_control: bool = True, wait_until_recordable: bool = True) -> AbstractContextManager[Neurons]:
     """Open the device: a context manager that yields a started `Neurons`.
 
     The device is the simulator, or what the variable CL_DEVICE names. Leaving the block finalises
@@ -286,6 +291,11 @@ def open(take_control: bool = True, wait_until_recordable: bool = True) -> Itera
     `take_control=True` Python's garbage collector is disabled meanwhile; a device that somebody else
     controls raises `ControlRequestError`, one that is not there `DeviceDisconnectedError`.
     """
+    return OpenContext(_opened(take_control, wait_until_recordable))
+
+
+@contextmanager
+def _opened(take_control: bool, wait_until_recordable: bool) -> Iterator[Neurons]:
     session, leave = _enter(take_control, wait_until_recordable)
     try:
         yield session.neurons
@@ -293,9 +303,15 @@ def open(take_control: bool = True, wait_until_recordable: bool = True) -> Itera
         leave()
 
 
-@asynccontextmanager
-async def aopen(take_control: bool = True, wait_until_recordable: bool = True) -> AsyncIterator[Neurons]:
+def aopen(
+    take_control: bool = True, wait_until_recordable: bool = True
+) -> AbstractAsyncContextManager[Neurons]:
     """Open the device in an async program: `async with cl.aopen() as neurons`. See `open`."""
+    return AsyncOpenContext(_aopened(take_control, wait_until_recordable))
+
+
+@asynccontextmanager
+async def _aopened(take_control: bool, wait_until_recordable: bool) -> AsyncIterator[Neurons]:
     from anyio import CancelScope, to_thread
 
     opening = _Opening(take_control, wait_until_recordable)

@@ -72,8 +72,16 @@ def test_a_fork_that_ends_leaves_the_device_to_its_parent() -> None:
         "    neurons.read(1000)\n"
         "print(len(recording.open().samples))"
     )
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
     assert (found.returncode, found.stdout) == (0, "3\n1000\n")
+
+
+def test_what_is_not_entered_says_how_to() -> None:
+    with pytest.raises(AttributeError, match=r"'with cl\.open\(\) as neurons:' and use neurons\.loop there"):
+        cl.open().loop(100)  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"'async with cl\.aopen\(\) as neurons:' .* neurons\.aloop"):
+        cl.aopen().aloop(100)  # type: ignore[attr-defined]
+    assert not cl._session.is_open()
 
 
 def test_the_public_names_are_there() -> None:
