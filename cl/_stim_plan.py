@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ._numbers import whole
 from ._stim_channels import ChannelSet, channels_of
@@ -23,6 +23,9 @@ Submit: TypeAlias = Callable[[tuple[Operation, ...], int | None], None]
 """Queues operations, whole or not at all, now or at a timestamp."""
 Preview: TypeAlias = "Callable[[tuple[Operation, ...]], PlanPreview]"
 """Works out what operations would do on idle channels."""
+
+_LATEST: Final = 2**62
+"""The last frame number that a device can be told."""
 
 
 class StimPlan:
@@ -90,10 +93,11 @@ class StimPlan:
     def run(self, at_timestamp: int | None = None) -> None:
         """Queue the plan, whole or not at all, now or for a time to come.
 
-        `at_timestamp` is a frame number; one that is not in the future means now.
-        Raises a `TransactionRejected` where a limit is met, and then nothing is queued.
+        `at_timestamp` is a frame number; one that is not in the future means now, one
+        beyond 2^62 is a `ValueError`. Raises a `TransactionRejected`
+        where a limit is met, and then nothing is queued.
         """
-        at = None if at_timestamp is None else whole(at_timestamp, "at_timestamp")
+        at = None if at_timestamp is None else _time_of(at_timestamp)
         self._submit(self._first + self._operations, at)
         self._frozen = True
 
@@ -111,3 +115,11 @@ class StimPlan:
     def _require_unfrozen(self) -> None:
         if self._frozen:
             raise RuntimeError("a plan that has been run cannot be changed; create a new one")
+
+
+def _time_of(at_timestamp: object) -> int:
+    """Return the frame for which a run is asked, as a device can take it: 0 for what is before all frames."""
+    at = whole(at_timestamp, "at_timestamp")
+    if at > _LATEST:
+        raise ValueError(f"at_timestamp must be at most {_LATEST}, a frame number, not {at}")
+    return max(at, 0)

@@ -99,6 +99,7 @@ def test_channels_to_interrupt(device: FakeDevice, plan: StimPlan, given: Any, k
         lambda plan: plan.run("soon"),
         lambda plan: plan.run(1.5),
         lambda plan: plan.run(True),
+        lambda plan: plan.run(10**30),
     ],
 )
 def test_what_is_refused_leaves_the_plan_as_it_was(device: FakeDevice, plan: StimPlan, add: Any) -> None:
@@ -111,6 +112,14 @@ def test_what_is_refused_leaves_the_plan_as_it_was(device: FakeDevice, plan: Sti
     plan.run()
     operations, _ = device.submitted[0]
     assert kinds(operations) == [(InterruptOperation, (9,)), (StimOperation, (8,)), (SyncOperation, (8,))]
+
+
+def test_a_time_before_all_frames_reaches_the_device_as_the_first(device: FakeDevice, plan: StimPlan) -> None:
+    """What goes to a device over the wire cannot be negative; it is in the past all the same."""
+    plan.stim(8, DESIGN)
+    for at in (-(10**30), -1, 0, 1, 2**62):
+        plan.run(at_timestamp=at)
+    assert [at for _, at in device.submitted] == [0, 0, 0, 1, 2**62]
 
 
 def test_the_first_run_freezes_the_plan(device: FakeDevice, plan: StimPlan) -> None:
