@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from . import _numbers
 from ._control_methods import ControlMethods
 from ._core.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
 from ._core.schedule import READ, SLEEP, Hold
@@ -152,7 +153,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         if from_timestamp is None:
             start = engine.now()
         else:
-            start = whole("from_timestamp", from_timestamp, 0)
+            start = _numbers.whole(from_timestamp, "from_timestamp")
             self._catch_up(start)
             engine.check_readable(start)
         return start, start + count

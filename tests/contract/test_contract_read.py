@@ -78,6 +78,14 @@ def test_five_seconds_stay_readable_and_older_names_the_oldest(neurons: cl.Neuro
     assert len(neurons.read(1, oldest)) == 1
 
 
+def test_what_never_was_names_the_oldest(neurons: cl.Neurons) -> None:
+    """As when a program asks for the last two seconds of a device that was just opened."""
+    neurons.read(100)
+    for analysis in (False, True):
+        with pytest.raises(ValueError, match="timestamp -49900 .* oldest is 0"):
+            neurons.read(50_000, neurons.timestamp() - 50_000, analysis=analysis)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
