@@ -164,7 +164,7 @@ class Run:
 
     def _check_backlog(self, now: int) -> None:
         """Raise if the next tick's window is no longer in the history."""
-        oldest = now - self.engine.history_frames
+        oldest = now - self.engine.kept_frames
         if self.due - self.n < oldest:
             raise TimeoutError(
                 f"Loop fell behind by {_frames(now - self.due)} when entering the {ordinal(self.index + 1)} "

@@ -25,7 +25,7 @@ class EngineWaveforms:
         """Return the 75 samples in µV and the mean that was subtracted, waiting for them if need be."""
         engine = self._engine
         engine.check()
-        oldest = engine.oldest
+        oldest = max(engine.start, engine.position - engine.kept_frames)
         if max(timestamp - SAMPLES_BEFORE, engine.start) < oldest:
             raise RuntimeError(
                 f"the samples of Spike(timestamp={timestamp}, channel={channel}) are no longer in the "

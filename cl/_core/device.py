@@ -102,6 +102,10 @@ class Device(Protocol):
         """Give back everything that is held; called once, also after an error."""
         ...
 
+    def keep(self, frames: int) -> None:
+        """Keep the last `frames` frames from now on, as far as that is possible."""
+        ...
+
     def produce(self, start: int, stop: int) -> None:
         """Log what happens in [start, stop); `start` is where the last call ended."""
         ...

@@ -88,6 +88,9 @@ class Engine:
         self.losses = Losses()
         self._arrivals: list[tuple[int, Callable[[], None]]] = []
         self.history_frames = HISTORY_FRAMES
+        """Frames that stay readable."""
+        self.kept_frames = HISTORY_FRAMES
+        """Frames for which loops with long ticks find what was detected, and `device` what it made."""
         self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
         self.watch: Callable[[], None] = _nothing
         """Called when a participant of virtual time begins to wait for others."""
@@ -195,7 +198,7 @@ class Engine:
             if tap.limit <= stop:
                 tap.take(stop)
         if stop >= self._next_trim:
-            self.bus.trim(stop - self.history_frames)
+            self.bus.trim(stop - self.kept_frames)
             self._next_trim = stop + _TRIM_EVERY
 
     def refresh(self) -> None:
@@ -244,8 +247,12 @@ class Engine:
         self._arrivals = [entry for entry in self._arrivals if entry[1] != wake]
 
     def keep(self, frames: int) -> None:
-        """Keep events for at least `frames` and the usual history, for loops whose ticks are long. Locked."""
-        self.history_frames = max(self.history_frames, frames + HISTORY_FRAMES)
+        """Keep what comes for at least `frames` and the usual history: a loop has such long ticks. Locked.
+
+        What is readable stays the same: of what has come already, older parts are gone.
+        """
+        self.kept_frames = max(self.kept_frames, frames + HISTORY_FRAMES)
+        self.device.keep(self.kept_frames)
 
     def move(self, to: int) -> bool:
         """Move virtual time to `to`, for the scheduler; False if it arrives later, by `post`. Locked."""
@@ -266,7 +273,7 @@ class Engine:
 
     def window(self, start: int, stop: int) -> DetectionResult:
         """Return what was detected and delivered in [start, stop), all of it before the position."""
-        if start < self.position - self.history_frames:
+        if start < self.position - self.kept_frames:
             self.check_readable(start)
         bus = self.bus
         return DetectionResult(start, stop, bus.spikes.window(start, stop), bus.stims.window(start, stop))
@@ -279,7 +286,8 @@ class Engine:
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         """Return the frames of [start, stop), int16 (n, 64), owned by the caller."""
-        self.check_readable(start)
+        if start < max(self.start, self.position - self.kept_frames):
+            self.check_readable(start)
         return self.device.frames(start, stop)
 
     def cut_waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float]:

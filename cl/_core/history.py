@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_RING_FRAMES = HISTORY_FRAMES + 8_192
+_AHEAD_FRAMES = 8_192
 """What is asked of a source ahead of time must not push out what is still to be readable."""
 
 
@@ -84,27 +84,28 @@ class FrameRing:
     def __init__(self, start: int, channel_count: int = CHANNEL_COUNT) -> None:
         import numpy as np
 
-        self._data = np.empty((_RING_FRAMES, channel_count), np.int16)
+        self._data = np.empty((HISTORY_FRAMES + _AHEAD_FRAMES, channel_count), np.int16)
         # Touched now: the system gives memory in pieces of 2 MB, and may take milliseconds for each.
         self._data[...] = 0
         self.start = start
-        """The oldest timestamp ever written."""
+        """The oldest timestamp that was held since it has its size."""
         self.end = start
         """The timestamp after the newest frame."""
 
     @property
     def oldest(self) -> int:
         """The oldest timestamp that is still held."""
-        return max(self.start, self.end - _RING_FRAMES)
+        return max(self.start, self.end - len(self._data))
 
     def append(self, frames: NDArray[np.int16]) -> None:
         """Add the frames that follow, int16 (n, channels)."""
-        skipped = max(0, len(frames) - _RING_FRAMES)
+        size = len(self._data)
+        skipped = max(0, len(frames) - size)
         self.end += skipped
         rest = frames[skipped:]
         while len(rest):
-            at = self.end % _RING_FRAMES
-            part = rest[: _RING_FRAMES - at]
+            at = self.end % size
+            part = rest[: size - at]
             self._data[at : at + len(part)] = part
             self.end += len(part)
             rest = rest[len(part) :]
@@ -115,7 +116,21 @@ class FrameRing:
 
         if start < self.oldest or stop > self.end:
             raise ValueError(f"frames {start} to {stop} are not held: {self.oldest} to {self.end} are")
-        low, high = start % _RING_FRAMES, stop % _RING_FRAMES
-        if stop - start >= _RING_FRAMES or (high <= low and stop > start):
-            return np.concatenate((self._data[low:], self._data[:high]))
-        return self._data[low:high].copy()
+        data = self._data
+        low, high = start % len(data), stop % len(data)
+        if stop - start >= len(data) or (high <= low and stop > start):
+            return np.concatenate((data[low:], data[:high]))
+        return data[low:high].copy()
+
+    def grow(self, frames: int) -> None:
+        """Hold as many frames from now on, besides those that are ahead of time; what is held stays."""
+        import numpy as np
+
+        data, size = self._data, frames + _AHEAD_FRAMES
+        if size <= len(data):
+            return
+        self.start = self.oldest
+        held = np.arange(self.start, self.end)
+        grown = np.empty((size, data.shape[1]), np.int16)
+        grown[held % size] = data[held % len(data)]
+        self._data = grown

@@ -57,7 +57,8 @@ class HardwareDevice:
         """Take the engine that is to be told of what happens."""
         self._engine = engine
         engine.remote = self
-        engine.history_frames = min(engine.history_frames, self._link.capacity - LEAD_FRAMES - _SLACK_FRAMES)
+        held = self._link.capacity - LEAD_FRAMES - _SLACK_FRAMES
+        engine.history_frames = engine.kept_frames = min(engine.history_frames, held)
 
     # -- cl._core.device.Device -----------------------------------------------------------
 
@@ -78,6 +79,9 @@ class HardwareDevice:
     def close(self) -> None:
         """Give control back, if it is held, and let go of everything."""
         self._link.close()
+
+    def keep(self, frames: int) -> None:
+        """Do nothing: how many frames are kept is the device's own doing."""
 
     def produce(self, start: int, stop: int) -> None:
         """Do nothing: the device produces by itself."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _AHEAD = 2_500
 """Frames that a source whose data nothing changes is asked ahead of time."""
-
+_MOST_FRAMES = 2_500_000
+"""Frames that are kept at most for loops with long ticks: 100 s, 320 MB."""
 
 Batch: TypeAlias = tuple[
     int, tuple["NDArray[np.int16]", list[int], list[int], list[tuple["NDArray[np.float32]", float] | None]]
@@ -95,6 +96,9 @@ class FixedDevice(_SimulatedDevice):
     def close(self) -> None:
         self._source.close()
 
+    def keep(self, frames: int) -> None:
+        pass  # Any frame can be made again.
+
     def produce(self, start: int, stop: int) -> None:
         self.deliver(stop)
         if stop > self._known:
@@ -159,6 +163,10 @@ class StreamedDevice(_SimulatedDevice):
 
     def close(self) -> None:
         self._source.close()
+
+    def keep(self, frames: int) -> None:
+        assert self._ring is not None
+        self._ring.grow(min(frames, _MOST_FRAMES))
 
     def produce(self, start: int, stop: int) -> None:
         pulses = self.deliver(stop)

@@ -208,6 +208,24 @@ def test_a_source_without_answers_is_asked_in_blocks() -> None:
     assert source.calls[1:-1] == [(start, 25) for start in range(0, 6_250, 25)]
 
 
+@pytest.mark.parametrize("before", [0, 300_000])
+def test_ticks_may_be_longer_than_the_history(before: int) -> None:
+    set_simulator_data_source(lambda: Source(start_timestamp=50))
+    with cl.open() as neurons:
+        neurons.read(before)
+        for tick in neurons.loop(0.1, stop_after_ticks=2):
+            start = tick.analysis.start_timestamp
+            assert np.array_equal(tick.frames, numbered(start, 250_000))
+            assert events(tick.analysis.spikes) == [
+                (t, t // 100 % 64) for t in range(start + 50, start + 250_000, 100)
+            ]
+            assert tick.analysis.spikes[0].samples.shape == (75,)
+            oldest = neurons._engine.oldest
+            assert np.array_equal(neurons.read(10, oldest), numbered(oldest, 10))
+            with pytest.raises(ValueError, match=f"oldest is {oldest}"):
+                neurons.read(10, oldest - 1)
+
+
 def test_what_can_be_told_of_a_source() -> None:
     metadata = {"start_timestamp": 12_345, "uV_per_sample_unit": 0.5}
     set_simulator_data_source(lambda: Source(), metadata=metadata)

@@ -63,6 +63,21 @@ def test_the_ring_takes_more_than_it_holds() -> None:
     assert np.array_equal(whole, np.arange(ring.oldest, 400_000) % 30_000)
 
 
+def test_the_ring_grows_and_holds_what_it_held() -> None:
+    ring = FrameRing(0, channel_count=1)
+    stamps = (np.arange(1_000_000) % 30_000).astype(np.int16)[:, None]
+    ring.append(stamps[:200_000])
+    oldest = ring.oldest
+    ring.grow(HISTORY_FRAMES)
+    ring.grow(400_000)
+    assert ring.oldest == oldest
+    assert np.array_equal(ring.read(oldest, 200_000), stamps[oldest:200_000])
+    with pytest.raises(ValueError, match=f"{oldest} to 200000"):
+        ring.read(oldest - 1, 200_000)
+    ring.append(stamps[200_000:])
+    assert np.array_equal(ring.read(600_000, 1_000_000), stamps[600_000:])
+
+
 def test_the_ring_refuses_what_it_does_not_hold() -> None:
     ring = FrameRing(100, channel_count=1)
     ring.append(np.zeros((10, 1), np.int16))
