@@ -98,6 +98,8 @@ class Engine:
         """Participants whose iterators were let go while the lock was taken."""
         self.runs: list[LoopRun] = []
         """The loops that run, for whoever looks on or keeps out of their way."""
+        self.looked_at = False
+        """Whether somebody who never moves time has looked at the position; taken back by the keeper."""
         self.listeners: list[Callable[[], None]] = []
         """Called, locked, when the device ends."""
 

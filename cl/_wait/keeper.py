@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _WALL_PERIOD_S: Final = 0.1
 _STALE_FRAMES: Final = FRAMES_PER_SECOND // 20
 """A position this far behind is brought to the present: nobody is waiting for it just now."""
+_BODY_FRAMES: Final = FRAMES_PER_SECOND
+"""The same while a loop's body runs and nobody looks on: its commands are to count from its tick."""
 _VIRTUAL_PERIOD_S: Final = 0.02
 _PATIENCE_S: Final = 5.0
 _BREATH_S: Final = 0.0001
@@ -78,7 +80,8 @@ class Keeper:
     def _move_wall(self) -> None:
         engine = self._engine
         assert engine.clock is not None
-        while engine.clock.now() - engine.position > _STALE_FRAMES and not self._stop.is_set():
+        slack = self._slack()
+        while engine.clock.now() - engine.position > slack and not self._stop.is_set():
             with engine.lock:
                 if engine.failure is not None or engine.closed:
                     return
@@ -92,6 +95,13 @@ class Keeper:
                 advance_a_portion(engine, to)
             # Whoever waits for the lock gets it.
             self._stop.wait(_BREATH_S)
+
+    def _slack(self) -> int:
+        """Return how many frames the position may be behind."""
+        engine = self._engine
+        looked, engine.looked_at = engine.looked_at, False
+        in_body = any(run.due <= engine.position for run in tuple(engine.runs))
+        return _BODY_FRAMES if in_body and not looked and not engine.taps else _STALE_FRAMES
 
     def _keep_virtual(self) -> None:
         engine = self._engine

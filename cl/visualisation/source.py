@@ -126,6 +126,7 @@ class LiveSource:
         }
 
     def position(self) -> int:
+        self._engine.looked_at = True
         return self._engine.position
 
     def oldest(self) -> int:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 import cl
+from cl._core.engine import Engine
 from cl._wait.keeper import Keeper
+from cl.visualisation.source import LiveSource
+from cl.visualisation.surroundings import Surroundings
 
 pytestmark = pytest.mark.usefixtures("accelerated")
 
@@ -22,19 +29,57 @@ class Still:
         return self.frame
 
 
-def test_a_body_has_50_ms_until_the_device_moves_on_without_it() -> None:
-    """Stims of a body count from its tick only as long as nobody has been given what comes after it."""
+@contextmanager
+def clock_at(engine: Engine, frame: int) -> Iterator[Still]:
+    clock = Still(frame)
+    engine.clock = clock  # type: ignore[assignment]
+    try:
+        yield clock
+    finally:
+        engine.clock = None
+
+
+def moves_after(engine: Engine, frames: int) -> None:
+    """See that the device stays where it is until it is so many frames behind."""
+    before = engine.position
+    keeper = Keeper(engine)
+    with clock_at(engine, before + frames) as clock:
+        keeper._move_wall()
+        assert engine.position == before
+        clock.frame += 1
+        keeper._move_wall()
+        assert before < engine.position <= clock.frame
+
+
+def test_a_body_has_a_second_until_the_device_moves_on_without_it() -> None:
+    """Stims of a body count from its tick as long as nobody has been given what comes after it."""
+    with cl.open() as neurons:
+        for _ in neurons.loop(100, stop_after_ticks=1):
+            moves_after(neurons._engine, 25_000)
+
+
+def test_with_a_recording_it_has_50_ms(tmp_path: Path) -> None:
+    with cl.open() as neurons:
+        neurons.record(file_location=tmp_path)
+        for _ in neurons.loop(100, stop_after_ticks=1):
+            moves_after(neurons._engine, 1_250)
+
+
+def test_with_a_page_that_looks_on_it_has_50_ms() -> None:
     with cl.open() as neurons:
         engine = neurons._engine
-        keeper = Keeper(engine)
-        for tick in neurons.loop(100, stop_after_ticks=1):
-            due = tick.iteration_timestamp
-            clock = engine.clock = Still(due + 1_250)  # type: ignore[assignment]
-            try:
-                keeper._move_wall()
-                assert engine.position == due
-                clock.frame += 1
-                keeper._move_wall()
-                assert due < engine.position <= clock.frame
-            finally:
-                engine.clock = None
+        page = LiveSource(engine, cast("Surroundings", None))
+        for _ in neurons.loop(100, stop_after_ticks=1):
+            before = engine.position
+            with clock_at(engine, before + 1_251):
+                assert page.position() == before
+                Keeper(engine)._move_wall()
+                assert page.position() > before
+
+
+def test_without_a_body_the_device_moves_on_after_50_ms() -> None:
+    with cl.open() as neurons:
+        moves_after(neurons._engine, 1_250)
+        for _ in neurons.loop(100, stop_after_ticks=1):
+            pass
+        moves_after(neurons._engine, 1_250)
