@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from cl._core.clock import host_seconds
@@ -55,8 +56,9 @@ class Keeper:
                 return
             run = self._keep_virtual if self._engine.clock is None else self._keep_wall
             thread = threading.Thread(target=run, name="cl-keeper", daemon=True)
-            thread.start()
+            # Known before it starts: Ctrl-C may come while that is waited for.
             self._thread = thread
+            thread.start()
 
     def stop(self) -> None:
         """Stop the thread and wait for its end."""
@@ -64,7 +66,8 @@ class Keeper:
             self._stop.set()
             thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            with suppress(RuntimeError):  # It has not begun yet, and will end as it does.
+                thread.join()
 
     def _keep_wall(self) -> None:
         engine = self._engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,21 @@ def clock_at(engine: Engine, frame: int) -> Iterator[Still]:
         yield clock
     finally:
         engine.clock = None
+
+
+def test_ctrl_c_while_it_starts_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            raise KeyboardInterrupt
+
+    monkeypatch.delenv("CL_SDK_ACCELERATED_TIME")
+    before = set(threading.enumerate())
+    with monkeypatch.context() as patch:
+        patch.setattr("cl._wait.keeper.threading.Thread", Interrupted)
+        with pytest.raises(KeyboardInterrupt), cl.open():
+            pass
+    assert set(threading.enumerate()) == before
 
 
 def moves_after(engine: Engine, frames: int) -> None:
