@@ -19,6 +19,10 @@ PATIENCE = 10.0
 """Seconds after which a test gives up; nothing is expected to take them."""
 
 
+A_TURN = 600
+"""Frames after which an emulator has surely taken what it was told before: it posts 250 at most in a turn."""
+
+
 class PatientEmulator(EmulatorProcess):
     """An emulator that may be kept waiting by a busy machine without being taken for dead.
 

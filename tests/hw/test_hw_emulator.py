@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hw_tools import PATIENCE, PatientEmulator, hold, linked
+from hw_tools import A_TURN, PATIENCE, PatientEmulator, hold, linked
 from leak_tools import open_files, threads
 
+from cl._core.sequencer import Sequencer, StimLimits
 from cl._stim_channels import ChannelSet
 from cl._stim_designs import BurstDesign
 from cl._stim_operations import interrupt_operations, stim_operations, sync_operations
@@ -31,7 +32,8 @@ from cl.error import (
     TransactionRejected,
 )
 from cl.hw.emulator import EmulatorProcess
-from cl.hw.emulator.sources import read_stamps
+from cl.hw.emulator.device import Emulator, Setup
+from cl.hw.emulator.sources import CounterSource, read_stamps
 from cl.hw.layout import FRAME_CAPACITY, Control, Status
 from cl.hw.link import Link
 from cl.hw.report import report
@@ -49,9 +51,10 @@ def emulator() -> Iterator[EmulatorProcess]:
 def test_no_frame_is_lost_duplicated_or_reordered(emulator: EmulatorProcess) -> None:
     with linked(emulator.address, take_control=False) as (link, sink):
         sink.until(lambda s: len(s.posted) >= 300)
-        assert sink.posted == sorted(set(sink.posted))
+        posted = sink.posted[:]  # It goes on.
+        assert posted == sorted(set(posted))
         assert not sink.lost and not sink.errors
-        start, stop = sink.posted[0], sink.posted[-1]
+        start, stop = posted[0], posted[-1]
         frames = link.frames(start, stop)
         assert frames.dtype == np.int16 and frames.shape == (stop - start, 64)
         assert (read_stamps(frames, 8) == np.arange(start, stop)).all()
@@ -97,6 +100,17 @@ def test_blocks_have_the_length_of_the_moderation(emulator: EmulatorProcess) -> 
         link.release()
         # It was the controller's wish, and there is no controller now.
         sink.until(lambda s: link.moderation == 25)
+
+
+def test_a_device_that_was_held_up_posts_whole_blocks_all_the_same(tmp_path: Path) -> None:
+    setup = Setup(str(tmp_path / "device.sock"), moderation=100)
+    emulator = Emulator(setup, CounterSource(), Sequencer(StimLimits()))
+    try:
+        emulator.clock.jump(1030)
+        emulator._advance()
+        assert emulator.card.posted == 200, "as many as there are in one turn"
+    finally:
+        emulator.close()
 
 
 def test_waiting_returns_when_the_frame_is_there(emulator: EmulatorProcess) -> None:
@@ -145,21 +159,25 @@ def test_a_pulse_is_delivered_at_the_step_the_device_says(emulator: EmulatorProc
 def test_a_command_can_be_for_a_step_to_come(emulator: EmulatorProcess) -> None:
     with linked(emulator.address) as (link, _):
         assert link.stims is not None
+        link.control(Control.STOP)  # So that its time does not come meanwhile.
         ahead = 2 * link.posted + 10_000
         assert link.submit(stim_operations(9, 1.0), ahead) == ahead
         assert link.submit(stim_operations(10, 1.0), 0) == ahead, "commands are taken in order"
-        link.waiter.wait(ahead // 2 + 10, PATIENCE)
-        assert link.stims.take(ahead // 2 + 10)[:2] == ([ahead // 2 + 2] * 2, [9, 10])
         with pytest.raises(ValueError, match="more than a second ahead"):
             link.submit(stim_operations(9, 1.0), 2 * link.posted + 100_000)
+        link.control(Control.START)
+        link.waiter.wait(ahead // 2 + 10, PATIENCE)
+        assert link.stims.take(ahead // 2 + 10)[:2] == ([ahead // 2 + 2] * 2, [9, 10])
 
 
 def test_a_plan_waits_for_its_time(emulator: EmulatorProcess) -> None:
     with linked(emulator.address) as (link, _):
         assert link.stims is not None
+        link.control(Control.STOP)
         at = 2 * link.posted + 5_000
         both = ChannelSet(20, 30)
         assert link.submit(stim_operations(both, 1.0) + sync_operations(both), 0, at) < at
+        link.control(Control.START)
         link.waiter.wait(at // 2 + 10, PATIENCE)
         assert link.stims.take(at // 2 + 10)[:2] == ([at // 2 + 2] * 2, [20, 30])
         link.submit(interrupt_operations(both), 0)
@@ -233,21 +251,24 @@ def test_one_controls_and_many_read(emulator: EmulatorProcess) -> None:
 
 
 def test_a_controller_that_dies_releases_control_and_its_stims_stop(emulator: EmulatorProcess) -> None:
-    with linked(emulator.address, take_control=False) as (reader, _):
+    with linked(emulator.address, take_control=False) as (reader, sink):
         child = hold(emulator.address)
         assert reader.owner == child.pid
         with pytest.raises(ControlRequestError, match=f"held by process {child.pid}"):
             Link(emulator.address, take_control=True)
         os.kill(child.pid, signal.SIGKILL)
         child.communicate()
-        reader.waiter.wait(reader.posted + 100, PATIENCE)
-        assert reader.owner == 0
-        assert reader.stims is not None
-        reader.stims.take(reader.posted)
-        quiet = reader.waiter.wait(reader.posted + 1000, PATIENCE)
-        assert not reader.stims.take(quiet).timestamps
+        sink.until(lambda _: reader.owner == 0)
         with linked(emulator.address) as (link, _):
             assert link.owner == os.getpid()
+            # The device interrupted its channel before it gave control away: before this step.
+            taken = link.submit(stim_operations(10, 1.0), 0) // 2
+            quiet = reader.waiter.wait(taken + 1000, PATIENCE)
+        assert reader.stims is not None
+        timestamps, channels, _ = reader.stims.take(quiet)
+        found = list(zip(timestamps, channels, strict=True))
+        assert 9 in channels, "it went on until then"
+        assert [event for event in found if event[0] > taken + 2] == []
 
 
 def test_stop_start_and_reset_keep_the_timeline(emulator: EmulatorProcess) -> None:
@@ -265,8 +286,10 @@ def test_stop_start_and_reset_keep_the_timeline(emulator: EmulatorProcess) -> No
         link.submit(stim_operations(9, 1.0, BurstDesign(1000, 100)), 0)
         link.control(Control.RESET)
         assert link.status == Status.STOPPED
+        link.stims.take(link.posted)
         link.control(Control.START)
         resumed = link.waiter.wait(link.posted + 1000, PATIENCE)
+        # The one whose notice had begun.
         assert len(link.stims.take(resumed).timestamps) <= 1
         assert not sink.lost and not sink.errors
 
@@ -298,7 +321,8 @@ def test_closing_leaves_nothing_and_can_be_repeated(emulator: EmulatorProcess) -
         link = Link(emulator.address, take_control)
         link.close()
         with linked(emulator.address, take_control) as (link, _):
-            frames = link.frames(link.posted - 10, link.posted)
+            posted = link.posted
+            frames = link.frames(posted - 10, posted)
         link.close()
         assert len(frames) == 10
         with pytest.raises(DeviceDisconnectedError, match="closed"):

@@ -166,7 +166,8 @@ class Emulator:
             self.fail(f"the data source has ended at frame {limit}")
         if stop <= posted or self.trouble.stalled:
             return
-        self._guard(lambda: self._post(min(stop, posted + max(block, _LONGEST_TURN))))
+        turn = max(block, _LONGEST_TURN // block * block)
+        self._guard(lambda: self._post(min(stop, posted + turn)))
         self.trouble.look(card.posted)
 
     def _post(self, stop: int) -> None:
