@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import select
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import numpy as np
 import pytest
-from hw_tools import PATIENCE, Collector, PatientEmulator, device, linked
+from hw_tools import A_TURN, PATIENCE, Collector, PatientEmulator, device, linked
 
 from cl._stim_operations import stim_operations
 from cl.error import (
@@ -25,10 +26,12 @@ from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.faults import KINDS, Fault, parse_fault, parse_faults
 from cl.hw.emulator.sources import read_stamps
 from cl.hw.emulator.trouble import Trouble
+from cl.hw.eventfd import drain_eventfd
 from cl.hw.layout import FRAME_CAPACITY, USUAL_LIVENESS_MS, Control, Register, Result, Status
 from cl.hw.link import Link
 from cl.hw.reader import POLL_MS
 from cl.hw.report import report
+from cl.hw.session import Session
 from cl.hw.watchdog import MISSED_SIGNS
 
 FAR = 1 << 60
@@ -73,14 +76,23 @@ def test_without_any_interrupt_the_driver_still_follows(steady: EmulatorProcess)
         steady.inject("coalesce=1")
 
 
-def test_an_interrupt_that_is_late_is_late(steady: EmulatorProcess) -> None:
-    with linked(steady.address, take_control=False) as (link, _):
-        link.waiter.wait(link.posted + 25, PATIENCE)
-        steady.inject("late=30:1000000")
-        link.waiter.wait(link.posted + 500, PATIENCE)
-        # The driver has looked without an interrupt meanwhile, so it was not late itself.
-        assert link.interrupt_age_ns() < 30_000_000
+def test_interrupts_that_are_late_do_not_come_before_and_hold_nobody_up(steady: EmulatorProcess) -> None:
+    with (
+        linked(steady.address, take_control=False) as (link, _),
+        closing(Session(steady.address, data_vectors=1)) as session,
+    ):
+        (fd,) = session.data_fds
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        steady.inject("late=3600000:1000000")
+        link.waiter.wait(link.posted + A_TURN, PATIENCE)
+        drain_eventfd(fd)
+        # The driver looks without an interrupt, too: it need not wait for them.
+        target = link.posted + 500
+        assert link.waiter.wait(target, PATIENCE) >= target
+        assert poller.poll(0) == []
         steady.inject("late=0:0")
+        assert poller.poll(PATIENCE * 1000), "they come again"
 
 
 def test_an_overrun_is_counted_exactly_and_what_is_left_is_right() -> None:
@@ -96,7 +108,7 @@ def test_an_overrun_is_counted_exactly_and_what_is_left_is_right() -> None:
         with pytest.raises(LaggedError) as caught:
             link.frames(before, before + lost)
         assert caught.value.missed == lost
-        start = link.oldest + 12_500
+        start = link.oldest + 50_000  # What is older may go while it is read.
         assert before + lost <= start < after
         numbers_are_right(link, start, link.posted)
         assert link.error is None
@@ -111,8 +123,8 @@ def test_frames_the_device_drops_are_counted_exactly() -> None:
         stop = link.waiter.wait(link.posted + 50, PATIENCE)
         sink.until(lambda s: s.posted[-1] >= stop)
         assert sink.lost == [300, 4000] and link.frames_dropped == 4300
-        stamps = read_stamps(link.frames(link.oldest, stop), 8)
-        expected = np.arange(link.oldest, stop)
+        stamps = read_stamps(link.frames(0, stop), 8)
+        expected = np.arange(stop)
         blank = stamps != expected
         assert blank.sum() == 4300 and (stamps[blank] == 0).all()
         assert link.error is None and report(emulator.address).frames_dropped == 4300
@@ -162,11 +174,11 @@ def test_an_answer_whose_interrupt_is_lost_is_found_all_the_same(steady: Emulato
 
 
 def test_a_device_that_does_not_answer_a_command_is_given_up(steady: EmulatorProcess) -> None:
-    link = Link(steady.address, True, timeout=0.2)
+    link = Link(steady.address, True)
     sink = Collector()
     link.start(sink)
     steady.inject("ignore=1")
-    with pytest.raises(DeviceDisconnectedError, match=r"did not answer command 1 within 0\.2 s"):
+    with pytest.raises(DeviceDisconnectedError, match=r"did not answer command 1 within 1 s"):
         link.submit(stim_operations(9, 1.0), 0)
     sink.until(lambda s: bool(s.errors))
     with pytest.raises(DeviceDisconnectedError, match="did not answer"):
@@ -185,28 +197,35 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("fault", "text"), ENDS.items())
-def test_a_device_that_is_gone_is_noticed_by_everybody_within_200_ms(fault: str, text: str) -> None:
-    with device("--liveness-ms", "25") as (emulator, link, sink):
+def test_a_device_that_is_gone_is_noticed_by_everybody(fault: str, text: str) -> None:
+    with device() as (emulator, link, sink):
         sink.until(lambda s: len(s.posted) > 3)
         waits: list[BaseException] = []
         threads = [threading.Thread(target=catch, args=(waits, lambda: link.waiter.wait(FAR))) for _ in "ab"]
         for thread in threads:
             thread.start()
-        began = time.monotonic()
         emulator.inject(fault)
         sink.until(lambda s: bool(s.errors))
-        noticed = time.monotonic() - began
         for thread in threads:
             thread.join(PATIENCE)
         assert [type(error) for error in (*sink.errors, *waits)] == [DeviceDisconnectedError] * 3
         assert all(text in str(error) for error in (*sink.errors, *waits, link.error))
-        # The driver's own limit is what is tested elsewhere; the rest of the 200 ms is the host's to give.
-        assert noticed < 1.0
+        if fault == "freeze":
+            check_silence(link.error, link.facts.liveness_ms)
         for use in (lambda: link.submit(stim_operations(9, 1.0), 0), lambda: link.waiter.wait(FAR)):
             with pytest.raises(DeviceDisconnectedError, match=text):
                 use()
         # What was posted stays readable, for recordings to end with.
-        numbers_are_right(link, max(0, link.posted - 50), link.posted)
+        posted = link.posted
+        numbers_are_right(link, max(0, posted - 50), posted)
+
+
+def check_silence(error: Exception | None, liveness_ms: int) -> None:
+    """Check that a device was given up after the silence that it may keep, and not later."""
+    found = re.search(r"no sign of life for (\d+) ms", str(error))
+    assert found is not None
+    # What the driver has seen of it is counted, whatever the host did: at most 25 ms from look to look.
+    assert 0 <= int(found[1]) - MISSED_SIGNS * liveness_ms < 25
 
 
 def catch(into: list[BaseException], call: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import gcd
 
 import pytest
-from hw_tools import PatientEmulator
+from hw_tools import A_TURN, PatientEmulator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,7 +63,7 @@ def neurons(emulator: PatientEmulator, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 def moderation(neurons: cl.Neurons) -> int:
     """Return how often the device raises its interrupt, once it has had the time to take a wish."""
-    neurons.read(100)
+    neurons.read(A_TURN)
     found: int = neurons._engine.device._link.moderation  # type: ignore[attr-defined]
     return found
 
