@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import cl
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.layout import EVENT_BYTES, ring_bytes
 from cl.hw.link import Link
@@ -118,6 +119,26 @@ def event_ring(capacity: int, channels: int = 64) -> Iterator[tuple[EventWriter,
         finally:
             writer.close()
             reader.close()
+
+
+def stims_after(neurons: cl.Neurons, start: int) -> list[cl.Stim]:
+    """Return the stims of the first window of 500 frames from `start` on that has any.
+
+    A device takes a command when it can, which a reader that is held up learns of later.
+    """
+    for at in range(start, start + int(PATIENCE * 25_000), 500):
+        stims = neurons.read(500, at, analysis=True).stims
+        if stims:
+            return stims
+    raise AssertionError(f"no stims from {start} on")
+
+
+def until_quiet(neurons: cl.Neurons) -> None:
+    """Wait until there are no stims any more, for 500 frames."""
+    for _ in range(int(PATIENCE * 50)):
+        if not neurons.read(500, analysis=True).stims:
+            return
+    raise AssertionError("it stimulates still")
 
 
 HOLD = """

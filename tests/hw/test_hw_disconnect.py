@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from hw_tools import PatientEmulator
+from hw_tools import A_TURN, PatientEmulator, stims_after
 
 import cl
 from cl.error import DeviceDisconnectedError
@@ -20,13 +21,11 @@ from cl.hw.emulator.sources import read_stamps
 
 PATIENCE = 10.0
 FAR = 1 << 50
-NOTICED_S = 1.0
-"""200 ms are promised on a machine that has time for it; the driver's own limits add up to 155 ms."""
 
 
 @pytest.fixture
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorProcess]:
-    with EmulatorProcess("--source", "counter") as process:
+    with PatientEmulator("--source", "counter") as process:
         monkeypatch.setenv("CL_DEVICE", process.address)
         yield process
 
@@ -45,12 +44,11 @@ def survivor(lasting: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> Emula
 
 
 class Caught:
-    """What ended each of several waits, and when."""
+    """What ended each of several waits."""
 
     def __init__(self) -> None:
         self.begun = 0
         self.errors: dict[str, BaseException] = {}
-        self.at: list[float] = []
         self._lock = threading.Lock()
 
     def begin(self) -> None:
@@ -60,7 +58,6 @@ class Caught:
     def end(self, name: str, error: BaseException) -> None:
         with self._lock:
             self.errors[name] = error
-            self.at.append(time.monotonic())
 
     def blocking(self, name: str, wait: Callable[[], object]) -> threading.Thread:
         def run() -> None:
@@ -131,6 +128,17 @@ def all_begun(caught: Caught, neurons: cl.Neurons, count: int) -> None:
     assert not caught.errors, caught.errors
 
 
+def check_patience(text: str, caught: Caught) -> None:
+    """Check that a device that says nothing was waited for as long as it may be silent, and no longer.
+
+    The driver counts what it has seen of the silence, so that the host's own delays are none of it.
+    """
+    if text in ("no sign of life", "delivered no frames"):
+        waited = {int(re.search(r"(\d+) ms$", str(error))[1]) for error in caught.errors.values()}  # type: ignore[index]
+        # Six times the 300 ms that a patient emulator promises; for frames, three blocks more.
+        assert 1800 <= min(waited) == max(waited) < 1830
+
+
 FAULTS = {
     "freeze": "no sign of life",
     "stall": "delivered no frames",
@@ -155,15 +163,14 @@ def test_every_blocking_wait_ends_and_the_recording_is_whole(
         waits = blocking_waits(neurons, limited)
         threads = [caught.blocking(name, wait) for name, wait in waits.items()]
         all_begun(caught, neurons, len(waits))
-        began = time.monotonic()
         emulator.inject(fault)
         for thread in threads:
             thread.join(PATIENCE)
         assert caught.errors.keys() == waits.keys()
-        assert max(caught.at) - began < NOTICED_S
         for error in caught.errors.values():
             assert type(error) is DeviceDisconnectedError
             assert text in str(error)
+        check_patience(text, caught)
         for use in (lambda: neurons.read(1), lambda: neurons.stim(8, 1.0), neurons.timestamp, neurons.stop):
             with pytest.raises(DeviceDisconnectedError, match=text):
                 use()
@@ -199,10 +206,9 @@ async def test_every_async_wait_ends(emulator: EmulatorProcess, fault: str) -> N
                     await neurons.asleep(0.001)
                 await neurons.asleep(0.01)
                 assert not caught.errors, caught.errors
-                began = time.monotonic()
                 emulator.inject(fault)
     assert caught.errors.keys() == waits.keys()
-    assert max(caught.at) - began < NOTICED_S
+    check_patience(FAULTS[fault], caught)
     for name, error in caught.errors.items():
         assert type(error) is DeviceDisconnectedError, (name, error)
         assert FAULTS[fault] in str(error)
@@ -219,14 +225,12 @@ def test_samples_that_never_come_end_in_the_same_error(emulator: EmulatorProcess
 def test_a_command_in_flight_ends_with_the_device(emulator: EmulatorProcess) -> None:
     with cl.open() as neurons:
         emulator.inject("ignore=1")
-        neurons.read(100)
+        neurons.read(A_TURN)
         caught = Caught()
         thread = caught.blocking("stim", lambda: neurons.stim(8, 1.0))
         neurons.read(100)
-        began = time.monotonic()
         emulator.inject("exit")
         thread.join(PATIENCE)
-        assert time.monotonic() - began < NOTICED_S
         assert isinstance(caught.errors["stim"], DeviceDisconnectedError)
 
 
@@ -235,12 +239,10 @@ def test_the_next_open_connects_again(survivor: EmulatorProcess, fault: str) -> 
     last = 0
     for _ in range(3):
         with cl.open() as neurons:
-            assert neurons.timestamp() > last
             start = neurons.timestamp()
+            assert start >= last
             neurons.stim(8, 1.0)
-            # The device has taken it by now, however long that took.
-            frames = neurons.timestamp() + 250 - start
-            assert len(neurons.read(frames, start, analysis=True).stims) == 1
+            assert len(stims_after(neurons, start)) == 1
             survivor.inject(fault)
             with pytest.raises(DeviceDisconnectedError):
                 neurons.read(25_000 * 60)
