@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hw_tools import A_TURN, PATIENCE, PatientEmulator, hold, linked
+from hw_tools import PATIENCE, PatientEmulator, hold, linked
 from leak_tools import open_files, threads
 
 from cl._core.sequencer import Sequencer, StimLimits

@@ -190,8 +190,8 @@ class Emulator:
         pulses = self._stimulator.deliver(stop)
         self.feed.make(stop, pulses)
         self.feed.blank(start, stop)
-        card.words[Register.FRAMES_DROPPED] += frames
         card.set_error(DeviceError.OVERRUN, f"{frames} frames were lost before frame {stop}")
+        card.words[Register.FRAMES_DROPPED] += frames
         card.post(stop, ([], []), _stims(pulses))
         self.server.raise_error()
 
