@@ -227,47 +227,76 @@ def test_a_body_of_35_ms_in_a_loop_of_10_ms_is_found_out(neurons: cl.Neurons) ->
 
 
 def test_tolerance_and_ignoring_jitter(neurons: cl.Neurons) -> None:
+    held_up_by = 5250
+
     def run(**keywords: Any) -> int:
         for tick in neurons.loop(100, stop_after_ticks=5, **keywords):
             if tick.iteration == 1:
-                held_up(neurons, tick, 5250)
+                held_up(neurons, tick, held_up_by)
         return tick.iteration
 
     assert run(ignore_jitter=True) == 5
     assert run(jitter_tolerance_frames=100_000) == 5
     # A tolerance that covers what a busy machine may do, and not the body.
-    with pytest.raises(TimeoutError, match=r"3rd iteration.*set to 2500 frames"):
-        run(jitter_tolerance_frames=2500)
+    held_up_by = 20_250
+    with pytest.raises(TimeoutError, match=r"3rd iteration.*set to 17500 frames"):
+        run(jitter_tolerance_frames=17_500)
 
 
 def test_recovery_gives_the_seeds_sequence(neurons: cl.Neurons) -> None:
     log: list[tuple[str, int]] = []
-    for tick in neurons.loop(10, stop_after_ticks=10):
+    # What a busy machine does to the other bodies is not what is tested.
+    for tick in neurons.loop(10, stop_after_ticks=10, jitter_tolerance_frames=50_000):
         log.append(("normal", tick.iteration))
         if tick.iteration == 1:
             # The seed's 50 ms in a 100 Hz loop, ten times as slow, to the middle of a tick.
             held_up(neurons, tick, 5 * 2500 + 1250)
             tick.loop.recover_from_jitter(lambda t: log.append(("recovered", t.iteration)))
+    # A host that is held up meanwhile makes it take longer; then all go on in their turn.
+    recovered = max(i for kind, i in log if kind == "recovered")
+    assert recovered >= 6
     assert log == (
         [("normal", 0), ("normal", 1)]
-        + [("recovered", i) for i in range(2, 7)]
-        + [("normal", i) for i in range(7, 10)]
+        + [("recovered", i) for i in range(2, recovered + 1)]
+        + [("normal", i) for i in range(recovered + 1, 10)]
     )
 
 
 # -- stimulation ------------------------------------------------------------------------------
 
 
-def delivered(neurons: cl.Neurons, start: int) -> list[tuple[int, int]]:
-    """Return the stims from `start` to 80 ms from now, as (frames since the first of them, channel)."""
-    stims = neurons.read(neurons.timestamp() + 2000 - start, start, analysis=True).stims
+def read_stims(neurons: cl.Neurons, start: int, count: int) -> tuple[list[cl.Stim], int]:
+    """Return the stims from `start` on, in windows of 500 frames until there are `count`, and the end of them.
+
+    A device takes commands when it can, and tells of it by interrupts: a program that is held up is told late.
+    """
+    stims: list[cl.Stim] = []
+    for at in range(start, start + 250_000, 500):
+        if len(stims) >= count:
+            return stims, at
+        stims += neurons.read(500, at, analysis=True).stims
+    raise AssertionError(f"{len(stims)} stims in 10 s, not {count}")
+
+
+def delivered(neurons: cl.Neurons, start: int, count: int) -> list[tuple[int, int]]:
+    """Return `count` stims, and those of 80 ms more, as (frames since the first of them, channel)."""
+    stims, at = read_stims(neurons, start, count)
+    stims += neurons.read(2000, at, analysis=True).stims
     return [(s.timestamp - stims[0].timestamp, s.channel) for s in stims]
+
+
+def until_quiet(neurons: cl.Neurons) -> None:
+    """Wait until there are no stims any more, for 500 frames."""
+    for _ in range(500):
+        if not neurons.read(500, analysis=True).stims:
+            return
+    raise AssertionError("it stimulates still")
 
 
 def test_a_burst_keeps_half_frames(neurons: cl.Neurons) -> None:
     start = neurons.timestamp()
     neurons.stim(ChannelSet(8, 9), PULSE, BurstDesign(4, 151))
-    found = delivered(neurons, start)
+    found = delivered(neurons, start, 8)
     times = [t for t, channel in found if channel == 8]
     gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps in ([165, 166, 165], [166, 165, 166])
@@ -282,7 +311,7 @@ def test_a_plan_is_carried_out_as_one(neurons: cl.Neurons) -> None:
     for _ in range(2):
         start = neurons.timestamp()
         plan.run()
-        assert delivered(neurons, start) == [(0, 8), (0, 9), (125, 10)]
+        assert delivered(neurons, start, 3) == [(0, 8), (0, 9), (125, 10)]
     with pytest.raises(RuntimeError, match="cannot be changed"):
         plan.stim(8, PULSE)
 
@@ -290,35 +319,36 @@ def test_a_plan_is_carried_out_as_one(neurons: cl.Neurons) -> None:
 def test_a_plan_waits_for_its_time_to_the_frame(neurons: cl.Neurons) -> None:
     plan = neurons.create_stim_plan()
     plan.stim(8, PULSE)
-    at = neurons.timestamp() + 6000
+    start = neurons.timestamp()
+    at = start + 20_000  # What a host may do meanwhile takes less.
     plan.run(at_timestamp=at)
-    assert neurons.read(6100, at - 6000, analysis=True).stims == [cl.Stim(at + 2, 8)]
+    assert neurons.read(20_100, start, analysis=True).stims == [cl.Stim(at + 2, 8)]
 
 
 def test_a_stim_of_a_body_is_seen_once_by_everybody(neurons: cl.Neurons) -> None:
     asked: list[int] = []
     seen: list[cl.Stim] = []
-    loop = neurons.loop(1000, stop_after_ticks=200, ignore_jitter=True)
+    loop = neurons.loop(1000, stop_after_ticks=4000, ignore_jitter=True)
     for tick in loop:
         seen += tick.analysis.stims
-        if tick.iteration % 50 == 10:
+        if tick.iteration % 50 == 10 and len(asked) < 4:
             asked.append(tick.iteration_timestamp)
             neurons.stim(ChannelSet(8, 20), PULSE)
-    assert neurons.read(5000, loop.start_timestamp, analysis=True).stims == seen
+        if len(seen) >= 8 and tick.iteration >= 200:
+            break
+    start, stop = loop.start_timestamp, tick.analysis.stop_timestamp
+    assert neurons.read(stop - start, start, analysis=True).stims == seen
     assert [s.channel for s in seen] == [8, 20] * 4
     for at, stim in zip(asked, seen[::2], strict=True):
         assert stim.timestamp >= at + 2
 
 
 def test_an_interrupt_ends_a_burst(neurons: cl.Neurons) -> None:
-    neurons.stim(8, PULSE, BurstDesign(1000, 200))
     start = neurons.timestamp()
-    neurons.read(1000, start)
+    neurons.stim(8, PULSE, BurstDesign(10_000, 200))
+    read_stims(neurons, start, 6)
     neurons.interrupt(8)
-    after = neurons.timestamp()
-    found = neurons.read(1000, after, analysis=True).stims
-    assert [s for s in found if s.timestamp > after + 150] == []
-    assert len(neurons.read(1000, start, analysis=True).stims) >= 6
+    until_quiet(neurons)
 
 
 REFUSED: list[tuple[Callable[[cl.Neurons], Any], type[Exception], str]] = [
@@ -343,8 +373,9 @@ def test_stopping_and_starting(neurons: cl.Neurons) -> None:
         recording = neurons.record()
         plan = neurons.create_stim_plan()
         plan.stim(9, PULSE)
+        start = neurons.timestamp()
         neurons.stim(8, PULSE, BurstDesign(1000, 200))
-        neurons.read(500)
+        read_stims(neurons, start, 2)
         neurons.stop()
         stopped = neurons.timestamp()
         assert not neurons.has_started() and not neurons.is_readable() and not neurons.is_recordable()
@@ -358,7 +389,7 @@ def test_stopping_and_starting(neurons: cl.Neurons) -> None:
         assert neurons.read(1000, stopped + 3, analysis=True).stims == []
         start = neurons.timestamp()
         plan.run()
-        assert delivered(neurons, start) == [(0, 9)]
+        assert delivered(neurons, start, 1) == [(0, 9)]
         with recording.open() as view:
             assert view.complete and 2 <= len(view.stims) <= 1 + len(view.samples) // 125
 
@@ -384,7 +415,7 @@ def test_admission_is_limited(kind: str, limited_address: str, monkeypatch: pyte
             neurons.sync(ChannelSet(10, 11))
         plan = neurons.create_stim_plan()
         plan.channels_to_interrupt = 12
-        later = neurons.timestamp() + 25_000
+        later = neurons.timestamp() + 1_000_000
         plan.run(at_timestamp=later)
         with pytest.raises(cl.DeferredInterruptLimitExceeded, match="1"):
             plan.run(at_timestamp=later + 1)
@@ -419,9 +450,16 @@ SHORT = [v for v in VECTORS if v["ticks"] / v["tps"] <= LONGEST_S]
 class Player:
     """Issues a vector's commands in the bodies of a loop, each as of a constant time after its tick."""
 
-    def __init__(self, neurons: cl.Neurons, vector: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        neurons: cl.Neurons,
+        vector: dict[str, Any],
+        taken: list[tuple[int, int]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
         self.neurons = neurons
         self.vector = vector
+        self.taken = taken
         self.errors: list[list[Any]] = []
         self.late = False
         self._as_of = 0
@@ -442,11 +480,13 @@ class Player:
         return sorted([s.timestamp - begin, s.channel] for s in stims if s.timestamp >= begin)
 
     def _issue(self, index: int, command: dict[str, Any]) -> None:
+        before = len(self.taken)
         try:
             issue(self.neurons, SimpleNamespace(iteration_timestamp=self._as_of), command)  # type: ignore[arg-type]
         except Exception as error:
             self.errors.append([index, type(error).__name__])
         # The device has passed that time only if the host kept the body from issuing the command.
+        self.late |= any(effective > asked for asked, effective in self.taken[before:])
         self.late |= self.neurons.timestamp() > self._as_of
 
     def quiet(self) -> None:
@@ -455,7 +495,22 @@ class Player:
         slowest = min((c["b"][1] for c in commands if "b" in c), default=200.0)
         self._as_of = self.neurons.timestamp()
         self.neurons.interrupt(ChannelSet(range(64)))
-        self.neurons.read(int(25_000 / slowest) + 130)
+        idle = self.taken[-1][1] // 2 + int(25_000 / slowest) + 130
+        self.neurons.read(max(idle - self._as_of, 0), self._as_of)
+
+
+def note_steps(neurons: cl.Neurons, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Return what will hold, for each command, the step that it was for and that the device took it at."""
+    link: Any = neurons._engine.device._link  # type: ignore[attr-defined]
+    submit, taken = link.submit, []
+
+    def noting(operations: Any, step: int, at_step: int | None = None) -> int:
+        effective: int = submit(operations, step, at_step)
+        taken.append((step, effective))
+        return effective
+
+    monkeypatch.setattr(link, "submit", noting)
+    return taken
 
 
 @needs_vectors
@@ -463,9 +518,10 @@ def test_the_reference_vectors_on_a_device(address: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("CL_DEVICE", address)
     exact = 0
     with cl.open() as neurons:
+        taken = note_steps(neurons, monkeypatch)
         for vector in SHORT:
             for _ in range(5):
-                player = Player(neurons, vector, monkeypatch)
+                player = Player(neurons, vector, taken, monkeypatch)
                 found = player.play()
                 player.quiet()
                 if not player.late:
@@ -529,8 +585,9 @@ def test_leaving_finalises_what_is_being_recorded(device: str) -> None:
 
 @pytest.mark.anyio
 async def test_async_consumers_agree_with_one_another(device: str) -> None:
-    async with cl.aopen() as neurons, anyio.create_task_group() as group:
-        begin = neurons.timestamp() + 500
+    async with cl.aopen() as neurons, neurons.stims() as first:
+        neurons.stim(8, PULSE, BurstDesign(1000, 200))
+        begin = (await anext(first)).timestamp + 500
         end = begin + 5000
         spikes: list[cl.Spike] = []
         stims: list[cl.Stim] = []
@@ -557,19 +614,16 @@ async def test_async_consumers_agree_with_one_another(device: str) -> None:
                     if len(blocks) == 5:
                         return
 
-        for task in (listen, watch, copy):
-            group.start_soon(task)
-        neurons.stim(8, PULSE, BurstDesign(1000, 200))
-        ticks = [t.iteration async for t in neurons.aloop(200, stop_after_ticks=20, ignore_jitter=True)]
-        assert ticks == list(range(20))
-        await neurons.asleep_until(end)
-        assert neurons.timestamp() >= end
-        found = await neurons.aread(5000, begin, analysis=True)
-        whole = await neurons.aread(5000, begin)
-        with anyio.fail_after(10):
-            while len(blocks) < 5 or not stims or stims[-1].timestamp < end - 130:
-                await neurons.asleep(0.01)
-        group.cancel_scope.cancel()
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                for task in (listen, watch, copy):
+                    group.start_soon(task)
+                loop = neurons.aloop(200, stop_after_ticks=20, ignore_jitter=True)
+                assert [tick.iteration async for tick in loop] == list(range(20))
+                await neurons.asleep_until(end)
+                assert neurons.timestamp() >= end
+                found = await neurons.aread(5000, begin, analysis=True)
+                whole = await neurons.aread(5000, begin)
     np.testing.assert_array_equal(np.concatenate(blocks), whole)
     assert stims == found.stims and len(stims) > 30
-    assert spikes == found.spikes[: len(spikes)] and len(spikes) >= len(found.spikes) - 1
+    assert spikes == found.spikes

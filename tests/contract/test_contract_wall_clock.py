@@ -198,11 +198,13 @@ async def test_async_loops_and_sleeps_keep_time_beside_each_other() -> None:
     async with cl.aopen() as neurons, anyio.create_task_group() as group:
         group.start_soon(heart)
         t0 = time.perf_counter()
-        async for tick in neurons.aloop(1000, stop_after_ticks=300):
+        async for tick in neurons.aloop(1000, stop_after_ticks=10_000):
             assert neurons.timestamp() >= tick.iteration_timestamp
+            if tick.iteration >= 299 and beats >= 20:
+                break
+        assert beats >= 20, "the loop has let others run"
         await neurons.asleep(0.1)
         assert time.perf_counter() - t0 >= 0.399
-        assert beats >= 20
         frames = await neurons.aread(SECOND // 10)
         assert frames.shape == (SECOND // 10, 64)
         group.cancel_scope.cancel()
@@ -217,5 +219,5 @@ async def test_closing_wakes_those_who_sleep() -> None:
                 await neurons.asleep(60)
 
         group.start_soon(sleeper)
-        await anyio.sleep(0.02)
+        await anyio.wait_all_tasks_blocked()
         neurons.close()
