@@ -266,9 +266,9 @@ def test_recovery_gives_the_seeds_sequence(neurons: cl.Neurons) -> None:
 
 
 def read_stims(neurons: cl.Neurons, start: int, count: int) -> tuple[list[cl.Stim], int]:
-    """Return the stims from `start` on, in windows of 500 frames until there are `count`, and the end of them.
+    """Return the stims from `start` on, in windows of 500 frames until there are `count`, and their end.
 
-    A device takes commands when it can, and tells of it by interrupts: a program that is held up is told late.
+    A device takes commands when it can and tells by interrupts: a program that is held up is told late.
     """
     stims: list[cl.Stim] = []
     for at in range(start, start + 250_000, 500):
