@@ -138,9 +138,11 @@ def test_a_thread_that_ends_in_the_middle_of_a_loop_holds_nobody() -> None:
 def test_an_iterator_may_be_driven_from_anywhere(company: bool) -> None:
     with cl.open() as neurons:
         others = neurons.loop(40)
-        company_thread = threading.Thread(target=lambda: [None for _ in others])
+        begun = threading.Event()
+        company_thread = threading.Thread(target=lambda: [begun.set() for _ in others])
         if company:
             company_thread.start()
+            assert begun.wait(PATIENCE)
         ticks = iter(neurons.loop(100, stop_after_ticks=6))
         seen = [next(ticks).iteration]
 

@@ -127,6 +127,9 @@ async def test_requests(server: Server, http: httpx.AsyncClient, tmp_path: Path)
             "/stim", json={"channels": [8, 9], "current_uA": 1.0, "count": 3, "hz": 200}
         )
         assert (accepted.status_code, accepted.json()["channels"]) == (202, [8, 9])
+        # What was on its way by then may come first.
+        while (await receive(client, 1))[-1][0] < accepted.json()["timestamp"] + 1_000:
+            pass
         await receive(client, 10)
     ended = await http.delete("/record")
     assert ended.status_code == 200
@@ -252,7 +255,8 @@ async def test_a_device_that_has_failed_is_told_with_the_reason(tmp_path: Path) 
             path = (await http.post("/record")).json()["file"]
             async with connect(f"ws://{server.url}/spikes") as client:
                 body = {"channels": [8], "current_uA": 1.0}
-                assert (await http.post("/stim", json=body)).status_code == 202
+                # It may have failed before the answer was made.
+                assert (await http.post("/stim", json=body)).status_code in (202, 503)
                 with anyio.fail_after(PATIENCE):
                     await client.wait_closed()
                 assert client.close_code == 1001
