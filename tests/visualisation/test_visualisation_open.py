@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import anyio.to_thread
+import psutil
 import pytest
 from visualisation_tools import http, page
 
@@ -35,15 +36,16 @@ def at(port: int) -> Any:
 
 
 def is_served(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
+    """Whether this process listens there: another one may take the port as soon as it is free."""
+    own = [each for each in psutil.net_connections("tcp") if each.pid == os.getpid()]
+    return any(each.laddr.port == port and each.status == psutil.CONN_LISTEN for each in own)
 
 
 @pytest.mark.usefixtures("_on")
 def test_it_is_there_while_the_device_is_open(capsys: pytest.CaptureFixture[str]) -> None:
     with cl.open() as neurons:
         server = server_named(capsys.readouterr().err)
-        assert server.port >= 1025
+        assert server.port >= 1025 and is_served(server.port)
         with page(server) as one:
             assert one.hello["device"].startswith("simulator")
             with cl.open():  # the same device, and the same page
@@ -103,7 +105,9 @@ def test_the_header_knows_of_loops_recordings_and_streams(
             before = one.message("status")
             assert (before["loops"], before["recordings"]) == ([], [])
             neurons.create_data_stream("score")
-            assert one.message("streams")["streams"] == [{"name": "score"}]
+            while (streams := one.message("streams")["streams"]) == []:
+                pass
+            assert streams == [{"name": "score"}]
             recording = neurons.record(file_location=str(tmp_path), file_suffix="seen")
             for tick in neurons.loop(250):
                 status = None if tick.iteration % 50 else one.message("status")
