@@ -95,7 +95,7 @@ def test_a_program_can_ask_what_it_runs_on(device: str) -> None:
 def test_time_goes_on_and_never_back(neurons: cl.Neurons) -> None:
     stamps = [neurons.timestamp()]
     within = 0  # steps that are smaller than an interrupt's millisecond
-    while within <= 20 and stamps[-1] < stamps[0] + 25_000:
+    while within <= 20 and stamps[-1] < stamps[0] + 500_000:
         stamps.append(neurons.timestamp())
         within += 0 < stamps[-1] - stamps[-2] < 25
     assert within > 20, "time goes on between the interrupts too"

@@ -66,14 +66,16 @@ def test_a_late_body_is_caught_up_with_and_loses_nothing() -> None:
 def test_a_stim_counts_from_its_tick_however_long_the_body_took() -> None:
     asked, delivered = set(), set()
     with cl.open() as neurons:
-        for tick in neurons.loop(100, stop_after_ticks=30):
+        for tick in neurons.loop(100, stop_after_ticks=3000):
             delivered.update(stim.timestamp for stim in tick.analysis.stims)
+            # A host that is held up for longer than the device waits for it gives some of them later.
+            if len(asked & delivered) >= 3:
+                break
             while neurons.timestamp() < tick.iteration_timestamp + 125:
                 pass  # 5 ms of computing
             neurons.stim(8, 1.0)
-            asked.add(tick.iteration_timestamp)
-    # A host that is held up for longer than the device waits for it gives some of them later.
-    assert {timestamp + 2 for timestamp in asked} & delivered
+            asked.add(tick.iteration_timestamp + 2)
+    assert asked & delivered
 
 
 def test_outside_of_bodies_a_stim_counts_from_now_wherever_its_context_is_from() -> None:
