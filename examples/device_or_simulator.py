@@ -33,7 +33,7 @@ with cl.open() as neurons:
     recording = neurons.record(file_suffix="answers", stop_after_seconds=SECONDS)
     # On a device a body that takes too long raises a TimeoutError. A machine that emulator and program share
     # is busy at times; with a device of your own leave the tolerance at 0.
-    loop = neurons.loop(1000, stop_after_seconds=SECONDS, jitter_tolerance_frames=5000)
+    loop = neurons.loop(1000, stop_after_seconds=SECONDS, jitter_tolerance_frames=20_000)
     for tick in loop:
         for spike in tick.analysis.spikes:
             spikes[spike.channel] += 1

@@ -25,7 +25,7 @@ import cl
 pytestmark = pytest.mark.anyio
 
 LIMIT_MS = 5.0
-ATTEMPTS = 4
+ATTEMPTS = 10
 Job = Callable[[cl.Neurons, Path], Awaitable[Any]]
 
 
