@@ -239,6 +239,8 @@ def _enter(take_control: bool, wait_until_recordable: bool) -> tuple[Session, Ca
 
     try:
         restore = _take(session, take_control, outermost)
+        if outermost and session.engine.remote is not None:
+            session.engine.remote.opened()
         if outermost and wait_until_recordable:
             session.neurons.wait_until_recordable()
     except BaseException:

@@ -28,6 +28,10 @@ class Remote(Protocol):
         """Block until everything before `frame` is given or the device is gone; False to wait otherwise."""
         ...
 
+    def opened(self) -> None:
+        """Take note that whoever opens it has control by now, if they want it: a failure is the end."""
+        ...
+
     def take_control(self) -> None:
         """Become the one who may command it; ControlRequestError where somebody else is."""
         ...

@@ -71,7 +71,10 @@ class HardwareDevice:
         assert self._engine is not None, "a device that is attached"
         self._bus = bus
         try:
-            self._link.start(self, lock=self._engine.lock, start=self.info.start_timestamp)
+            # A device that has failed is not given up before whoever opens it could reset it.
+            self._link.start(
+                self, lock=self._engine.lock, start=self.info.start_timestamp, forgives_failure=True
+            )
         except BaseException:
             self._link.close()
             raise
@@ -137,6 +140,10 @@ class HardwareDevice:
             with self._engine.lock:
                 self._engine.fail(error)
         return True
+
+    def opened(self) -> None:
+        """Take a failure for the end, from now on."""
+        self._link.forgive_no_more()
 
     def take_control(self) -> None:
         """Become the controller, and have the device run. ControlRequestError where somebody else is."""

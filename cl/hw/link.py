@@ -117,11 +117,18 @@ class Link:
                 commander.retire()
                 self._session.release()
 
-    def start(self, sink: Sink, lock: threading.Lock | None = None, start: int | None = None) -> int:
+    def start(
+        self,
+        sink: Sink,
+        lock: threading.Lock | None = None,
+        start: int | None = None,
+        forgives_failure: bool = False,
+    ) -> int:
         """Begin to follow the device; return the timestamp from which on `sink` is told of frames.
 
         That is `start`, or by default the newest there is; the event readers are put to it. `lock` is held
-        whenever the sink is told of something.
+        whenever the sink is told of something. A link that `forgives_failure` does not end with a device
+        that has failed, until `forgive_no_more`.
         """
         assert self._reader is None, "a link is started once"
         waiter = self._waiter
@@ -132,6 +139,7 @@ class Link:
             lock,
             start,
             lambda low, high: low < waiter.target <= high,
+            forgives_failure,
         )
         start = self._reader.posted
         for events in (self._spikes, self._stims):
@@ -139,6 +147,11 @@ class Link:
                 events.seek(start)
         self._reader.start()
         return start
+
+    def forgive_no_more(self) -> None:
+        """End with a device that has failed, from now on."""
+        if self._reader is not None:
+            self._reader.forgives_failure = False
 
     def catch_up(self) -> None:
         """Tell the sink what the device has done by now, without waiting for the reader thread to.

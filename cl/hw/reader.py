@@ -60,6 +60,7 @@ class Reader(threading.Thread):
         lock: threading.Lock | None = None,
         start: int | None = None,
         is_taken: Callable[[int, int], bool] = lambda start, stop: False,
+        forgives_failure: bool = False,
     ) -> None:
         """Get ready; the thread begins with `start()`. The sink is told of what follows the frame `start`.
 
@@ -71,6 +72,8 @@ class Reader(threading.Thread):
         self._sink = sink
         self._lock = threading.Lock() if lock is None else lock
         self._is_taken = is_taken
+        self.forgives_failure = forgives_failure
+        """Whether a device that has failed is followed all the same: somebody may be about to reset it."""
         self._registers = session.regions[RegionKind.REGISTERS].words
         self._client = session.regions[RegionKind.CLIENT].words
         frames = session.regions[RegionKind.FRAMES].words
@@ -155,6 +158,9 @@ class Reader(threading.Thread):
     def _look_at_error(self) -> None:
         registers = self._registers
         self._client[ClientRegister.ACK_ERROR] = registers[Register.RAISED_ERROR]
+        # First: what the registers say from then on is what has come of a reset.
+        if self.forgives_failure:
+            return
         if registers[Register.STATUS] == Status.FAILED or registers[Register.ERROR] == DeviceError.FATAL:
             raise DeviceDisconnectedError(f"the device failed: {self._session.error_text()}")
 

@@ -16,8 +16,10 @@ from hw_tools import A_TURN, PatientEmulator, stims_after
 
 import cl
 from cl.error import DeviceDisconnectedError
+from cl.hw.device import HardwareDevice
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
+from cl.hw.reader import Reader
 
 PATIENCE = 10.0
 FAR = 1 << 50
@@ -261,6 +263,32 @@ def test_a_device_that_had_failed_is_reset_by_who_takes_control(
     with cl.open() as neurons:
         assert neurons.read(100).shape == (100, 64)
     assert "is reset: failed on request" in caplog.text
+
+
+def test_who_is_slow_to_reset_a_failed_device_is_waited_for(
+    survivor: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cl.open() as neurons:
+        survivor.inject("fail")
+        with pytest.raises(DeviceDisconnectedError, match="failed on request"):
+            neurons.read(25_000 * 60)
+    looked = threading.Event()
+    look, take = Reader._look_at_error, HardwareDevice.take_control
+
+    def looking(reader: Reader) -> None:
+        try:
+            look(reader)
+        finally:
+            looked.set()
+
+    def taking(device: HardwareDevice) -> None:
+        assert looked.wait(PATIENCE), "the reader thread sees that it has failed"
+        take(device)
+
+    monkeypatch.setattr(Reader, "_look_at_error", looking)
+    monkeypatch.setattr(HardwareDevice, "take_control", taking)
+    with cl.open() as neurons:
+        assert neurons.read(100).shape == (100, 64)
 
 
 def test_a_device_that_goes_while_it_is_closed_does_not_spoil_the_end(
