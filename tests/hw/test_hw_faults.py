@@ -23,6 +23,7 @@ from cl.error import (
     TransactionRejected,
 )
 from cl.hw.emulator import EmulatorProcess
+from cl.hw.emulator.__main__ import _parser
 from cl.hw.emulator.faults import KINDS, Fault, parse_fault, parse_faults
 from cl.hw.emulator.sources import read_stamps
 from cl.hw.emulator.trouble import Trouble
@@ -237,6 +238,7 @@ def catch(into: list[BaseException], call: object) -> None:
 
 def test_the_limits_add_up_to_less_than_200_ms() -> None:
     assert MISSED_SIGNS * USUAL_LIVENESS_MS + POLL_MS < 200
+    assert _parser().parse_args(["--socket", "any"]).liveness_ms == USUAL_LIVENESS_MS
 
 
 @pytest.mark.parametrize("fault", ["hangup", "garbage=3"])
