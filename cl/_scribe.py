@@ -212,8 +212,8 @@ class Scribe:
     def _check_kept(self, timestamp: int) -> None:
         """Raise if what was just looked at may have been dropped before."""
         engine = self._engine
-        if engine.clock is not None and timestamp < engine.oldest:
+        if engine.clock is not None and timestamp < engine.oldest_to_write:
             raise RuntimeError(
                 f"the recording cannot keep up: frame {timestamp} was dropped from the history before "
-                f"it was written, the oldest is {engine.oldest}"
+                f"it was written, the oldest is {engine.oldest_to_write}"
             )

@@ -18,5 +18,7 @@ NOTICE_FRAMES: Final = 3
 """Within so many frames of a command on an idle channel its first pulse begins: 80 µs of notice."""
 HISTORY_FRAMES: Final = 131_072
 """Frames that stay readable: 5.24 s, the contract's 5 s and some slack."""
+SPARE_FRAMES: Final = FRAMES_PER_SECOND
+"""Frames that are held beyond these: a recording that begins with the oldest has yet to be written."""
 NEVER: Final = 1 << 62
 """A timestamp that no experiment reaches."""

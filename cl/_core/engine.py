@@ -15,7 +15,7 @@ from cl.error import DeviceDisconnectedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
 
 from .clock import host_ns
-from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER
+from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER, SPARE_FRAMES
 from .device import Bus, Device
 from .losses import Losses
 from .pace import Pace
@@ -91,6 +91,8 @@ class Engine:
         """Frames that stay readable."""
         self.kept_frames = HISTORY_FRAMES
         """Frames for which loops with long ticks find what was detected, and `device` what it made."""
+        self.spare_frames = SPARE_FRAMES
+        """Frames beyond those for which a recording finds both."""
         self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
         self.watch: Callable[[], None] = _nothing
         """Called when a participant of virtual time begins to wait for others."""
@@ -149,6 +151,11 @@ class Engine:
         """The oldest timestamp that can still be read."""
         return max(self.start, self.position - self.history_frames)
 
+    @property
+    def oldest_to_write(self) -> int:
+        """The oldest timestamp that a recording still finds."""
+        return max(self.start, self.position - self.history_frames - self.spare_frames)
+
     # -- moving time ----------------------------------------------------------------------
 
     def advance(self, to: int) -> None:
@@ -200,7 +207,7 @@ class Engine:
             if tap.limit <= stop:
                 tap.take(stop)
         if stop >= self._next_trim:
-            self.bus.trim(stop - self.kept_frames)
+            self.bus.trim(stop - self.kept_frames - self.spare_frames)
             self._next_trim = stop + _TRIM_EVERY
 
     def refresh(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .constants import CHANNEL_COUNT, HISTORY_FRAMES
+from .constants import CHANNEL_COUNT, HISTORY_FRAMES, SPARE_FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_AHEAD_FRAMES = 8_192
-"""What is asked of a source ahead of time must not push out what is still to be readable."""
+_BEYOND_FRAMES = SPARE_FRAMES + 8_192
+"""Also what is asked of a source ahead of time must not push out what is still to be written."""
 
 
 class EventLog(Generic[T]):
@@ -84,7 +84,7 @@ class FrameRing:
     def __init__(self, start: int, channel_count: int = CHANNEL_COUNT) -> None:
         import numpy as np
 
-        self._data = np.empty((HISTORY_FRAMES + _AHEAD_FRAMES, channel_count), np.int16)
+        self._data = np.empty((HISTORY_FRAMES + _BEYOND_FRAMES, channel_count), np.int16)
         # Touched now: the system gives memory in pieces of 2 MB, and may take milliseconds for each.
         self._data[...] = 0
         self.start = start
@@ -123,10 +123,10 @@ class FrameRing:
         return data[low:high].copy()
 
     def grow(self, frames: int) -> None:
-        """Hold as many frames from now on, besides those that are ahead of time; what is held stays."""
+        """Hold as many frames from now on, besides the spare and early ones; what is held stays."""
         import numpy as np
 
-        data, size = self._data, frames + _AHEAD_FRAMES
+        data, size = self._data, frames + _BEYOND_FRAMES
         if size <= len(data):
             return
         self.start = self.oldest

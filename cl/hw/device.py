@@ -59,6 +59,7 @@ class HardwareDevice:
         engine.remote = self
         held = self._link.capacity - LEAD_FRAMES - _SLACK_FRAMES
         engine.history_frames = engine.kept_frames = min(engine.history_frames, held)
+        engine.spare_frames = min(engine.spare_frames, held - engine.history_frames)
 
     # -- cl._core.device.Device -----------------------------------------------------------
 

@@ -31,6 +31,7 @@ from recording_tools import (
 
 import cl
 from cl import _recording_file
+from cl._scribe import Scribe
 from cl.error import DeviceDisconnectedError
 
 SECOND = 25_000
@@ -325,6 +326,39 @@ def test_the_past_reaches_back_five_seconds_in_wall_clock_time(monkeypatch: pyte
             window = Window(neurons, start + SECOND, start + 2 * SECOND)
     with recording.open() as view:
         np.testing.assert_array_equal(view.samples[SECOND : 2 * SECOND], window.frames)
+
+
+@pytest.mark.parametrize("source", ["", CULTURE])
+def test_a_late_writer_still_finds_the_past(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes to write the oldest frames 0.9 s after they could be read."""
+    if source:
+        monkeypatch.setenv("CL_SDK_DATA_SOURCE", source)
+    may_write, write = threading.Event(), Scribe._write_block
+
+    def write_late(scribe: Scribe, stop: int) -> None:
+        may_write.wait()
+        write(scribe, stop)
+
+    monkeypatch.setattr(Scribe, "_write_block", write_late)
+    clock = cl._core.clock.WallClock
+    monkeypatch.setattr(
+        clock, "restart", lambda self: setattr(self, "origin_ns", clock(0).origin_ns - 6 * 10**9)
+    )
+    with cl.open() as neurons, still(neurons) as now:
+        with neurons._engine.lock:
+            neurons._engine.catch_up()
+        recording = neurons.record(from_seconds_ago=20)
+        start = recording.start_timestamp
+        window = Window(neurons, start, now)
+        with pytest.MonkeyPatch.context() as later:
+            later.setattr(clock, "now", lambda self: now + SECOND * 9 // 10)
+            with neurons._engine.lock:
+                neurons._engine.catch_up()
+            assert neurons._engine.oldest > start
+            may_write.set()
+            recording.stop()
+    with recording.open() as view:
+        np.testing.assert_array_equal(view.samples[: now - start], window.frames)
 
 
 @accelerated
