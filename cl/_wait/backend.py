@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
+
+from .owner import asyncio_runs, trio_runs
 
 
 class Parker(Protocol):
@@ -131,9 +132,8 @@ class _TrioBackend:
 
 def current_backend() -> Backend:
     """Return the bridge to the running event loop; `RuntimeError` where none runs."""
-    asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:
+    if asyncio_runs():
         return _AsyncioBackend()
-    if "trio" in sys.modules:
+    if trio_runs():
         return _TrioBackend()
     raise RuntimeError("no event loop is running: asyncio (with or without uvloop) and trio are supported")

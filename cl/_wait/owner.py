@@ -59,15 +59,26 @@ def current_owner() -> object:
 
 def current_task() -> object | None:
     """Return the running asyncio or trio task, or None."""
-    asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:
-        task: object | None = asyncio.current_task()
+    if asyncio_runs():
+        task: object | None = sys.modules["asyncio"].current_task()
         return task
-    trio: Any = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
-        running: object = trio.lowlevel.current_task()
+    if trio_runs():
+        running: object = sys.modules["trio"].lowlevel.current_task()
         return running
     return None
+
+
+def asyncio_runs() -> bool:
+    """Return whether asyncio runs in this thread. Another one may be about to import it: it is half there."""
+    running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    return running_loop is not None and running_loop() is not None
+
+
+def trio_runs() -> bool:
+    """Return whether trio runs a task in this thread. As asyncio, it may be half there."""
+    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
+    in_task = getattr(lowlevel, "in_trio_task", None)
+    return in_task is not None and in_task()
 
 
 def has_ended(owner: Any) -> bool:

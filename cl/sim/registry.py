@@ -55,7 +55,8 @@ class Registration:
 def _session_is_open() -> bool:
     # Who opens devices lies above this module, and may be there before it or after.
     session = sys.modules.get("cl._session")
-    return session is not None and bool(session.is_open())
+    is_open = getattr(session, "is_open", None)  # not yet there while another thread imports it
+    return is_open is not None and bool(is_open())
 
 
 class Registry:
