@@ -62,7 +62,7 @@ class Caller:
 
     def error(self, what: str, fault: BaseException | str) -> DataSourceError:
         """Return the error that names the source, the call and the fault."""
-        text = str(fault)
+        text = text_of(fault)
         if isinstance(fault, BaseException) and not isinstance(fault, Fault):
             text = f"it raised {type(fault).__name__}" + (f": {text}" if text else "")
         return DataSourceError(f"data source {self.name}, {what}: {text}")
@@ -135,6 +135,14 @@ class Caller:
             error = stuck
         other.stop()
         _log.warning("data source %s hung and was left behind; its %s: %s", self.name, what, error or "done")
+
+
+def text_of(fault: BaseException | str) -> str:
+    """Return the text of an error; nothing where that cannot be had: a user's class may raise there, too."""
+    try:
+        return str(fault)
+    except Exception:
+        return ""
 
 
 def _cause(error: BaseException) -> BaseException | None:
