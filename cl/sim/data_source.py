@@ -6,7 +6,8 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from operator import index
-from typing import TYPE_CHECKING, Any
+from threading import TIMEOUT_MAX
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
     from cl.stim import StimDesign
 
 
+_LATEST_START: Final = 1 << 53
+"""Timestamps may go to programs that know no larger whole numbers: those of JSON and JavaScript, say."""
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatorDataSourceMetadata:
     """What the simulator has to know of a source before it opens it.
 
     `channel_count` and `frames_per_second` must be 64 and 25 000. `start_timestamp` is the timestamp of
-    the source's first frame. A source of `duration_frames` frames begins anew after the last of them if it is
-    `seekable`, and ends the device if not; None is a source without an end. A `realtime_only`
+    the source's first frame, 0 to 2**53. A source of `duration_frames` frames begins anew after the last of
+    them if it is `seekable`, and ends the device if not; None is a source without an end. A `realtime_only`
     source is never asked ahead of time and, like one without `supports_accelerated`, does not open in
     accelerated time.
 
@@ -51,12 +56,12 @@ class SimulatorDataSourceMetadata:
     def __post_init__(self) -> None:
         self._check_whole("channel_count", 64, 64)
         self._check_whole("frames_per_second", 25_000, 25_000)
-        self._check_whole("start_timestamp")
+        self._check_whole("start_timestamp", 0, _LATEST_START)
         if self.duration_frames is not None:
             self._check_whole("duration_frames", 1)
         self._check_positive("uV_per_sample_unit")
         if self.read_timeout_seconds is not None:
-            self._check_positive("read_timeout_seconds")
+            object.__setattr__(self, "read_timeout_seconds", timeout(self.read_timeout_seconds))
         for name in ("seekable", "realtime_only", "supports_accelerated", "detect_spikes"):
             self._check_flag(name)
         if self.reactive is not None:
@@ -217,6 +222,16 @@ def positive(name: str, value: Any) -> float:
     if number <= 0:
         raise ValueError(f"{name} is {value!r}, it must be above 0")
     return number
+
+
+def timeout(value: Any) -> float:
+    """Return seconds that a thread can wait for; TypeError and ValueError name `read_timeout_seconds`."""
+    seconds = positive("read_timeout_seconds", value)
+    if seconds > TIMEOUT_MAX:
+        raise ValueError(
+            f"read_timeout_seconds is {value!r}, it must be at most {TIMEOUT_MAX:g}; None is for ever"
+        )
+    return seconds
 
 
 def flag(name: str, value: Any) -> bool:

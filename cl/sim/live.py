@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, NoReturn
 
-from .data_source import SimulatorDataSource, SimulatorDataSourceMetadata, flag, positive, whole
+from .data_source import SimulatorDataSource, SimulatorDataSourceMetadata, flag, timeout, whole
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -37,9 +37,7 @@ class LiveSimulatorDataSource(SimulatorDataSource):
     ) -> None:
         """Set the limits. Wrong types raise TypeError, wrong values ValueError."""
         self.max_buffer_frames = whole("max_buffer_frames", max_buffer_frames, 1)
-        self.read_timeout_seconds = (
-            None if read_timeout_seconds is None else positive("read_timeout_seconds", read_timeout_seconds)
-        )
+        self.read_timeout_seconds = None if read_timeout_seconds is None else timeout(read_timeout_seconds)
         self.supports_accelerated = flag("supports_accelerated", supports_accelerated)
 
     @property

@@ -65,6 +65,9 @@ def test_metadata_defaults() -> None:
         ("uV_per_sample_unit", float("nan"), "uV_per_sample_unit is nan, it must be finite"),
         ("duration_frames", 0, "duration_frames is 0, it must be at least 1"),
         ("read_timeout_seconds", -1.0, "read_timeout_seconds is -1.0, it must be above 0"),
+        ("read_timeout_seconds", 1e12, "read_timeout_seconds is 1000000000000.0, it must be at most"),
+        ("start_timestamp", -1, "start_timestamp is -1, it must be at least 0"),
+        ("start_timestamp", 2**61, f"start_timestamp is {2**61}, it must be at most {2**53}"),
     ],
 )
 def test_metadata_values(field: str, value: object, message: str) -> None:
