@@ -191,6 +191,12 @@ def _make(registration: Registration) -> tuple[SimulatorDataSource, bool]:
             f"data source {registration.name}: the factory returned {type(source).__name__} {source!r}, "
             "not a SimulatorDataSource"
         )
+    for method in ("open", "close", "read", "on_stim", "on_stims", "stop"):
+        if inspect.iscoroutinefunction(getattr(source, method, None)):
+            raise TypeError(
+                f"data source {registration.name}: its method {method} is async, nobody would await it; "
+                "of a source's methods only a live one's start may be"
+            )
     return source, "metadata" in named
 
 

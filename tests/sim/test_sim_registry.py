@@ -277,6 +277,16 @@ def test_a_factory_that_raises_is_the_cause() -> None:
         assert isinstance(caught.value.__cause__, cause)
 
 
+@pytest.mark.parametrize("method", ["open", "close", "read", "on_stim", "on_stims"])
+def test_methods_that_nobody_would_await(method: str) -> None:
+    async def later(*_: Any) -> None:
+        pass
+
+    set_simulator_data_source(type("Late", (Told,), {method: later}))
+    with pytest.raises(TypeError, match=f"data source 'Late': its method {method} is async"):
+        configured_source(Settings())
+
+
 def test_metadata_that_are_none() -> None:
     class Odd(Told):
         metadata = {"start_timestamp": 0}  # type: ignore[assignment]  # noqa: RUF012
