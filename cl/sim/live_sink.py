@@ -14,6 +14,7 @@ import numpy as np
 from cl._core.clock import host_seconds
 
 from .checks import Fault, TypeFault, checked_frames, checked_spikes, waveform_of
+from .data_source import DataSourceBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .checks import Batch
-    from .data_source import DataSourceBatch, DataSourceSpike
+    from .data_source import DataSourceSpike
 
 T = TypeVar("T")
 
@@ -137,6 +138,8 @@ class LiveDataSink:
 
         What is in the buffer is still read. Emissions that wait raise SinkClosedError.
         """
+        if error is not None and not isinstance(error, BaseException):
+            raise TypeError(f"error is {error!r}, it must be an exception")
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -384,6 +387,8 @@ class LiveDataSink:
 
 
 def _checked(batch: DataSourceBatch) -> tuple[NDArray[np.int16] | None, list[DataSourceSpike]]:
+    if not isinstance(batch, DataSourceBatch):
+        raise TypeError(f"batch is {type(batch).__name__}, it must be a DataSourceBatch")
     spikes = _take(checked_spikes, batch.spikes)
     return None if batch.frames is None else _take(checked_frames, batch.frames), spikes
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -341,6 +342,8 @@ def test_closing_wakes_the_device() -> None:
         (lambda s: s.emit_spikes(5), TypeError, "the spikes are int"),
         (lambda s: s.emit_spikes([(5, 3)]), TypeError, "there is tuple"),
         (lambda s: s.emit_batch(DataSourceBatch(counted(0, 5), [None])), TypeError, "there is None"),  # type: ignore[list-item]
+        (lambda s: s.emit_batch(None), TypeError, "batch is NoneType, it must be a DataSourceBatch"),  # type: ignore[arg-type]
+        (lambda s: s.emit_batch(counted(0, 5)), TypeError, "batch is ndarray"),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_emitted(
@@ -350,6 +353,14 @@ def test_what_cannot_be_emitted(
     with pytest.raises(error, match=message):
         emit(sink)
     assert sink.next_timestamp == 0
+
+
+@pytest.mark.parametrize("error", ["lost", ConnectionError, 5])
+def test_a_failure_must_be_an_exception(error: Any) -> None:
+    sink = LiveDataSink()
+    with pytest.raises(TypeError, match="it must be an exception"):
+        sink.close(error)
+    assert not sink.closed
 
 
 def test_what_the_device_waits_for_does_not_wait_for_the_device() -> None:

@@ -172,6 +172,16 @@ def test_an_async_start_that_fails_later() -> None:
     adapter.close()
 
 
+def test_a_start_that_gives_nothing_to_await_is_an_error_of_opening() -> None:
+    class Yielding(LiveSimulatorDataSource):
+        async def start(self, sink: LiveDataSink) -> Any:  # type: ignore[override]
+            yield sink
+
+    adapter = adapted(Yielding())
+    with pytest.raises(DataSourceError, match="start: it raised TypeError: it returned async_generator"):
+        adapter.open()
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_start_that_fails_is_an_error_of_opening(
     asynchronous: bool, monkeypatch: pytest.MonkeyPatch
