@@ -28,7 +28,7 @@ import anyio
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -200,6 +200,10 @@ async def disconnected(request: Request, error: Exception) -> JSONResponse:
     return refusal(503, error)
 
 
+async def vanished(request: Request, error: Exception) -> JSONResponse:
+    return refusal(400, "the client went before it had sent its request")  # nobody reads it
+
+
 # -- spikes -------------------------------------------------------------------------------
 
 
@@ -291,7 +295,7 @@ def create_app() -> Starlette:
             WebSocketRoute("/spikes", spikes),
         ],
         middleware=[Middleware(SameSite)],
-        exception_handlers={cl.DeviceDisconnectedError: disconnected},
+        exception_handlers={cl.DeviceDisconnectedError: disconnected, ClientDisconnect: vanished},
         lifespan=lifespan,
     )
 

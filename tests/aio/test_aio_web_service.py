@@ -232,6 +232,17 @@ async def test_pages_of_other_sites_are_refused(one_server: Server) -> None:
         await receive(client, 1)
 
 
+async def test_a_client_that_vanishes_in_the_middle_of_its_request(server: Server) -> None:
+    with socket.create_connection(server.address, timeout=PATIENCE) as client:
+        client.sendall(b"POST /stim HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{")
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(1_000):
+            pass
+    async with httpx.AsyncClient(base_url=f"http://{server.url}", timeout=PATIENCE) as http:
+        assert (await http.get("/status")).status_code == 200
+    assert "Traceback" not in await anyio.to_thread.run_sync(server.stop)
+
+
 FAILING = """
 from cl.sim import DataSourceBatch, SimulatorDataSource, SimulatorDataSourceMetadata
 
