@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cl._core.constants import FRAMES_PER_SECOND
+from cl._numbers import whole
 from cl._rates import frames_per_tick
+from cl._rates import whole as at_least
 from cl.events import Stim
 
 from .calling import checked_result, is_async
@@ -86,12 +88,14 @@ def replay(
     early or late, for recordings in which a body was late. The device's time begins at 0 in a replay.
     """
     n = frames_per_tick(ticks_per_second)
+    start, tolerance = whole(start, "start"), at_least("tolerance_frames", tolerance_frames, 0)
     stims, duration = _recorded(recording_path)
     if not 0 <= start < duration:
         raise ValueError(f"start must be from 0 to {duration - 1}, within the recording, not {start}")
     most = (duration - start) // n
     if ticks is None:
         ticks = most
+    ticks = whole(ticks, "ticks")
     if not 0 < ticks <= most:
         raise ValueError(f"ticks must be from 1 to {most}, what the recording has frames for, not {ticks}")
     options = {"replay": recording_path, "replay_start_offset": start}
@@ -101,7 +105,7 @@ def replay(
     ]
     stop = start + ticks * n
     recorded = [stim for stim in stims if start <= stim.timestamp < stop]
-    difference = _first_difference(recorded, issued, tolerance_frames, stop - tolerance_frames)
+    difference = _first_difference(recorded, issued, tolerance, stop - tolerance)
     return ReplayReport(ticks, tuple(recorded), tuple(issued), difference)
 
 

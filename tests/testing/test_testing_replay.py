@@ -225,12 +225,20 @@ def test_part_of_a_recording(tmp_path: Path) -> None:
         ({"ticks": 0}, "ticks must be from 1 to 100"),
         ({"ticks": 101}, "ticks must be from 1 to 100"),
         ({"ticks_per_second": 0}, "ticks_per_second must be above 0"),
+        ({"tolerance_frames": -1}, "tolerance_frames must be at least 0, not -1"),
     ],
 )
 def test_bad_arguments_are_refused(tmp_path: Path, options: dict[str, Any], text: str) -> None:
     path, _ = record(tmp_path, lambda tick, neurons: None)
     with pytest.raises(ValueError, match=text):
         replay(path, follow, **{"ticks_per_second": 200, **options})
+
+
+@pytest.mark.parametrize("name", ["start", "ticks", "tolerance_frames"])
+def test_arguments_of_wrong_types_are_named(tmp_path: Path, name: str) -> None:
+    path, _ = record(tmp_path, lambda tick, neurons: None)
+    with pytest.raises(TypeError, match=f"{name} must be an integer, not 1.5"):
+        replay(path, follow, ticks_per_second=200, **{name: 1.5})  # type: ignore[arg-type]
 
 
 def test_a_recording_without_stims_is_refused(tmp_path: Path) -> None:
