@@ -33,11 +33,11 @@ class Stream(ABC, Generic[T]):
     """An async iterator over what happens on the device, and the context manager that it lives in.
 
     Three ends are told apart: closed by its own program, the iteration just ends; when the device is
-    closed, what is left is delivered and then `DeviceDisconnectedError` is raised; so it is when the device
-    fails, with the failure as its cause. In wall-clock time a consumer that falls behind the
-    history (5 s) gets `LaggedError` once, and may then go on iterating, from the oldest that is left; so does
-    every consumer where a device has lost data, for which frames have zeros. In accelerated time it holds
-    time instead: nothing is ever missed.
+    closed, the events that are left are delivered and then `DeviceDisconnectedError` is raised; so it is when
+    the device fails, with the failure as its cause (frames can be had of an open device only). In
+    wall-clock time a consumer that falls behind the history (5 s) gets `LaggedError` once, and may then go
+    on iterating, from the oldest that is left; so does every consumer where a device has lost data, for
+    which frames have zeros. In accelerated time it holds time instead: nothing is ever missed.
     """
 
     def __init__(self, engine: Engine, name: str, period: int, from_timestamp: int | None) -> None:
