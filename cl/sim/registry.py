@@ -125,8 +125,8 @@ def clear_simulator_data_source() -> None:
 def configured_source(settings: Settings) -> ConfiguredSource | None:
     """Return the source that was set, or else the environment's, not yet open; None where there is none.
 
-    Raises ValueError and TypeError for what cannot be configured so, ValueError "does not support
-    accelerated time", and DataSourceError where the factory fails in another way.
+    Raises ValueError and TypeError for what cannot be configured so (always ValueError for variables),
+    ValueError "does not support accelerated time", and DataSourceError where the factory fails otherwise.
     """
     registration = registry.current
     if registration is None:
@@ -135,7 +135,12 @@ def configured_source(settings: Settings) -> ConfiguredSource | None:
         registration = Registration(
             settings.data_source, settings.data_source_config, settings.data_source_metadata, True
         )
-    return _configured(registration, settings)
+    try:
+        return _configured(registration, settings)
+    except TypeError as error:
+        if registration.from_environment:
+            raise ValueError(str(error)) from error
+        raise
 
 
 def _configured(registration: Registration, settings: Settings) -> ConfiguredSource:

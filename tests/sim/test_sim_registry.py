@@ -234,10 +234,10 @@ def test_not_for_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
             ValueError,
             "CL_SDK_DATA_SOURCE is .* cannot be imported: .*no attribute 'create'",
         ),
-        ("sim_factories:not_callable", TypeError, "CL_SDK_DATA_SOURCE is .*, which is 5, not a callable"),
+        ("sim_factories:not_callable", ValueError, "CL_SDK_DATA_SOURCE is .*, which is 5, not a callable"),
         (
             "sim_factories:returns_nothing",
-            TypeError,
+            ValueError,
             "the factory returned NoneType None, not a SimulatorDataSource",
         ),
         (
@@ -260,6 +260,12 @@ def test_a_bad_variable(path: str, error: type[Exception], message: str) -> None
 def test_bad_metadata_in_the_environment() -> None:
     settings = Settings(data_source="sim_factories:Told", data_source_metadata={"speed": 1})
     with pytest.raises(ValueError, match="CL_SDK_DATA_SOURCE_METADATA has 'speed'"):
+        configured_source(settings)
+
+
+def test_metadata_of_a_wrong_type_in_the_environment() -> None:
+    settings = Settings(data_source="sim_factories:Told", data_source_metadata={"start_timestamp": "9"})
+    with pytest.raises(ValueError, match="CL_SDK_DATA_SOURCE_METADATA: start_timestamp is '9', it must be"):
         configured_source(settings)
 
 
