@@ -15,6 +15,7 @@ from ._recording_methods import RecordingMethods
 from ._streams.methods import StreamMethods
 from ._wait import sync
 from ._wait.body import current_body
+from ._wait.reading import Reading
 from .events import DetectionResult
 from .loop import AsyncLoop, Loop
 from .recording import Recordings
@@ -107,12 +108,20 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         A window older than the history (5 s at least) raises `ValueError` that names the oldest
         readable timestamp. Reading consumes nothing.
         """
-        start, stop = self._read_window(frame_count, from_timestamp)
+        start, stop, reading = self._read_window("read", frame_count, from_timestamp)
         parts = []
-        for low, high in _blocks(start, stop):
-            if self._engine.position < high:
-                sync.wait_once(self._engine, "read", READ, high)
-            parts.append(self._part(low, high, analysis))
+        try:
+            for low, high in _blocks(start, stop, reading):
+                if self._engine.position >= high:
+                    pass
+                elif reading is not None:
+                    sync.wait(self._engine, reading.party, high)
+                else:
+                    sync.wait_once(self._engine, "read", READ, high)
+                parts.append(self._part(low, high, analysis))
+        finally:
+            if reading is not None:
+                reading.end()
         return _joined(parts, start, stop, analysis)
 
     @overload
@@ -131,32 +140,45 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         """Return what `read` returns, without blocking the event loop."""
         from ._wait import aio
 
-        start, stop = self._read_window(frame_count, from_timestamp)
+        start, stop, reading = self._read_window("aread", frame_count, from_timestamp)
         parts = []
-        for low, high in _blocks(start, stop):
-            if self._engine.position < high:
-                await aio.wait_once(self._engine, "aread", READ, high)
-            if high - low <= _HEAVY_READ or analysis:
-                parts.append(self._part(low, high, analysis))
-                continue
-            from anyio import to_thread
+        try:
+            for low, high in _blocks(start, stop, reading):
+                if self._engine.position >= high:
+                    pass
+                elif reading is not None:
+                    await aio.Waiter(self._engine, reading.party).wait(high)
+                else:
+                    await aio.wait_once(self._engine, "aread", READ, high)
+                if high - low <= _HEAVY_READ or analysis:
+                    parts.append(self._part(low, high, analysis))
+                    continue
+                from anyio import to_thread
 
-            parts.append(await to_thread.run_sync(self._part, low, high, analysis))
+                parts.append(await to_thread.run_sync(self._part, low, high, analysis))
+        finally:
+            if reading is not None:
+                reading.end()
         return _joined(parts, start, stop, analysis)
 
     read_async = aread
 
-    def _read_window(self, frame_count: Any, from_timestamp: Any) -> tuple[int, int]:
+    def _read_window(
+        self, name: str, frame_count: Any, from_timestamp: Any
+    ) -> tuple[int, int, Reading | None]:
         count = whole("frame_count", frame_count, 0)
         engine = self._engine
         engine.check()
-        if from_timestamp is None:
+        start = None if from_timestamp is None else _numbers.whole(from_timestamp, "from_timestamp")
+        if engine.clock is None:
+            reading = Reading(engine, name, start)
+            return reading.at, reading.at + count, reading
+        if start is None:
             start = engine.now()
         else:
-            start = _numbers.whole(from_timestamp, "from_timestamp")
             self._catch_up(start)
             engine.check_readable(start)
-        return start, start + count
+        return start, start + count, None
 
     def _catch_up(self, start: int) -> None:
         """Let the history reach the present, so that it answers for what is readable now."""
@@ -309,8 +331,10 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         return engine.now()
 
 
-def _blocks(start: int, stop: int) -> Iterator[tuple[int, int]]:
+def _blocks(start: int, stop: int, reading: Reading | None) -> Iterator[tuple[int, int]]:
     for low in range(start, stop, _READ_BLOCK):
+        if reading is not None:
+            reading.at = low
         yield low, min(low + _READ_BLOCK, stop)
 
 

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import numpy as np
 import pytest
 from aio_tools import check_at_rest, keys
 
 import cl
+from cl._core.constants import HISTORY_FRAMES
 
 pytestmark = pytest.mark.usefixtures("accelerated")
 PATIENCE = 60
@@ -167,4 +169,33 @@ def test_an_iterator_may_be_driven_from_anywhere(company: bool) -> None:
             others.stop()
             company_thread.join(PATIENCE)
             assert not company_thread.is_alive()
+        check_at_rest(neurons)
+
+
+@pytest.mark.parametrize("analysis", [False, True])
+def test_time_does_not_pass_a_read_by_that_is_under_way(analysis: bool) -> None:
+    """A thread that reads may not get its turn for long; meanwhile others move time by all they can."""
+    with cl.open() as neurons:
+        expected = neurons.read(100, analysis=True) if analysis else neurons.read(100)
+    with cl.open() as neurons:
+        engine, take = neurons._engine, neurons._part
+        far = engine.position + HISTORY_FRAMES
+        others = threading.Thread(
+            target=lambda: neurons.loop(10, stop_after_seconds=8).run(lambda tick: None)
+        )
+
+        def late(start: int, stop: int, wanted: bool) -> Any:
+            others.start()
+            deadline = time.monotonic() + PATIENCE
+            while engine.position < far:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+            return take(start, stop, wanted)
+
+        neurons._part = late  # type: ignore[method-assign]
+        found = neurons.read(100, analysis=True) if analysis else neurons.read(100)
+        neurons._part = take  # type: ignore[method-assign]
+        assert np.array_equal(found, expected) if not analysis else found == expected
+        others.join(PATIENCE)
+        assert not others.is_alive()
         check_at_rest(neurons)

@@ -17,6 +17,7 @@ from anyio import to_thread
 
 import cl
 import cl._session
+from cl._core.constants import HISTORY_FRAMES
 from cl._wait.keeper import Keeper
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("accelerated")]
@@ -229,6 +230,31 @@ async def test_a_pools_thread_holds_nothing_once_its_work_is_done() -> None:
                     while neurons.timestamp() < at + 2_000:  # noqa: ASYNC110
                         await anyio.sleep(0.001)
                 group.cancel_scope.cancel()
+
+
+async def test_time_does_not_pass_an_aread_by_whose_frames_are_being_made() -> None:
+    async with cl.aopen() as neurons:
+        engine, take, begun = neurons._engine, neurons._part, threading.Event()
+
+        def late(start: int, stop: int, analysis: bool) -> Any:
+            begun.set()
+            deadline = time.monotonic() + PATIENCE
+            while engine.position < HISTORY_FRAMES:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+            return take(start, stop, analysis)
+
+        async def read() -> None:
+            assert (await neurons.aread(10_000)).shape == (10_000, 64)
+
+        neurons._part = late  # type: ignore[method-assign]
+        with anyio.fail_after(2 * PATIENCE):
+            async with anyio.create_task_group() as group:
+                group.start_soon(read)
+                while not begun.is_set():  # noqa: ASYNC110
+                    await anyio.sleep(0.001)
+                await run_loop(neurons, 10, 80)
+        check_at_rest(neurons)
 
 
 async def test_a_sync_loop_in_a_pools_thread_beside_async_ones() -> None:

@@ -1,0 +1,43 @@
+"""What is being read: its history stays until it has been taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cl._core.constants import HISTORY_FRAMES
+from cl._core.schedule import READ, Party
+
+from .sync import close
+
+if TYPE_CHECKING:
+    from cl._core.engine import Engine
+
+
+class Reading:
+    """A read that is under way in accelerated time, from `at` on; `at` moves on with it.
+
+    The thread that reads may get its turn when others, who do not know of it, have moved time by more than
+    the history: so time stops before that, whoever holds it. To be ended by `end`.
+    """
+
+    __slots__ = ("_engine", "at", "party")
+
+    def __init__(self, engine: Engine, name: str, at: int | None) -> None:
+        """Begin at a timestamp, None for now, that the history has or will have: ValueError if not."""
+        self._engine = engine
+        party = self.party = Party(name, READ)
+        """The one who waits for it."""
+        party.horizon = self._horizon
+        with engine.lock:
+            engine.check()
+            self.at = engine.now() if at is None else at
+            engine.check_readable(self.at)
+            engine.scheduler.register(party)
+
+    def end(self) -> None:
+        """Let time go on."""
+        close(self._engine, self.party)
+        self.party.horizon = None  # a cycle, which nobody would collect
+
+    def _horizon(self) -> int:
+        return self.at + HISTORY_FRAMES
