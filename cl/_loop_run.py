@@ -117,6 +117,8 @@ class Run:
             self.known_losses = engine.losses.total
             if engine.clock is None:
                 engine.scheduler.register(self.party)
+                # Its thread may get its turn late, and the first tick would be missed.
+                engine.scheduler.await_arrivals(self.party)
             if n > FRAMES_PER_SECOND:
                 engine.keep(n)
         loop._start = start

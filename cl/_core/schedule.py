@@ -150,6 +150,7 @@ class Scheduler:
         if party.horizon is not None:
             self._keen.remove(party)
         self.withdraw(party)
+        self.arrive(party)
         hold = self._holds.get(party.owner)
         if hold is not None and not party.transient and not self._has_durable(party.owner):
             self._deactivate(hold)
@@ -206,9 +207,10 @@ class Scheduler:
             self._deactivate(hold)
 
     def await_arrivals(self, party: Party) -> None:
-        """Let no time pass until `arrive` has been called for `party`, which waits already."""
-        party.arriving = True
-        self._arriving += 1
+        """Let no time pass until `arrive` has been called for `party`, or it is served or unregistered."""
+        if not party.arriving:
+            party.arriving = True
+            self._arriving += 1
 
     def arrive(self, party: Party) -> None:
         """End what `await_arrivals` began."""

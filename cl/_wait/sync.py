@@ -171,6 +171,7 @@ def _wait_virtual(engine: Engine, party: Party, deadline: int) -> None:
     with engine.lock:
         engine.check()
         scheduler.begin(party, deadline, owner, serving.get())
+        scheduler.arrive(party)
     try:
         while not party.served:
             _turn(engine, party)

@@ -14,6 +14,7 @@ import pytest
 from aio_tools import check_at_rest, keys
 
 import cl
+from cl import LoopTick, _loop_run
 from cl._core.constants import HISTORY_FRAMES
 
 pytestmark = pytest.mark.usefixtures("accelerated")
@@ -169,6 +170,30 @@ def test_an_iterator_may_be_driven_from_anywhere(company: bool) -> None:
             others.stop()
             company_thread.join(PATIENCE)
             assert not company_thread.is_alive()
+        check_at_rest(neurons)
+
+
+def test_time_does_not_pass_a_loop_by_that_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread may not get its turn before it waits for its first tick; others do meanwhile."""
+    with cl.open() as neurons:
+        engine = neurons._engine
+        other = threading.Thread(target=lambda: next(iter(neurons.loop(0.1))))
+
+        class Late(LoopTick):
+            def __init__(self, *arguments: Any) -> None:
+                if not other.ident:
+                    other.start()
+                    while not engine.scheduler.waiting() and other.is_alive():
+                        time.sleep(0.001)
+                    with engine.lock:
+                        while not engine.scheduler.dispatch(engine.pace):
+                            pass
+                super().__init__(*arguments)
+
+        monkeypatch.setattr(_loop_run, "LoopTick", Late)
+        assert [neurons.timestamp() for _ in neurons.loop(100, stop_after_ticks=3)] == [250, 500, 750]
+        other.join(PATIENCE)
+        assert not other.is_alive()
         check_at_rest(neurons)
 
 
