@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from ._recording_window import wanted_streams, window
@@ -29,6 +30,10 @@ class RecordingMethods:
 
     def timestamp(self) -> int:
         """Return the present device time."""
+        raise NotImplementedError
+
+    def hold(self, name: str = "hold") -> AbstractContextManager[None]:
+        """Hold accelerated time within a `with` block."""
         raise NotImplementedError
 
     def record(
@@ -57,28 +62,30 @@ class RecordingMethods:
         """
         engine = self._engine
         engine.check()
-        begin, end = window(
-            self._present(),
-            self.timestamp(),
-            self._oldest(),
-            from_seconds_ago,
-            from_frames_ago,
-            from_timestamp,
-            stop_after_seconds,
-            stop_after_frames,
-        )
-        return self._recordings.start(
-            self._present,
-            file_location,
-            file_suffix,
-            begin,
-            end,
-            attributes,
-            bool(include_spikes),
-            bool(include_stims),
-            bool(include_raw_samples),
-            wanted_streams(include_data_streams, exclude_data_streams),
-        )
+        # Making the file takes a moment, in which others must not move time beyond what is to be recorded.
+        with self.hold("record"):
+            begin, end = window(
+                self._present(),
+                self.timestamp(),
+                self._oldest(),
+                from_seconds_ago,
+                from_frames_ago,
+                from_timestamp,
+                stop_after_seconds,
+                stop_after_frames,
+            )
+            return self._recordings.start(
+                self._present,
+                file_location,
+                file_suffix,
+                begin,
+                end,
+                attributes,
+                bool(include_spikes),
+                bool(include_stims),
+                bool(include_raw_samples),
+                wanted_streams(include_data_streams, exclude_data_streams),
+            )
 
     def create_data_stream(self, name: str, attributes: Mapping[str, Any] | None = None) -> DataStream:
         """Return a new stream of timestamped values, for the recordings that run and those that follow.

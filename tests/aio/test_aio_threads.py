@@ -6,6 +6,7 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,7 +15,7 @@ import pytest
 from aio_tools import check_at_rest, keys
 
 import cl
-from cl import LoopTick, _loop_run
+from cl import LoopTick, _loop_run, _recording_file
 from cl._core.constants import HISTORY_FRAMES
 
 pytestmark = pytest.mark.usefixtures("accelerated")
@@ -195,6 +196,37 @@ def test_time_does_not_pass_a_loop_by_that_begins(monkeypatch: pytest.MonkeyPatc
         other.join(PATIENCE)
         assert not other.is_alive()
         check_at_rest(neurons)
+
+
+def test_time_does_not_pass_a_recording_by_that_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """While its file is made, others do what they can."""
+    with cl.open() as neurons:
+        expected = keys(neurons.read(25_000, analysis=True).spikes)
+    with cl.open() as neurons:
+        engine, create = neurons._engine, _recording_file.create
+        other = threading.Thread(target=neurons.read, args=(1, 2 * HISTORY_FRAMES))
+
+        def late(*arguments: Any, **options: Any) -> Any:
+            other.start()
+            while not engine.scheduler.waiting() and other.is_alive():
+                time.sleep(0.001)
+            with engine.lock:
+                while not engine.scheduler.dispatch(engine.pace):
+                    pass
+            return create(*arguments, **options)
+
+        monkeypatch.setattr(_recording_file, "create", late)
+        recording = neurons.record(file_location=tmp_path, stop_after_seconds=1)
+        recording.wait_until_stopped()
+        neurons.read(2, 2 * HISTORY_FRAMES)
+        other.join(PATIENCE)
+        assert not other.is_alive()
+        check_at_rest(neurons)
+    with recording.open() as view:
+        assert view.spikes is not None
+        assert [(row["timestamp"], row["channel"]) for row in view.spikes] == expected
 
 
 @pytest.mark.parametrize("analysis", [False, True])
