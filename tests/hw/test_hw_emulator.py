@@ -376,13 +376,20 @@ def test_a_socket_that_is_in_use_is_left_alone_and_an_abandoned_one_taken(
         )
 
     used = emulator.address.removeprefix("unix:")
+    (precious := tmp_path / "notes.txt").write_text("mine")
     for bad, why in (
         (used, "in use"),
+        (str(precious), "in use"),
         (f"{tmp_path}/none/x", "No such file"),
         (f"/tmp/{'x' * 120}", "too long"),
     ):
-        _, words = (second := run(bad)).communicate()
+        second = run(bad)
+        try:
+            _, words = second.communicate(timeout=PATIENCE)
+        finally:
+            second.kill()
         assert second.returncode == 2 and f"cannot listen on {bad}: " in words and why in words
+    assert precious.read_text() == "mine"
     path = tmp_path / "device.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as abandoned:
         abandoned.bind(str(path))

@@ -7,6 +7,7 @@ import select
 import socket
 import struct
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cl._core.clock import host_seconds
@@ -351,6 +352,8 @@ def _listen(path: str) -> socket.socket:
 
 def _is_abandoned(path: str) -> bool:
     """Return whether there is a socket at `path` that nobody listens on."""
+    if not Path(path).is_socket():
+        return False  # Connecting to any other file is refused as well, and that one is somebody's.
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
         probe.setblocking(False)
         try:
