@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from .feed import Stamp
 
 _LONGEST_NAP: Final = 0.01
-"""Seconds between two signs of life, at the most."""
+"""Seconds between two signs of life, at the most; less where more was promised."""
 _LONGEST_TURN: Final = 250
-"""Frames posted in one go when the host held the device up, so that it stays responsive."""
+"""Frames posted in one go, in whole blocks, when the host held the device up, so that it stays responsive."""
 _DECODED: Final = 256
 """Operations that are decoded in one go."""
 MODERATION_LIMIT: Final = 2_500
@@ -86,6 +86,7 @@ class Emulator:
         self.clock = DeviceClock(first)
         self.feed = Feed(source, self.card.frames, stamp)
         self._moderation = setup.moderation
+        self._nap = min(_LONGEST_NAP, setup.liveness_ms / 2000)
         self._stimulator = Stimulator(sequencer, first)
         self.trouble = Trouble(self, setup.faults, random.Random(setup.seed))
         self.server = Server(setup.socket, self.card, setup.attributes, self._interrupt_all)
@@ -125,7 +126,7 @@ class Emulator:
     def _sleep(self) -> None:
         """Wait for the next block to be due, or for somebody who wants something."""
         card = self.card
-        seconds = _LONGEST_NAP
+        seconds = self._nap
         if card.running:
             seconds = min(seconds, self.clock.seconds_until(card.posted + card.moderation))
         seconds = min(seconds, self.trouble.seconds_until_late())
@@ -209,7 +210,8 @@ class Emulator:
             self.fail(traceback.format_exc())
 
     def fail(self, text: str) -> None:
-        """Stop for good."""
+        """Stop for good; time stands still from here on, as after STOP."""
+        self.clock.stop(self.card.posted)
         self.card.fail(text)
         self.server.raise_error()
 
@@ -231,6 +233,8 @@ class Emulator:
             self._take_control_request()
             while (port := server.port) is not None and (transaction := port.take()) is not None:
                 self._execute(port, transaction)
+                # A ring full of them takes seconds.
+                self._live()
         except ProtocolError:
             # A controller that writes nonsense loses control, and its connection.
             if server.controller is not None:
