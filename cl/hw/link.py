@@ -12,6 +12,7 @@ from cl.error import ControlRequiredError, DeviceDisconnectedError
 from .commander import Commander
 from .fate import Fate
 from .layout import Capability, ClientRegister, Control, RegionKind, Register, Status
+from .moderation import stated_moderation
 from .reader import LinkClosed, Reader
 from .ring import EventReader, FrameReader
 from .session import TIMEOUT, Session
@@ -202,7 +203,7 @@ class Link:
     def moderation(self) -> int:
         """Frames that go by from one data interrupt to the next."""
         try:
-            return self._registers[Register.MODERATION]
+            return stated_moderation(self._registers)
         except ValueError:  # closed by another thread
             self._fate.check()
             raise
@@ -285,7 +286,8 @@ class Link:
         """
         lives = self._fate.end(LinkClosed("the link was closed"))
         if self._reader is not None:
-            self._reader.join()
+            if self._reader.ident is not None:  # It has begun: the device was right until then.
+                self._reader.join()
             self._reader = None  # It refers to the sink, and the sink most likely to this.
         self._waiter.close()
         if lives:

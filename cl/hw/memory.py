@@ -7,6 +7,8 @@ import mmap
 import os
 from typing import TYPE_CHECKING, Final
 
+from .layout import WORD
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -87,6 +89,8 @@ def map_region(fd: int, size: int, writable: bool) -> Region:
         raise ValueError(f"a region is not shared memory ({error.strerror})") from None
     if actual != size:
         raise ValueError(f"a region was announced with {size} bytes and has {actual}")
+    if size % WORD:
+        raise ValueError(f"a region of {size} bytes, which are no whole words")
     if seals & SEALS_SIZE != SEALS_SIZE:
         raise ValueError("a region's size is not sealed")
     try:

@@ -5,11 +5,21 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING, Final
 
+from .layout import Register
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FASTEST: Final = 5
 """The fewest frames between interrupts that are asked for: 200 µs. More often costs more than it gives."""
+LONGEST: Final = 25_000
+"""The most frames that a device may let go by from one interrupt to the next."""
+_MODERATION: Final = int(Register.MODERATION)
+
+
+def stated_moderation(registers: memoryview[int]) -> int:
+    """Return how many frames go by between two interrupts, or what is nearest to that of what can be."""
+    return max(1, min(registers[_MODERATION], LONGEST))
 
 
 def fitting_moderation(periods: Sequence[int], usual: int) -> int:

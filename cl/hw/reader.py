@@ -11,6 +11,7 @@ from cl.error import DeviceDisconnectedError
 
 from .eventfd import drain_eventfd
 from .layout import ClientRegister, DeviceError, RegionKind, Register, RingWord, Status
+from .moderation import stated_moderation
 from .watchdog import MISSED_SIGNS, Watchdog
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Reader(threading.Thread):
 
     def _is_taken_by_others(self) -> bool:
         posted = self._frames[RingWord.PRODUCED]
-        return self._is_taken(posted - self._registers[Register.MODERATION], posted)
+        return self._is_taken(posted - stated_moderation(self._registers), posted)
 
     def catch_up(self) -> None:
         """Tell the sink how far the device is, if it is further than before. From any thread."""
@@ -134,6 +135,10 @@ class Reader(threading.Thread):
                 return
             if not before < posted < before + LONGEST_JUMP:
                 raise DeviceDisconnectedError(f"the device's frame counter went from {before} to {posted}")
+            if posted > self._frames[RingWord.RESERVED]:
+                raise DeviceDisconnectedError(
+                    f"the device posted frames up to {posted}, and has written none that far"
+                )
             self.posted = posted
             self._client[ClientRegister.ACK_DATA] = self._registers[Register.RAISED_DATA]
             self._look_for_losses(before, posted)
@@ -170,7 +175,7 @@ class Reader(threading.Thread):
             registers[Register.LIVENESS],
             self.posted,
             registers[Register.STATUS] == Status.RUNNING,
-            min(registers[Register.MODERATION], LONGEST_JUMP) * self._frame_ns,
+            stated_moderation(registers) * self._frame_ns,
         )
         if wrong is not None:
             raise DeviceDisconnectedError(wrong)

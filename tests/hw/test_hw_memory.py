@@ -60,6 +60,19 @@ def test_a_region_of_another_size_is_refused() -> None:
         map_region(fd, PAGE, writable=False)
 
 
+def test_a_region_of_no_whole_words_is_refused_and_not_kept_mapped() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    fd = os.memfd_create("odd", os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(fd, PAGE + 4)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+        with pytest.raises(ValueError, match="4100 bytes, which are no whole words"):
+            map_region(fd, PAGE + 4, writable=False)
+    finally:
+        os.close(fd)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_region_that_could_shrink_is_refused() -> None:
     fd = os.memfd_create("loose", os.MFD_ALLOW_SEALING)
     try:

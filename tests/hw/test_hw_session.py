@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hw_tools import Collector, linked
 from leak_tools import open_files
 
 from cl.error import ControlRequestError, DeviceDisconnectedError
@@ -260,6 +261,40 @@ def test_rings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         device.rings.commands.words[RingWord.CAPACITY] = 1 << 50
         with pytest.raises(DeviceDisconnectedError, match="no power of two"):
             Link(device.address, take_control=True)
+
+
+def test_event_counters_that_make_no_sense_at_the_start_leave_nothing_behind(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with fake(tmp_path) as device:
+        _, spikes, _ = device.card._rings
+        spikes.words[RingWord.RESERVED] = 1 << 40
+        link = Link(device.address, take_control=False)
+        with pytest.raises(DeviceDisconnectedError, match="count of spikes went back"):
+            link.start(Collector())
+        link.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_frame_counter_beyond_what_is_reserved_ends_the_device(tmp_path: Path) -> None:
+    with fake(tmp_path) as device:
+        device.card.words[Register.LIVENESS_MS] = 10_000
+        with linked(device.address, take_control=False) as (_, sink):
+            device.card.frames._words[RingWord.PRODUCED] = 25
+            sink.until(lambda s: bool(s.errors))
+    assert isinstance(sink.errors[0], DeviceDisconnectedError)
+    assert "posted frames up to 25, and has written none that far" in str(sink.errors[0])
+    assert not sink.posted
+
+
+@pytest.mark.parametrize(("register", "taken"), [(0, 1), (1, 1), (25_000, 25_000), ((1 << 64) - 1, 25_000)])
+def test_a_moderation_that_cannot_be_is_taken_for_the_nearest_that_can(
+    tmp_path: Path, register: int, taken: int
+) -> None:
+    with fake(tmp_path) as device:
+        device.card.words[Register.MODERATION] = register
+        link = Link(device.address, take_control=False)
+        assert link.moderation == taken
+        link.close()
 
 
 def test_the_holder_of_control_is_named(tmp_path: Path) -> None:
