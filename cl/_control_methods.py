@@ -93,7 +93,7 @@ class ControlMethods:
         """
         self._engine.check()
         self._require_started()
-        if self._engine.remote is not None:
+        if self._engine.remote is not None and not (timeout_seconds <= 0 and self.is_readable()):
             sync.wait_for_more(self._engine, timeout_seconds)
 
     def is_recordable(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import TIMEOUT_MAX, allocate_lock
 from typing import TYPE_CHECKING, Final
 
 from cl._core.schedule import Party
@@ -52,12 +52,13 @@ def wait_for_more(engine: Engine, timeout_seconds: float) -> None:
     came = allocate_lock()
     came.acquire()
     wake = came.release
+    longest = max(0.0, min(timeout_seconds, TIMEOUT_MAX))
     with engine.lock:
         engine.check()
         before = engine.position
         engine.on_arrival(before + 1, wake)
     try:
-        in_time = came.acquire(timeout=timeout_seconds)
+        in_time = came.acquire(timeout=longest)
     finally:
         with engine.lock:
             engine.forget_arrival(wake)

@@ -86,7 +86,9 @@ def test_a_program_can_ask_what_it_runs_on(device: str) -> None:
         assert cl.get_system_attributes() == before
         assert neurons.has_started() and neurons.has_control()
         assert neurons.is_readable() and neurons.is_recordable()
-        neurons.wait_until_readable()
+        for timeout in (15.0, 1, 0, -1, float("inf")):
+            neurons.wait_until_readable(timeout)
+            neurons.wait_until_recordable(timeout)
         assert neurons.get_channel_count() == 64 and neurons.get_frames_per_second() == 25_000
     names = {"project_id", "chip_id", "cell_batch_id", "plugin", "system_id", "hostname"}
     assert names <= before.keys()
@@ -323,6 +325,16 @@ def test_a_plan_waits_for_its_time_to_the_frame(neurons: cl.Neurons) -> None:
     at = start + 20_000  # What a host may do meanwhile takes less.
     plan.run(at_timestamp=at)
     assert neurons.read(20_100, start, analysis=True).stims == [cl.Stim(at + 2, 8)]
+
+
+def test_a_plan_takes_any_time(neurons: cl.Neurons) -> None:
+    plan = neurons.create_stim_plan()
+    plan.stim(8, PULSE)
+    start = neurons.timestamp()
+    for past in (-1, -(10**30), 0, start):
+        plan.run(at_timestamp=past)
+    plan.run(at_timestamp=10**30)
+    assert delivered(neurons, start) == [(n * 125, 8) for n in range(4)]
 
 
 def test_a_stim_of_a_body_is_seen_once_by_everybody(neurons: cl.Neurons) -> None:

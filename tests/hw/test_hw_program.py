@@ -392,6 +392,9 @@ def test_a_stopped_device_is_started_by_its_controller(monkeypatch: pytest.Monke
             assert not neurons.is_readable()
             with pytest.raises(TimeoutError, match=r"no frames for 0\.05 s"):
                 neurons.wait_until_readable(timeout_seconds=0.05)
+            for none in (0, -1):
+                with pytest.raises(TimeoutError, match=f"no frames for {none} s"):
+                    neurons.wait_until_readable(timeout_seconds=none)
             assert neurons.timestamp() == 0 == neurons.timestamp()
         with cl.open() as neurons:
             assert neurons.is_readable()
