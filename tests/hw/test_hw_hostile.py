@@ -143,10 +143,9 @@ def test_an_unknown_message_is_unsupported(emulator: EmulatorProcess) -> None:
 
 def test_a_client_that_never_reads_holds_nobody_up(emulator: EmulatorProcess) -> None:
     with connect(emulator) as deaf, linked(emulator.address, take_control=False) as (_, sink):
-        deaf.setblocking(False)
         hello = b"CLHW\1\0" + bytes(10) + pack_hello(1, 0, 0)
-        with pytest.raises((BlockingIOError, BrokenPipeError, ConnectionResetError)):
-            for _ in range(1_000_000):
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(20_000):
                 deaf.send(hello)
         seen = len(sink.posted)
         sink.until(lambda s: len(s.posted) > seen + 20)

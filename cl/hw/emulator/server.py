@@ -181,7 +181,10 @@ class Server:
         finally:
             if not taken:
                 close_fds(packet.fds)
-        send_packet(client.sock, packet.message, packet.number, body, fds, REPLY, error)
+        try:
+            send_packet(client.sock, packet.message, packet.number, body, fds, REPLY, error)
+        except BlockingIOError:
+            self.drop(client)  # It does not read.
 
     def _handle(self, client: Client, packet: Packet) -> tuple[bytes, list[int], bool]:
         """Return the reply's body and descriptors, and whether those of the request were kept."""
