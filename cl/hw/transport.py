@@ -145,7 +145,10 @@ def _receive(sock: socket.socket) -> tuple[bytes, list[int], int]:
 def parse_packet(data: bytes, fds: list[int], truncated: bool = False) -> Packet:
     """Take a packet apart, or raise ProtocolError."""
     if truncated:
-        raise ProtocolError(f"a message of more than {MESSAGE_LIMIT} bytes or {FD_LIMIT} descriptors")
+        raise ProtocolError(
+            f"a message of more than {MESSAGE_LIMIT} bytes or {FD_LIMIT} descriptors, or of more descriptors "
+            "than this process may still open"
+        )
     if len(data) < _HEADER.size:
         raise ProtocolError(f"a message of {len(data)} bytes, shorter than its header")
     magic, message, flags, number, error = _HEADER.unpack_from(data)

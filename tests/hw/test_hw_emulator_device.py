@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import select
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,17 @@ def emulator(folder: Path, **setup: int | bool) -> Iterator[Emulator]:
         yield it
     finally:
         it.close()
+
+
+def test_a_device_leaves_the_socket_of_another_that_has_taken_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "device.sock"
+    with ExitStack() as first:
+        first.enter_context(emulator(tmp_path))
+        path.unlink()
+        with emulator(tmp_path):
+            first.close()
+            assert path.is_socket()
+        assert not path.exists()
 
 
 def test_time_stands_still_while_the_device_has_failed(time: Time, tmp_path: Path) -> None:

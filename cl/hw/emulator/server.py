@@ -113,6 +113,7 @@ class Server:
         self._rings: ControlRings | None = None
         self._holder_fd = -1
         self._listener = _listen(path)
+        self._place = _place(path)
         self.epoll = select.epoll()
         self.epoll.register(self._listener, select.EPOLLIN)
         self.epoll.register(self.doorbell, select.EPOLLIN)
@@ -323,8 +324,8 @@ class Server:
             self.drop(client)
 
     def close(self) -> None:
-        """Close everything, and remove the socket from the file system."""
-        with suppress(FileNotFoundError):
+        """Close everything, and remove the socket from the file system, unless another took its place."""
+        if _place(self._path) == self._place:
             os.unlink(self._path)
         self.drop_all()
         self._listener.close()
@@ -351,6 +352,15 @@ def _listen(path: str) -> socket.socket:
             raise OSError(error.errno, f"cannot listen on {path}: {error.strerror or error}") from None
         raise
     return listener
+
+
+def _place(path: str) -> tuple[int, int] | None:
+    """Return what tells the file at `path` from any other, or None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_abandoned(path: str) -> bool:
