@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from hw_tools import PatientEmulator
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "device_or_simulator.py"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "device_or_simulator.py"
 
 
 def test_it_runs_on_the_emulator(tmp_path: Path) -> None:
     with PatientEmulator("--seed", "7") as emulator:
         environment = {
             **os.environ,
-            "PYTHONPATH": str(EXAMPLE.parents[1]),
+            "PYTHONPATH": str(ROOT),
             "CL_DEVICE": emulator.address,
         }
         command = [sys.executable, "-W", "error", str(EXAMPLE)]
@@ -29,3 +31,23 @@ def test_it_runs_on_the_emulator(tmp_path: Path) -> None:
     assert lines[0] == "device cl1-emulator"
     assert "spikes on" in lines[1] and "answered" in lines[1]
     assert lines[-1].startswith("recorded: 25000 frames")
+
+
+def test_the_readmes_lines_can_be_pasted(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    (lines,) = re.findall(r"```sh\n(python -m cl\.hw\.emulator .*?)```", text, re.DOTALL)
+    for there, here in (
+        ("/tmp/cl1.sock", f"{tmp_path}/device.sock"),
+        # Which needs no more than that the device is there by then; the example has its own test.
+        ("examples/device_or_simulator.py", "-m cl info"),
+        ("python ", f"{sys.executable} "),
+    ):
+        assert there in lines
+        lines = lines.replace(there, here)
+    script = f"{lines}status=$?; kill $!; wait $!; exit $status"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60
+    )
+    assert found.returncode == 0, found.stderr
+    assert f"the device at unix:{tmp_path}/device.sock" in found.stdout
