@@ -55,6 +55,7 @@ TIMEOUT: Final = 1.0
 """Seconds that a device may take to answer a message."""
 WANTED: Final = Capability.SPIKES | Capability.STIMULATION | Capability.MODERATION
 _REQUIRED: Final = (RegionKind.REGISTERS, RegionKind.CLIENT, RegionKind.FRAMES)
+_KINDS: Final = frozenset(map(int, RegionKind))
 _LARGEST_REGION: Final = 1 << 32
 _CHANNEL_LIMIT: Final = 2048
 
@@ -169,7 +170,7 @@ class Session:
             for at, info in enumerate(infos):
                 if info.kind == RegionKind.DOORBELL:
                     self.doorbell_fd, fds[at] = self._adopt_doorbell(fds[at], held), -1
-                else:
+                elif info.kind in _KINDS:  # A newer minor version may have others.
                     self._map(info, fds[at], held)
         finally:
             close_fds(fd for fd in fds if fd >= 0)

@@ -331,6 +331,21 @@ def test_a_newer_minor_version_is_fine(tmp_path: Path) -> None:
         session.close()
 
 
+@pytest.mark.parametrize("size", [0, 8, PAGE, 1 << 40])
+def test_a_newer_minor_version_may_have_more_regions(tmp_path: Path, size: int) -> None:
+    def more(infos: list[RegionInfo], fds: list[int]) -> None:
+        infos.append(RegionInfo(44, 1 << 10, size))
+        fds.append(fds[0])
+
+    before = len(os.listdir("/proc/self/fd"))
+    with fake(tmp_path, {Message.REGIONS: regions(more), Message.ACQUIRE: regions(more)}) as device:
+        session = Session(device.address)
+        session.acquire()
+        assert sorted(session.regions) == sorted(kind for kind in RegionKind if kind != RegionKind.DOORBELL)
+        session.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 @pytest.mark.parametrize("address", ["", "unix:", "/tmp/x.sock", "tcp:localhost", "unix", "unix:a\0b"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match=r"takes unix:/path/to\.sock"):
