@@ -125,8 +125,9 @@ class Server:
         if fd == self._listener.fileno():
             self._accept()
         elif fd == self._holder_fd:
-            assert self.controller is not None
-            self.drop(self.controller)
+            # Not so where the descriptor was a former holder's when its event came.
+            if self.controller is not None and _is_readable(fd):
+                self.drop(self.controller)
         elif fd in self.clients:
             self._receive(self.clients[fd])
         else:
@@ -352,6 +353,12 @@ def _listen(path: str) -> socket.socket:
             raise OSError(error.errno, f"cannot listen on {path}: {error.strerror or error}") from None
         raise
     return listener
+
+
+def _is_readable(fd: int) -> bool:
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def _place(path: str) -> tuple[int, int] | None:
