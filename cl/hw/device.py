@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cl._core.constants import CHANNEL_COUNT, NEVER, NOTICE_FRAMES, STEPS_PER_FRAME
 from cl._core.losses import Loss
 from cl._stim_operations import InterruptOperation
-from cl.error import ControlRequiredError, DeviceDisconnectedError
+from cl.error import ControlRequiredError, DeviceDisconnectedError, TransactionRejected
 
 from .clock import HardwareClock
 from .layout import LEAD_FRAMES, Capability, Control, Status
@@ -116,15 +116,28 @@ class HardwareDevice:
         """Have the device take operations as of `frame`, or as soon as it can. Waits for its answer."""
         # Any time can be asked for: one that is past means now, however far.
         at_step = None if at is None else min(max(at, 0), NEVER) * STEPS_PER_FRAME
-        self._link.submit(operations, frame * STEPS_PER_FRAME, at_step)
+        self._submit(operations, frame * STEPS_PER_FRAME, at_step)
 
     def interrupt_all(self, frame: int) -> int:
         """Interrupt all channels; return the frame by which what has begun is delivered."""
         assert self._engine is not None
         if not self._link.controls or Capability.STIMULATION not in self._link.facts.capabilities:
             return self._engine.position
-        step = self._link.submit([InterruptOperation(tuple(range(CHANNEL_COUNT)))], 0)
+        step = self._submit([InterruptOperation(tuple(range(CHANNEL_COUNT)))], 0)
         return step // STEPS_PER_FRAME + NOTICE_FRAMES
+
+    def _submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:
+        """Submit a transaction; one that is refused because the device has failed ends it."""
+        link, engine = self._link, self._engine
+        assert engine is not None
+        try:
+            return link.submit(operations, step, at_step)
+        except TransactionRejected:
+            if link.status == Status.FAILED:
+                with engine.lock:
+                    engine.fail(DeviceDisconnectedError(f"the device failed: {link.error_text()}"))
+                engine.check()
+            raise
 
     # -- cl._core.remote.Remote -----------------------------------------------------------
 

@@ -291,6 +291,30 @@ def test_who_is_slow_to_reset_a_failed_device_is_waited_for(
         assert neurons.read(100).shape == (100, 64)
 
 
+@pytest.mark.parametrize("stims", [True, False])
+def test_a_command_finds_that_the_device_has_failed_before_the_reader_thread_does(
+    survivor: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, stims: bool
+) -> None:
+    with monkeypatch.context() as patch, cl.open() as neurons:
+        recording = neurons.record()
+        neurons.read(300)
+        patch.setattr(Reader, "_look_at_error", lambda _: None)
+        survivor.inject("fail")
+        device = neurons._engine.device
+        assert isinstance(device, HardwareDevice)
+        while device.is_running():
+            device._link.rest(0.001)
+        if stims:
+            with pytest.raises(DeviceDisconnectedError, match="failed on request"):
+                neurons.stim(8, 1.0)
+    # Closing interrupts all channels: that it cannot is no error of the program's.
+    assert stims or "closing the device cl1-emulator" in caplog.text
+    with recording.open() as view:
+        assert view.complete and len(view.samples) >= 300
+    with cl.open() as neurons:
+        assert neurons.read(10).shape == (10, 64)
+
+
 def test_a_device_that_goes_while_it_is_closed_does_not_spoil_the_end(
     emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
