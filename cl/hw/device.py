@@ -123,7 +123,10 @@ class HardwareDevice:
         assert self._engine is not None
         if not self._link.controls or Capability.STIMULATION not in self._link.facts.capabilities:
             return self._engine.position
-        step = self._submit([InterruptOperation(tuple(range(CHANNEL_COUNT)))], 0)
+        try:
+            step = self._submit([InterruptOperation(tuple(range(CHANNEL_COUNT)))], 0)
+        except ControlRequiredError:
+            return self._engine.position  # control was given back this very moment, which interrupts as well
         return step // STEPS_PER_FRAME + NOTICE_FRAMES
 
     def _submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:

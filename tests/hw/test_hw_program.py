@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -19,8 +19,10 @@ from leak_tools import open_files, threads
 
 import cl
 from cl._core.losses import Loss, Losses, lost_within
+from cl._core.sequencer import Operation
 from cl._store.info import info
 from cl.error import ControlRequestError, ControlRequiredError, LaggedError, RecordingFailedError
+from cl.hw.device import HardwareDevice
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
 from cl.hw.layout import Capability, Control, RegionKind
@@ -380,6 +382,26 @@ def spin(neurons: cl.Neurons, rate: int, stopping: threading.Event) -> None:
     for _ in neurons.loop(rate, ignore_jitter=True):
         if stopping.is_set():
             return
+
+
+@pytest.mark.parametrize("way", ["leaving", "stop"])
+def test_another_thread_may_give_control_back_while_all_channels_are_interrupted(
+    emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    with cl.open() as neurons:
+        device = neurons._engine.device
+        assert isinstance(device, HardwareDevice)
+        submit = device._link.submit
+
+        def given_back(operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:
+            device.release_control()
+            return submit(operations, step, at_step)
+
+        monkeypatch.setattr(device._link, "submit", given_back)
+        if way == "stop":
+            neurons.stop()
+            assert not neurons.has_started()
+    assert report(emulator.address).owner == 0
 
 
 # -- a device that stands still ---------------------------------------------------------------
