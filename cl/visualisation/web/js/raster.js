@@ -48,8 +48,8 @@ export class Raster {
     const { context, width, height } = this.surface;
     const { theme, selected } = this.page;
     const { left, top, plotWidth, plotHeight, frames } = this.#plot();
-    // Nothing has moved by a whole pixel: the picture is as it was.
-    const state = `${Math.floor((end * plotWidth) / frames)}|${frames}|${selected}|${theme.name}|${this.page.session}`;
+    // Nothing has moved by a whole pixel: the picture is as it was. What stands still shows the last one whole.
+    const state = `${this.page.clock.paused ? end : Math.floor((end * plotWidth) / frames)}|${frames}|${selected}|${theme.name}|${this.page.session}`;
     if (state === this.state && !this.surface.changed) return;
     // What is still on its way, after a recording was sought, is drawn when it has come.
     const whole = Math.min(this.page.spikes.until, this.page.stims.until) >= end;
