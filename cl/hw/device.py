@@ -114,8 +114,7 @@ class HardwareDevice:
 
     def submit(self, operations: Sequence[Operation], frame: int, at: int | None) -> None:
         """Have the device take operations as of `frame`, or as soon as it can. Waits for its answer."""
-        # Any time can be asked for: one that is past means now, however far.
-        at_step = None if at is None else min(max(at, 0), NEVER) * STEPS_PER_FRAME
+        at_step = None if at is None else at * STEPS_PER_FRAME
         self._submit(operations, frame * STEPS_PER_FRAME, at_step)
 
     def interrupt_all(self, frame: int) -> int:

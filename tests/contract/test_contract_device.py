@@ -333,8 +333,10 @@ def test_a_plan_takes_any_time(neurons: cl.Neurons) -> None:
     start = neurons.timestamp()
     for past in (-1, -(10**30), 0, start):
         plan.run(at_timestamp=past)
-    plan.run(at_timestamp=10**30)
-    assert delivered(neurons, start) == [(n * 125, 8) for n in range(4)]
+    plan.run(at_timestamp=2**62)
+    with pytest.raises(ValueError, match="at_timestamp must be at most"):
+        plan.run(at_timestamp=2**62 + 1)
+    assert delivered(neurons, start, 4) == [(n * 125, 8) for n in range(4)]
 
 
 def test_a_stim_of_a_body_is_seen_once_by_everybody(neurons: cl.Neurons) -> None:
