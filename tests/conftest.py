@@ -11,6 +11,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import reference_data
 import uvloop
 from leak_tools import open_files, threads
 
@@ -100,8 +101,6 @@ def accelerated(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of reference data that lies beside the checkout; a test that needs it skips without it."""
-    named = os.environ.get("CL_SHARED_DATA")
-    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
-    if not (folder / "reference_recording.h5").is_file():
-        pytest.skip(f"there is no reference_recording.h5 in {folder} (CL_SHARED_DATA names its folder)")
-    return folder
+    if not reference_data.RECORDING.is_file():
+        pytest.skip(reference_data.WHY_SKIPPED)
+    return reference_data.FOLDER

@@ -28,8 +28,6 @@ T = TypeVar("T")
 
 _ONLY_SPIKES_AFTER: Final = 0.1
 """Seconds without frames, once there were spikes, after which a source is taken to give spikes only."""
-
-
 _FULL: Final = "the buffer is full, and the device waits for this very call to end"
 
 

@@ -17,7 +17,8 @@ import anyio
 import numpy as np
 import pytest
 from recording_tools import Window, check_same, entries
-from test_contract_stim import VECTORS, issue, needs_vectors
+from reference_data import VECTORS, needs_vectors
+from test_contract_stim import issue
 
 import cl
 from cl import BurstDesign, ChannelSet, StimDesign

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from reference_data import VECTORS, channels, needs_vectors
 
 import cl
 from cl import BurstDesign, ChannelSet, StimDesign
@@ -17,16 +15,6 @@ from cl import BurstDesign, ChannelSet, StimDesign
 pytestmark = pytest.mark.usefixtures("accelerated")
 
 PULSE = StimDesign(160, -1.0, 160, 1.0)
-_FOLDER = os.environ.get("CL_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
-_FILE = Path(_FOLDER) / "stim_vectors.json"
-VECTORS = json.loads(_FILE.read_text()) if _FILE.exists() else []
-needs_vectors = pytest.mark.skipif(
-    not VECTORS, reason=f"{_FILE} is not there (CL_SHARED_DATA names its folder)"
-)
-
-
-def channels(value: int | list[int]) -> int | ChannelSet:
-    return value if isinstance(value, int) else ChannelSet(value)
 
 
 def stim_arguments(command: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from reference_data import VECTORS, channels, needs_vectors
 
 from cl._core.preview import preview
 from cl._core.sequencer import Sequencer
 from cl.stim import (
     BurstDesign,
-    ChannelSet,
     Operation,
     StimDesign,
     StimPlan,
@@ -24,22 +21,11 @@ from cl.stim import (
     sync_operations,
 )
 
-DATA = Path(os.environ.get("CL_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
-VECTORS = DATA / "stim_vectors.json"
-
-
-def load() -> list[dict[str, Any]]:
-    return json.loads(VECTORS.read_text()) if VECTORS.exists() else []
-
-
-def channel_set(value: int | list[int]) -> ChannelSet | int:
-    return value if isinstance(value, int) else ChannelSet(value)
-
 
 def stim_arguments(command: dict[str, Any]) -> tuple[Any, ...]:
     design = command["d"] if isinstance(command["d"], (int, float)) else StimDesign(*command["d"])
     burst = BurstDesign(*command["b"]) if "b" in command else None
-    return channel_set(command["ch"]), design, burst, command["lead"]
+    return channels(command["ch"]), design, burst, command["lead"]
 
 
 class Player:
@@ -69,8 +55,8 @@ class Player:
         kinds: dict[str, Callable[[], tuple[Operation, ...]]] = {
             "stim": lambda: stim_operations(*stim_arguments(command)),
             "its": lambda: interrupt_then_stim_operations(*stim_arguments(command)),
-            "int": lambda: interrupt_operations(channel_set(command["ch"])),
-            "sync": lambda: sync_operations(channel_set(command["ch"])),
+            "int": lambda: interrupt_operations(channels(command["ch"])),
+            "sync": lambda: sync_operations(channels(command["ch"])),
         }
         if command["k"] == "plan":
             self.run_plan(command)
@@ -80,12 +66,12 @@ class Player:
     def run_plan(self, command: dict[str, Any]) -> None:
         plan = StimPlan(self.submit, preview)
         if "int" in command:
-            plan.channels_to_interrupt = channel_set(command["int"])
+            plan.channels_to_interrupt = channels(command["int"])
         for operation in command["ops"]:
             if operation["k"] == "stim":
                 plan.stim(*stim_arguments(operation))
             else:
-                plan.sync(channel_set(operation["ch"]))
+                plan.sync(channels(operation["ch"]))
         for ahead in command.get("at", [None]):
             plan.run(None if ahead is None else self.timestamp + ahead)
 
@@ -94,11 +80,11 @@ class Player:
         self.sequencer.submit(operations, 2 * self.timestamp, at_step)
 
 
-@pytest.mark.skipif(not VECTORS.exists(), reason=f"{VECTORS} is not there: set CL_SHARED_DATA")
+@needs_vectors
 def test_there_are_vectors() -> None:
-    assert len(load()) > 100
+    assert len(VECTORS) > 100
 
 
-@pytest.mark.parametrize("vector", [pytest.param(vector, id=vector["id"]) for vector in load()])
+@pytest.mark.parametrize("vector", [pytest.param(vector, id=vector["id"]) for vector in VECTORS])
 def test_gives_the_pulses_of_the_reference(vector: dict[str, Any]) -> None:
     assert Player(vector).play() == (vector["expect"], vector["errors"])

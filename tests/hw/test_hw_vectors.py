@@ -5,14 +5,12 @@ What real time adds is tested with a device in another process, in tests/contrac
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
+from reference_data import VECTORS, channels, needs_vectors
 
-from cl import BurstDesign, ChannelSet, StimDesign, StimPlan
+from cl import BurstDesign, StimDesign, StimPlan
 from cl._core.preview import preview
 from cl._core.sequencer import Operation, Sequencer
 from cl._stim_operations import (
@@ -28,17 +26,10 @@ from cl.hw.emulator.command_port import result_of
 from cl.hw.emulator.stimulator import Stimulator
 from cl.hw.layout import SLOT_BYTES
 
-_FOLDER = os.environ.get("CL_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
-_FILE = Path(_FOLDER) / "stim_vectors.json"
-VECTORS = json.loads(_FILE.read_text()) if _FILE.exists() else []
 START = 1_000_003
 """The frame at which the device's stimulator begins."""
 LATENCY = 117
 """Frames from a body to the effect of its commands: they reach the device before their time."""
-
-
-def channels(value: int | list[int]) -> int | ChannelSet:
-    return value if isinstance(value, int) else ChannelSet(value)
 
 
 def arguments(command: dict[str, Any]) -> tuple[Any, ...]:
@@ -107,7 +98,7 @@ class Player:
             raise _EXCEPTIONS.get(result_of(error), TransactionRejected)(str(error)) from None
 
 
-@pytest.mark.skipif(not VECTORS, reason=f"{_FILE} is not there (CL_SHARED_DATA names its folder)")
+@needs_vectors
 def test_there_are_vectors() -> None:
     assert len(VECTORS) > 100
 
