@@ -89,3 +89,18 @@ def duration(recording: cl.Recording) -> int:
 
 def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def closed_loop(neurons: cl.Neurons, seconds: float, rate: float = 1_000) -> None:
+    """Answer spikes with stims, and read in between."""
+    for tick in neurons.loop(rate, stop_after_seconds=seconds):
+        for spike in tick.analysis.spikes[:3]:
+            neurons.stim(spike.channel, 1.0)
+        if tick.iteration % 100 == 99:
+            neurons.read(40, tick.iteration_timestamp - 40)
+
+
+def contents(recording: cl.Recording) -> tuple[bytes, bytes, bytes]:
+    """Return the bytes of a recording's samples, spikes and stims."""
+    with recording.open() as view:
+        return view.samples[:].tobytes(), view.spikes[:].tobytes(), view.stims[:].tobytes()
