@@ -195,7 +195,8 @@ class _Starter:
             if inspect.isawaitable(result):
                 self._run_loop(result)
                 self._sink.close()
-            elif result is not None:
+            elif inspect.isgenerator(result) or inspect.isasyncgen(result):
+                # A `yield` in it: nothing of it has run, and nobody would iterate over it.
                 raise TypeError(f"it returned {type(result).__name__}, nothing that can be awaited")
         except BaseException as error:
             if not self._cancelled and not isinstance(error, SinkClosedError):

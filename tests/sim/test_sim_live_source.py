@@ -172,14 +172,30 @@ def test_an_async_start_that_fails_later() -> None:
     adapter.close()
 
 
-def test_a_start_that_gives_nothing_to_await_is_an_error_of_opening() -> None:
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_start_that_yields_is_an_error_of_opening(asynchronous: bool) -> None:
     class Yielding(LiveSimulatorDataSource):
-        async def start(self, sink: LiveDataSink) -> Any:  # type: ignore[override]
-            yield sink
+        def start(self, sink: LiveDataSink) -> Any:
+            return self.later() if asynchronous else iter(number for number in range(3))
+
+        async def later(self) -> Any:
+            yield
 
     adapter = adapted(Yielding())
-    with pytest.raises(DataSourceError, match="start: it raised TypeError: it returned async_generator"):
+    with pytest.raises(DataSourceError, match="start: it raised TypeError: it returned (async_)?generator"):
         adapter.open()
+
+
+def test_what_else_a_start_returns_is_nobodys_business() -> None:
+    class Returning(Threaded):
+        def start(self, sink: LiveDataSink) -> Any:
+            super().start(sink)
+            return self.thread
+
+    adapter = adapted(Returning())
+    adapter.open()
+    assert len(adapter.read(0, 100)[0]) == 100
+    adapter.close()
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
