@@ -144,6 +144,8 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
 
         if (found := self._at_hand(frame_count, from_timestamp, analysis)) is not None:
             return found
+        if from_timestamp is not None:
+            await aio.catch_up(self._engine)
         start, stop, reading = self._read_window("aread", frame_count, from_timestamp)
         parts = []
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from cl._core.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
 from cl._core.schedule import STREAM, Party
 from cl._rates import whole
-from cl._wait import sync
+from cl._wait import aio, sync
 from cl._wait.events import EventWaiter
 from cl._wait.owner import current_owner
 from cl.error import LaggedError
@@ -53,9 +53,11 @@ class Stream(ABC, Generic[T]):
     # -- its life -------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        engine = self._engine
+        if self._from is not None:
+            await aio.catch_up(engine)
         if self._waiter is not None or self._closed:
             raise RuntimeError(f"{self._party.name} has been entered before: ask for a new one")
-        engine = self._engine
         waiter = self._make_waiter()
         with engine.lock:
             engine.check()

@@ -21,6 +21,7 @@ import pytest
 from anyio import to_thread
 
 import cl
+from cl._core.clock import WallClock
 
 pytestmark = pytest.mark.anyio
 
@@ -243,6 +244,23 @@ async def test_in_wall_clock_time(source: str, tmp_path: Path, monkeypatch: pyte
     if source == "culture":
         monkeypatch.setenv("CL_SDK_DATA_SOURCE", "cl.sim.culture:create")
     await _check(_all_at_once, tmp_path, monkeypatch)
+
+
+async def _after_a_stall(neurons: cl.Neurons, folder: Path) -> None:
+    """Nobody has moved the device for a while, as when the whole process was stopped."""
+    clock = neurons._engine.clock
+    assert isinstance(clock, WallClock)
+    start = neurons.timestamp()
+    clock.origin_ns -= 2 * 10**9
+    await neurons.aread(100, start)
+    clock.origin_ns -= 2 * 10**9
+    async with neurons.spikes(from_timestamp=start) as stream:
+        await anext(stream)
+
+
+async def test_after_a_stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_DATA_SOURCE", "cl.sim.culture:create")
+    await _check(_after_a_stall, tmp_path, monkeypatch)
 
 
 @pytest.mark.usefixtures("accelerated")
