@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 
 from cl.sim.culture import create
-from cl.sim.data_source import DataSourceStim
-from cl.sim.detector import Detector
+from cl.sim.user.data_source import DataSourceStim
+from cl.sim.user.detector import Detector
 
 RATE = 25_000
 

@@ -18,10 +18,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from cl._stim_operations import stim_operations
+from cl._stim.operations import stim_operations
+from cl.hw.driver.link import Link
 from cl.hw.emulator import EmulatorProcess
-from cl.hw.link import Link
-from cl.hw.memory import create_region
+from cl.hw.wire.memory import create_region
 
 BARE = """
 import mmap, os, select, sys, time

@@ -22,12 +22,12 @@ import numpy as np
 from bench_hw import cpu_of, line, load
 
 import cl
-from cl.hw import commander
-from cl.hw.device import HardwareDevice
+from cl.hw.driver import commander
+from cl.hw.driver.device import HardwareDevice
+from cl.hw.driver.session import Session
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
-from cl.hw.layout import RegionKind, Register, RingWord
-from cl.hw.session import Session
+from cl.hw.wire.layout import RegionKind, Register, RingWord
 
 CHANNELS = [c for c in range(1, 63) if c not in (7, 56)]
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 os.environ["CL_SDK_VISUALISATION"] = "0"
 
 import cl
-from cl._core.clock import WallClock
+from cl._core.host_clock import WallClock
 from cl._core.lateness import Lateness, LoopStatistics
 
 SECONDS = 60

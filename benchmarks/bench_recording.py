@@ -26,7 +26,7 @@ os.environ["CL_SDK_VISUALISATION"] = "0"
 import numpy as np
 
 import cl
-from cl._core.clock import WallClock
+from cl._core.host_clock import WallClock
 
 SECONDS = 60
 RUNS = 5
@@ -208,8 +208,8 @@ def memory() -> None:
 
 def one_hour(path: Path) -> None:
     """Write a recording of an hour, its samples as a hole in the file."""
-    import cl._store.ordered_file as ordered_file
-    from cl._store.writer import RecordingWriter
+    import cl._store.write.ordered_file as ordered_file
+    from cl._store.write.writer import RecordingWriter
 
     write = ordered_file._write_at
 

@@ -37,9 +37,9 @@ from cl.sim import (
     clear_simulator_data_source,
     set_simulator_data_source,
 )
-from cl.sim.pull import PullSource
-from cl.sim.random_source import RandomSource
-from cl.sim.replay_source import ReplaySource
+from cl.sim.sources.random_source import RandomSource
+from cl.sim.sources.replay_source import ReplaySource
+from cl.sim.user.pull import PullSource
 
 SECOND = 25_000
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "data" / "reference_recording.h5"

@@ -12,7 +12,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 
-from cl._core.sequencer import Sequencer
+from cl._stim.sequencer import Sequencer
 from cl.stim import BurstDesign, ChannelSet, StimDesign, stim_operations
 
 DESIGN = StimDesign(160, -1.0, 160, 1.0)

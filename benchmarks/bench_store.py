@@ -23,9 +23,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cl._store import ordered_file  # noqa: E402
 from cl._store.packing import pack  # noqa: E402
-from cl._store.writer import RecordingWriter  # noqa: E402
+from cl._store.write import ordered_file  # noqa: E402
+from cl._store.write.writer import RecordingWriter  # noqa: E402
 
 RATE = 25_000
 SPIKES_PER_SECOND = 75
@@ -111,7 +111,7 @@ def recording_thread(directory: Path, stop: threading.Event) -> None:
 def h5py_thread(directory: Path, stop: threading.Event) -> None:
     import h5py
 
-    from cl._store import layout
+    from cl._store.write import layout
 
     with h5py.File(directory / "h5py.h5", "w") as file:
         samples = file.create_dataset(

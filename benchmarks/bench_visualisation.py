@@ -25,11 +25,11 @@ from pathlib import Path
 os.environ["CL_SDK_VISUALISATION"] = "0"  # the benchmark starts the server itself
 
 import cl
-import cl._session
-from cl._core.clock import WallClock, host_ns
+import cl._session.opening
+from cl._core.host_clock import WallClock, host_ns
 from cl._core.lateness import Lateness, LoopStatistics
 from cl.visualisation import start_server
-from cl.visualisation.server import VisualiserServer
+from cl.visualisation.server.server import VisualiserServer
 
 PAGES = 3
 CLIENTS = """
@@ -73,7 +73,7 @@ def load() -> str:
 @contextmanager
 def device() -> Iterator[tuple[cl.Neurons, VisualiserServer]]:
     with cl.open() as neurons:
-        session = cl._session._slot.session
+        session = cl._session.opening._slot.session
         assert session is not None
         server = start_server(
             session.engine, port_from=0, loops=lambda: tuple(run.loop for run in session.engine.runs)
@@ -199,7 +199,7 @@ def share(seconds: float) -> None:
 
 def opening() -> None:
     with cl.open():
-        session = cl._session._slot.session
+        session = cl._session.opening._slot.session
         assert session is not None
         spent = []
         for _ in range(20):
@@ -248,7 +248,7 @@ def gap() -> None:
             server.stop()
 
 
-def pace(seconds: float) -> None:
+def budget(seconds: float) -> None:
     """Print how many pictures a second a page draws at 1000 spikes/s."""
     os.environ["CL_SDK_SPIKE_PERCENTILE"] = str(100 - 100 * 1000 / (25_000 * 59))
     with device() as (neurons, server):
@@ -285,7 +285,7 @@ def main() -> None:
     first_page()
     share(options.seconds)
     if options.browser:
-        pace(options.seconds)
+        budget(options.seconds)
     lateness(options.seconds, options.browser)
 
 

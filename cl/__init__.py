@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._lazy import lazy_names
+from cl._values.lazy import lazy_names
 
 from .error import (
     ChannelQueueFull,
@@ -27,7 +27,7 @@ from .error import (
 
 if TYPE_CHECKING:
     from . import error, hw, sim, testing, util, visualisation
-    from ._session import aopen, get_system_attributes, is_simulator, open
+    from ._session.opening import aopen, get_system_attributes, is_simulator, open
     from .data_stream import DataStream
     from .events import DetectionResult, Spike, Stim
     from .loop import AsyncLoop, Loop, LoopTick

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ._application import Application
 from ._core.entries import StreamEntry
-from ._rates import whole
+from ._recording.user_attributes import UserAttributes
 from ._store.packing import pack
 from ._store.stream_names import check_stream_name
+from ._values.rates import whole
 
 if TYPE_CHECKING:
     from ._core.engine import Engine
@@ -36,7 +36,7 @@ class DataStream:
         self.name = name
         self._engine = engine
         self._present = present
-        self._application = Application(attributes)
+        self._application = UserAttributes(attributes)
         self._appending = threading.Lock()
         self._last: int | None = None
 
@@ -65,7 +65,7 @@ class DataStream:
             with engine.lock:
                 if engine.failure is not None or engine.closed:
                     engine.check()
-                log = engine.bus.entries
+                log = engine.history.entries
                 now = self._present()
                 log.append(max(now, log.times[-1]) if log.times else now, entry)
             self._last = at

@@ -6,14 +6,14 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ._core.clock import host_ns
-from ._core.constants import FRAMES_PER_SECOND
-from ._loop_run import LoopBase, Run
-from ._loop_tick import LoopTick
-from ._wait import sync
+from ._core.host_clock import host_ns
+from ._loop.run import LoopBase, Run
+from ._loop.tick import LoopTick
+from ._values.constants import FRAMES_PER_SECOND
+from ._wait import threads as sync
 
 if TYPE_CHECKING:
-    from ._wait.aio import Waiter
+    from ._wait.tasks import Waiter
 
 __all__ = ["AsyncLoop", "Loop", "LoopTick"]
 
@@ -38,7 +38,12 @@ class Loop(LoopBase):
     def _virtual(self) -> Iterator[LoopTick]:
         run = Run(self)
         engine = self._engine
-        lock, scheduler, party, lateness = engine.lock, engine.scheduler, run.party, self._lateness
+        lock, scheduler, participant, lateness = (
+            engine.lock,
+            engine.scheduler,
+            run.participant,
+            self._lateness,
+        )
         try:
             while not run.over():
                 due = run.due
@@ -48,7 +53,7 @@ class Loop(LoopBase):
                 self._recovery = None
                 with lock:
                     # Alone, with nothing to happen until then: time just moves. The common case.
-                    alone = scheduler.solo is party and engine.position <= due
+                    alone = scheduler.solo is participant and engine.position <= due
                     if alone and due <= engine.free_until:
                         engine.position = engine.asked = due
                     elif alone:
@@ -56,7 +61,7 @@ class Loop(LoopBase):
                 if alone:
                     lateness.punctual += 1
                 else:
-                    sync.wait(engine, party, due)
+                    sync.wait(engine, participant, due)
                     run.count_virtual(engine.position - due)
                 yield run.enter(due)
                 run.index += 1
@@ -70,7 +75,7 @@ class Loop(LoopBase):
         engine, clock = self._engine, self._engine.clock
         assert clock is not None
         pushes = engine.device.info.pushes
-        lock, party, lateness = engine.lock, run.party, self._lateness
+        lock, participant, lateness = engine.lock, run.participant, self._lateness
         losses, known = engine.losses, run.known_losses
         try:
             while not run.over():
@@ -83,7 +88,7 @@ class Loop(LoopBase):
                     continue
                 self._recovery = None
                 if pushes or behind < -_SHORT_WAIT:
-                    sync.wait(engine, party, due)
+                    sync.wait(engine, participant, due)
                     if losses.total != known:
                         raise losses.since(known)
                 else:
@@ -102,7 +107,7 @@ class Loop(LoopBase):
 
     def _recover(self, run: Run) -> None:
         for tick, handler in run.recovery():
-            sync.wait(self._engine, run.party, run.due)
+            sync.wait(self._engine, run.participant, run.due)
             if handler is not None:
                 handler(tick)
 
@@ -197,20 +202,20 @@ class AsyncTicks:
             self._end()
 
     def _begin(self) -> Run:
-        from ._wait.aio import Waiter
+        from ._wait.tasks import Waiter
 
         run = self._run = Run(self._loop)
-        self._waiter = Waiter(self._engine, run.party)
+        self._waiter = Waiter(self._engine, run.participant)
         return run
 
     def _passes(self, run: Run) -> bool:
         """Let time pass to the next tick, if the loop is alone and not much happens until then."""
         engine, due = self._engine, run.due
-        scheduler, party = engine.scheduler, run.party
-        if scheduler.solo is not party or run.over() or not self._waiter.may_go_on():  # type: ignore[union-attr]
+        scheduler, participant = engine.scheduler, run.participant
+        if scheduler.solo is not participant or run.over() or not self._waiter.may_go_on():  # type: ignore[union-attr]
             return False
         with engine.lock:
-            alone = scheduler.solo is party and engine.position <= due
+            alone = scheduler.solo is participant and engine.position <= due
             if alone and due <= engine.free_until:
                 engine.position = engine.asked = due
             elif alone:

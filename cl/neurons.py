@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from . import _numbers
-from ._control_methods import ControlMethods
-from ._core.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
-from ._core.schedule import READ, SLEEP, Hold
-from ._rates import seconds_to_frames, whole
-from ._recording_methods import RecordingMethods
-from ._streams.methods import StreamMethods
-from ._wait import sync
+from ._core.virtual import READ, SLEEP, Hold
+from ._neurons.control import ControlMethods
+from ._neurons.recording import RecordingMethods
+from ._neurons.streams import StreamMethods
+from ._values import numbers as _numbers
+from ._values.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
+from ._values.rates import seconds_to_frames, whole
+from ._wait import threads as sync
 from ._wait.body import current_body
 from ._wait.reading import Reading
 from .events import DetectionResult
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ._core.engine import Engine
-    from ._core.sequencer import Operation
+    from ._stim.sequencer import Operation
 
 _READ_BLOCK = FRAMES_PER_SECOND
 """Long reads are put together from blocks of this size, so that none outlives the history."""
@@ -117,7 +117,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
                 if self._engine.position >= high:
                     pass
                 elif reading is not None:
-                    sync.wait(self._engine, reading.party, high)
+                    sync.wait(self._engine, reading.participant, high)
                 else:
                     sync.wait_once(self._engine, "read", READ, high)
                 parts.append(self._part(low, high, analysis))
@@ -140,7 +140,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         self, frame_count: int, from_timestamp: int | None = None, /, *, analysis: bool = False
     ) -> NDArray[np.int16] | DetectionResult:
         """Return what `read` returns, without blocking the event loop."""
-        from ._wait import aio
+        from ._wait import tasks as aio
 
         if (found := self._at_hand(frame_count, from_timestamp, analysis)) is not None:
             return found
@@ -153,7 +153,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
                 if self._engine.position >= high:
                     pass
                 elif reading is not None:
-                    await aio.Waiter(self._engine, reading.party).wait(high)
+                    await aio.Waiter(self._engine, reading.participant).wait(high)
                 else:
                     await aio.wait_once(self._engine, "aread", READ, high)
                 if high - low <= _HEAVY_READ or analysis:
@@ -269,7 +269,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
 
     async def asleep_until(self, timestamp: int) -> None:
         """Sleep until device time has come to `timestamp`; at once if it has passed."""
-        from ._wait import aio
+        from ._wait import tasks as aio
 
         deadline = whole("timestamp", timestamp, 0)
         await aio.wait_once(self._engine, "asleep", SLEEP, deadline)
@@ -334,7 +334,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
     def create_stim_plan(self) -> StimPlan:
         """Return an empty plan of stimulation commands, to be run as one, again and again."""
         self._require_control()
-        from ._core.preview import preview
+        from ._stim.preview_run import preview
 
         return StimPlan(self._submit, preview)
 

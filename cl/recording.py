@@ -6,18 +6,18 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ._core.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
-from ._core.schedule import READ, Party
-from ._wait import sync
+from ._core.virtual import READ, Participant
+from ._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
+from ._wait import threads as sync
 from .error import RecordingFailedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ._application import Application
     from ._core.engine import Engine
-    from ._recorder import Recorder
-    from ._store.view import RecordingView
+    from ._recording.recorder import Recorder
+    from ._recording.user_attributes import UserAttributes
+    from ._store.read.view import RecordingView
     from .data_stream import DataStream
 
 
@@ -33,7 +33,7 @@ class Recording:
         self,
         engine: Engine,
         recorder: Recorder,
-        application: Application,
+        application: UserAttributes,
         path: Path,
         start: int,
         present: Callable[[], int],
@@ -105,30 +105,30 @@ class Recording:
 
         In accelerated time this moves time. `DeviceDisconnectedError` where the device fails before.
         """
-        party = self._register("wait_until_stopped")
-        if party is not None:
+        participant = self._register("wait_until_stopped")
+        if participant is not None:
             try:
-                sync.wait(self._engine, party, self._recorder.last_frame)
+                sync.wait(self._engine, participant, self._recorder.last_frame)
             except Exception:
                 self._raise_unless_gone()
             finally:
-                sync.close(self._engine, party)
+                sync.close(self._engine, participant)
         self._recorder.wait()
         self._check_whole()
 
     async def await_until_stopped(self) -> None:
         """Do what `wait_until_stopped` does, without blocking the event loop."""
-        from ._wait.aio import Waiter
         from ._wait.backend import current_backend
+        from ._wait.tasks import Waiter
 
-        party = self._register("await_until_stopped")
-        if party is not None:
+        participant = self._register("await_until_stopped")
+        if participant is not None:
             try:
-                await Waiter(self._engine, party).wait(self._recorder.last_frame)
+                await Waiter(self._engine, participant).wait(self._recorder.last_frame)
             except Exception:
                 self._raise_unless_gone()
             finally:
-                sync.close(self._engine, party)
+                sync.close(self._engine, participant)
         parker = current_backend().parker()
         self._recorder.when_done(parker.wake)
         try:
@@ -139,7 +139,7 @@ class Recording:
 
     def open(self) -> RecordingView:
         """Return a view of the finished recording; `RuntimeError` before it has stopped."""
-        from ._store.view import RecordingView
+        from ._store.read.view import RecordingView
 
         self._check()
         if not self.has_stopped():
@@ -183,7 +183,7 @@ class Recording:
         with engine.lock:
             self._recorder.cut_off()
 
-    def _register(self, name: str) -> Party | None:
+    def _register(self, name: str) -> Participant | None:
         """Return who is to wait for the end in accelerated time; in wall-clock time the recorder does."""
         self._check()
         if self._planned_end is None:
@@ -193,12 +193,12 @@ class Recording:
         engine, recorder = self._engine, self._recorder
         if engine.clock is not None or self.has_stopped():
             return None
-        party = Party(
+        participant = Participant(
             name, READ, probe=lambda: engine.position if recorder.is_ending else recorder.last_frame
         )
         with engine.lock:
-            engine.scheduler.register(party)
-        return party
+            engine.scheduler.register(participant)
+        return participant
 
     def _raise_unless_gone(self) -> None:
         """Raise the error that is being handled, unless it is the device's end, which ends the recording."""
@@ -266,14 +266,14 @@ class Recordings:
 
         `present` returns the frame that a command given now takes effect at.
         """
-        from ._application import Application
-        from ._recorder import Recorder
-        from ._recording_file import checked_suffix, choose_folder, create
-        from ._scribe import Scribe
+        from ._recording.capture import Capture
+        from ._recording.files import checked_suffix, choose_folder, create
+        from ._recording.recorder import Recorder
+        from ._recording.user_attributes import UserAttributes
 
         engine = self._engine
         info = engine.device.info
-        application = Application(attributes)
+        application = UserAttributes(attributes)
         writer, path = create(
             choose_folder(folder, info.is_simulator),
             checked_suffix(suffix),
@@ -289,7 +289,7 @@ class Recordings:
             include_raw_samples=include_raw_samples,
             include_data_streams=wanted is not None,
         )
-        scribe = Scribe(
+        capture = Capture(
             engine,
             writer,
             begin,
@@ -298,7 +298,7 @@ class Recordings:
             include_raw_samples,
             include_spikes,
         )
-        recorder = Recorder(engine, scribe, end, str(path))
+        recorder = Recorder(engine, capture, end, str(path))
         recording = Recording(engine, recorder, application, path, begin, present)
         with engine.lock:
             self._recordings = [*(r for r in self._recordings if not r._recorder.has_left()), recording]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ._stim_channels import ChannelSet
-from ._stim_designs import BurstDesign, StimDesign
-from ._stim_operations import (
+from ._stim.channels import ChannelSet
+from ._stim.designs import BurstDesign, StimDesign
+from ._stim.operations import (
     InterruptOperation,
     Operation,
     StimOperation,
@@ -14,8 +14,8 @@ from ._stim_operations import (
     stim_operations,
     sync_operations,
 )
-from ._stim_plan import StimPlan
-from ._stim_preview import ChannelPreview, PlanPreview, TrainPreview
+from ._stim.plan import StimPlan
+from ._stim.preview import ChannelPreview, PlanPreview, TrainPreview
 
 __all__ = [
     "BurstDesign",

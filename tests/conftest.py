@@ -15,7 +15,7 @@ import reference_data
 import uvloop
 from leak_tools import open_files, threads
 
-import cl._session
+import cl._session.opening
 
 _REAL_TIME = (
     "hw",
@@ -82,7 +82,7 @@ def _warm_uvloop() -> None:
 def _nothing_left_behind() -> Iterator[None]:
     before, files = threads(), open_files()
     yield
-    assert not cl._session.is_open(), "the test left the device open"
+    assert not cl._session.opening.is_open(), "the test left the device open"
     left = threads() - before
     assert not left, f"the test left threads: {left}"
     if open_files() > files:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from cl.sim.caller import Caller
-from cl.sim.worker import Call
+from cl.sim.user.caller import Caller
+from cl.sim.user.worker import Call
 
 _LOOK_S = 0.005
 """How often is looked whether a source hangs by now."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cl._core.preview import preview
+from cl._stim.preview_run import preview
 from cl.error import ChannelQueueFull
 from cl.stim import (
     BurstDesign,

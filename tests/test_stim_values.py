@@ -375,7 +375,7 @@ def test_lead_times(lead_us: int) -> None:
 
 def test_the_values_need_no_numpy() -> None:
     code = (
-        "import sys; import cl._core.preview, cl.stim as s; s.stim_operations(s.ChannelSet([8]), 1.5);"
+        "import sys; import cl._stim.preview_run, cl.stim as s; s.stim_operations(s.ChannelSet([8]), 1.5);"
         "print(sorted(m for m in ('numpy', 'dataclasses', 'fractions', 'asyncio') if m in sys.modules))"
     )
     root = Path(__file__).parents[1]

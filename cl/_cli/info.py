@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
         summary = device_info()
         text = format_device(summary)
     else:
-        from cl._store.info import format_info, info
+        from cl._store.read.info import format_info, info
 
         summary = info(options.file)
         text = format_info(summary)

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Recover the file, and say what came of it."""
-    from cl._store.recover import recover
+    from cl._store.read.recover import recover
 
     _check_rest(Path(options.file))
     found = recover(options.file)

@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
-    from cl.visualisation.player import Player, Recorded
-    from cl.visualisation.server import VisualiserServer, announce
+    from cl.visualisation.server.player import Player, Recorded
+    from cl.visualisation.server.server import VisualiserServer, announce
 
     if not 0 <= options.port <= 65_535:
         raise ValueError(f"--port {options.port}: it takes a port from 0 to 65535")

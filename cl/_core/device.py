@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .sequencer import Operation
+    from cl._stim.sequencer import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class DeviceInfo:
     is_simulator: bool
     detects_jitter: bool
     """Whether loops that fall behind raise; what a program may override."""
-    foresees: bool
+    predictable: bool
     """Whether what comes can be looked at without waiting, since nothing a program does changes it."""
     pushes: bool
     """Whether data arrives by itself (`Engine.post`); otherwise `produce` makes it on demand."""
@@ -37,7 +37,7 @@ class DeviceInfo:
     """What `get_system_attributes` returns."""
 
 
-class Bus:
+class EventHistory:
     """The event logs that producers fill and consumers hold cursors into.
 
     Events may be logged ahead of time; consumers see only those before the engine's position.
@@ -94,7 +94,7 @@ class Device(Protocol):
         """Where the data ends, as far as that is known; NEVER for most."""
         ...
 
-    def open(self, bus: Bus) -> None:
+    def open(self, history: EventHistory) -> None:
         """Get ready to log to `bus`; an error leaves nothing behind."""
         ...
 

@@ -11,23 +11,24 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER, SPARE_FRAMES
 from cl.error import DeviceDisconnectedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
 
-from .clock import host_ns
-from .constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER, SPARE_FRAMES
-from .device import Bus, Device
+from .device import Device, EventHistory
+from .host_clock import host_ns
 from .losses import Losses
-from .pace import Pace
-from .schedule import Party, Scheduler
+from .virtual import Participant, Scheduler
+from .work_budget import WorkBudget
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .clock import Clock
+    from cl._stim.sequencer import Operation
+
+    from .host_clock import Clock
     from .remote import Remote
-    from .sequencer import Operation
 
 _TRIM_EVERY = FRAMES_PER_SECOND
 
@@ -70,7 +71,7 @@ class Engine:
         self.device = device
         self.clock = clock
         self.lock = threading.Lock()
-        self.bus = Bus()
+        self.history = EventHistory()
         self.start = device.info.start_timestamp
         self.position = self.start
         self.free_until = self.start
@@ -78,7 +79,7 @@ class Engine:
         self.closed = False
         self.taps: list[Tap] = []
         self.scheduler = Scheduler(self, ended)
-        self.pace = Pace(host_ns)
+        self.budget = WorkBudget(host_ns)
         self.asked = self.start
         """Frames that are being made or have been; commands take effect behind them."""
         self.demand: Callable[[int], None] | None = None
@@ -96,7 +97,7 @@ class Engine:
         self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
         self.watch: Callable[[], None] = _nothing
         """Called when a participant of virtual time begins to wait for others."""
-        self.dropped: deque[Party] = deque()
+        self.dropped: deque[Participant] = deque()
         """Participants whose iterators were let go while the lock was taken."""
         self.runs: list[LoopRun] = []
         """The loops that run, for whoever looks on or keeps out of their way."""
@@ -170,7 +171,7 @@ class Engine:
 
         For the only participant, which has nothing to be scheduled with.
         """
-        if self.device.info.pushes or to - self.position > self.pace.frames:
+        if self.device.info.pushes or to - self.position > self.budget.frames:
             return False
         self.advance(to)
         return True
@@ -207,7 +208,7 @@ class Engine:
             if tap.limit <= stop:
                 tap.take(stop)
         if stop >= self._next_trim:
-            self.bus.trim(stop - self.kept_frames - self.spare_frames)
+            self.history.trim(stop - self.kept_frames - self.spare_frames)
             self._next_trim = stop + _TRIM_EVERY
 
     def refresh(self) -> None:
@@ -236,7 +237,7 @@ class Engine:
         self._arrive(position)
         self.refresh()
         self.scheduler.moved()
-        while not self.scheduler.dispatch(self.pace):
+        while not self.scheduler.dispatch(self.budget):
             pass
         if self._arrivals:
             self._wake_arrived(position)
@@ -284,8 +285,10 @@ class Engine:
         """Return what was detected and delivered in [start, stop), all of it before the position."""
         if start < self.position - self.kept_frames:
             self.check_readable(start)
-        bus = self.bus
-        return DetectionResult(start, stop, bus.spikes.window(start, stop), bus.stims.window(start, stop))
+        history = self.history
+        return DetectionResult(
+            start, stop, history.spikes.window(start, stop), history.stims.window(start, stop)
+        )
 
     def check_readable(self, start: int) -> None:
         """Raise if the history no longer (or never) held `start`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .constants import CHANNEL_COUNT, HISTORY_FRAMES, SPARE_FRAMES
+from cl._values.constants import CHANNEL_COUNT, HISTORY_FRAMES, SPARE_FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

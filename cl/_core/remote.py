@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .sequencer import Operation
+    from cl._stim.sequencer import Operation
 
 
 class Remote(Protocol):

@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cl._stim.sequencer import Pulse
     from cl.error import DeviceDisconnectedError
-
-    from .sequencer import Pulse
 
 
 class FixedSource(Protocol):
@@ -96,7 +95,7 @@ class ServedSource(StreamedSource, Protocol):
 
     User code may keep whoever calls it waiting, or never return; so nobody calls it with the engine's lock
     held, unless it is `inline`. A `read` in whose window the source ends or fails raises SourceEndedError
-    (`cl.sim.checks`), which has what there was before that.
+    (`cl.sim.user.checks`), which has what there was before that.
     """
 
     name: str

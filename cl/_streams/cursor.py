@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from cl._core.constants import NEVER
+from cl._values.constants import NEVER
 
 if TYPE_CHECKING:
     from cl._core.history import EventLog

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cl._core.constants import NEVER
-from cl._rates import whole
+from cl._values.constants import NEVER
+from cl._values.rates import whole
 from cl._wait.events import EventWaiter
 
 from .cursor import Cursor
@@ -53,8 +53,8 @@ class EventStream(Stream[T]):
         self._cursors: list[Cursor[Any]] = []
         self._grid = 1
         self._start = 0
-        self._party.probe = self._probe
-        self._party.horizon = self._horizon
+        self._participant.probe = self._probe
+        self._participant.horizon = self._horizon
 
     async def batch(self, limit: int | None = None) -> list[T]:
         """Wait until there is an event, and return all there are, at most `limit`.
@@ -72,21 +72,23 @@ class EventStream(Stream[T]):
         return StreamStatistics(self._delivered, self._missed, waiting, min(head, upto))
 
     def _make_waiter(self) -> EventWaiter:
-        foresees = self._engine.device.info.foresees
-        return EventWaiter(self._engine, self._party, exact=foresees, surprises=self._kinds != SPIKES)
+        predictable = self._engine.device.info.predictable
+        return EventWaiter(
+            self._engine, self._participant, exact=predictable, surprises=self._kinds != SPIKES
+        )
 
     def _begin(self, start: int) -> None:
         engine = self._engine
-        bus, kinds, mask = engine.bus, self._kinds, self._mask
+        history, kinds, mask = engine.history, self._kinds, self._mask
         self._start = start
-        if engine.clock is None and not engine.device.info.foresees and kinds & SPIKES:
+        if engine.clock is None and not engine.device.info.predictable and kinds & SPIKES:
             self._grid = GRID
         if kinds & SPIKES:
-            self._cursors.append(Cursor(bus.spikes, start, mask))
+            self._cursors.append(Cursor(history.spikes, start, mask))
         if kinds & STIMS:
-            self._cursors.append(Cursor(bus.stims, start, mask))
+            self._cursors.append(Cursor(history.stims, start, mask))
         if kinds & ENTRIES:
-            self._cursors.append(Cursor(bus.entries, start))
+            self._cursors.append(Cursor(history.entries, start))
 
     def _upto(self) -> int:
         """Return up to where events are delivered now."""
@@ -125,18 +127,18 @@ class EventStream(Stream[T]):
         due = at // grid * grid + grid
         if self._kinds == SPIKES and known < NEVER:
             # Spikes are logged in order, so none can come before it any more; stims can.
-            self._party.due = due
+            self._participant.due = due
         return due
 
     def _expected(self, after: int) -> int:
         """Return a timestamp at or after `after` before which nothing comes that is not logged yet."""
-        device, bus, kinds = self._engine.device, self._engine.bus, self._kinds
+        device, history, kinds = self._engine.device, self._engine.history, self._kinds
         at = NEVER
         if kinds & SPIKES:
-            times = bus.spikes.times
+            times = history.spikes.times
             at = device.next_spike(max(after, times[-1] + 1) if times else after)
         if kinds & STIMS:
-            times = bus.stims.times
+            times = history.stims.times
             at = min(at, device.next_stim(max(after, times[-1] + 1) if times else after))
         return at
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cl._core.constants import FRAMES_PER_SECOND
-from cl._rates import whole
+from cl._values.constants import FRAMES_PER_SECOND
+from cl._values.rates import whole
 from cl._wait.events import EventWaiter
 
 from .statistics import StreamStatistics
@@ -38,8 +38,8 @@ class FrameStream(Stream["NDArray[np.int16]"]):
         super().__init__(engine, f"a stream of {count} frames", count, from_timestamp)
         self._block = count
         self._at = 0
-        self._party.probe = self._probe
-        self._party.horizon = self._horizon
+        self._participant.probe = self._probe
+        self._participant.horizon = self._horizon
 
     @property
     def timestamp(self) -> int:
@@ -72,7 +72,7 @@ class FrameStream(Stream["NDArray[np.int16]"]):
         return await to_thread.run_sync(frames, start, stop)
 
     def _make_waiter(self) -> EventWaiter:
-        return EventWaiter(self._engine, self._party, exact=True, surprises=False)
+        return EventWaiter(self._engine, self._participant, exact=True, surprises=False)
 
     def _begin(self, start: int) -> None:
         self._at = start
@@ -91,7 +91,7 @@ class FrameStream(Stream["NDArray[np.int16]"]):
         return 0
 
     def _probe(self) -> int:
-        due = self._party.due = self._at + self._block
+        due = self._participant.due = self._at + self._block
         return due
 
     def _horizon(self) -> int:

@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
-from cl._core.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
-from cl._core.schedule import STREAM, Party
-from cl._rates import whole
-from cl._wait import aio, sync
+from cl._core.virtual import STREAM, Participant
+from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
+from cl._values.rates import whole
+from cl._wait import tasks as aio
+from cl._wait import threads as sync
 from cl._wait.events import EventWaiter
 from cl._wait.owner import current_owner
 from cl.error import LaggedError
@@ -42,7 +43,7 @@ class Stream(ABC, Generic[T]):
 
     def __init__(self, engine: Engine, name: str, period: int, from_timestamp: int | None) -> None:
         self._engine = engine
-        self._party = Party(name, STREAM, period)
+        self._participant = Participant(name, STREAM, period)
         self._from = None if from_timestamp is None else whole("from_timestamp", from_timestamp, 0)
         self._waiter: EventWaiter | None = None
         self._iterating = False
@@ -57,7 +58,7 @@ class Stream(ABC, Generic[T]):
         if self._from is not None:
             await aio.catch_up(engine)
         if self._waiter is not None or self._closed:
-            raise RuntimeError(f"{self._party.name} has been entered before: ask for a new one")
+            raise RuntimeError(f"{self._participant.name} has been entered before: ask for a new one")
         waiter = self._make_waiter()
         with engine.lock:
             engine.check()
@@ -68,7 +69,7 @@ class Stream(ABC, Generic[T]):
             self._begin(start)
             self._known_losses = engine.losses.total
             if engine.clock is None:
-                engine.scheduler.register(self._party)
+                engine.scheduler.register(self._participant)
             self._waiter = waiter
             engine.listeners.append(waiter.wake)
         return self
@@ -93,7 +94,7 @@ class Stream(ABC, Generic[T]):
         waiter.stopped = True
         with engine.lock:
             engine.listeners.remove(waiter.wake)
-            engine.scheduler.unregister(self._party)
+            engine.scheduler.unregister(self._participant)
             waiter.wake()
             sync.go_on(engine)
 
@@ -131,9 +132,9 @@ class Stream(ABC, Generic[T]):
 
     def _ready(self) -> EventWaiter:
         if self._waiter is None:
-            raise RuntimeError(f"{self._party.name} must be entered first: async with ... as stream")
+            raise RuntimeError(f"{self._participant.name} must be entered first: async with ... as stream")
         if self._iterating:
-            raise RuntimeError(f"{self._party.name} is waited for by another task: give each its own")
+            raise RuntimeError(f"{self._participant.name} is waited for by another task: give each its own")
         return self._waiter
 
     def _take(self, limit: int | None) -> list[T]:
@@ -159,7 +160,7 @@ class Stream(ABC, Generic[T]):
 
     def _lagged(self, lost: int) -> str:
         return (
-            f"the consumer of {self._party.name} fell behind the history of 5 s and missed {lost} "
+            f"the consumer of {self._participant.name} fell behind the history of 5 s and missed {lost} "
             f"{self._noun}: it must keep up, or take them in batches"
         )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cl._core.clock import host_ns
-from cl._core.constants import FRAMES_PER_SECOND, NEVER
+from cl._core.host_clock import host_ns
+from cl._values.constants import FRAMES_PER_SECOND, NEVER
 
-from .aio import Waiter
-from .sync import advance_a_portion
+from .tasks import Waiter
+from .threads import advance_a_portion
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
-    from cl._core.schedule import Party
+    from cl._core.virtual import Participant
 
     from .backend import Parker
 
@@ -37,8 +37,8 @@ class EventWaiter(Waiter):
 
     __slots__ = ("_exact", "_longest_s", "_parker", "stopped")
 
-    def __init__(self, engine: Engine, party: Party, exact: bool, surprises: bool) -> None:
-        super().__init__(engine, party)
+    def __init__(self, engine: Engine, participant: Participant, exact: bool, surprises: bool) -> None:
+        super().__init__(engine, participant)
         self._exact = exact
         self._longest_s = POLL_FRAMES / FRAMES_PER_SECOND if surprises else _LONGEST_SLEEP_S
         self._parker: Parker | None = None
@@ -47,10 +47,10 @@ class EventWaiter(Waiter):
 
     def wake(self) -> None:
         """End a wait that goes on, from any thread. Locked."""
-        party, parker = self.party, self._parker
-        party.served = True
-        if party.wake is not None:
-            party.wake()
+        participant, parker = self.participant, self._parker
+        participant.served = True
+        if participant.wake is not None:
+            participant.wake()
         if parker is not None:
             parker.wake()
 
@@ -66,8 +66,8 @@ class EventWaiter(Waiter):
 
     def _due(self) -> int:
         """Return the timestamp that the party waits for, at or before the position when it has come."""
-        assert self.party.probe is not None
-        return self.party.probe()
+        assert self.participant.probe is not None
+        return self.participant.probe()
 
     async def _wait_made(self) -> None:
         """Wait for a wall-clock device that produces on demand."""

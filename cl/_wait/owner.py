@@ -8,7 +8,7 @@ import weakref
 from contextvars import ContextVar
 from typing import Any
 
-from cl._core.schedule import Hold
+from cl._core.virtual import Hold
 
 serving: ContextVar[Hold | None] = ContextVar("cl_serving", default=None)
 """The hold of the body that runs in this context. A task or thread started from a body inherits it."""

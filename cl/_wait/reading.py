@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._core.constants import HISTORY_FRAMES
-from cl._core.schedule import READ, Party
+from cl._core.virtual import READ, Participant
+from cl._values.constants import HISTORY_FRAMES
 
-from .sync import close
+from .threads import close
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
@@ -20,24 +20,24 @@ class Reading:
     the history: so time stops before that, whoever holds it. To be ended by `end`.
     """
 
-    __slots__ = ("_engine", "at", "party")
+    __slots__ = ("_engine", "at", "participant")
 
     def __init__(self, engine: Engine, name: str, at: int | None) -> None:
         """Begin at a timestamp, None for now, that the history has or will have: ValueError if not."""
         self._engine = engine
-        party = self.party = Party(name, READ)
+        participant = self.participant = Participant(name, READ)
         """The one who waits for it."""
-        party.horizon = self._horizon
+        participant.horizon = self._horizon
         with engine.lock:
             engine.check()
             self.at = engine.now() if at is None else at
             engine.check_readable(self.at)
-            engine.scheduler.register(party)
+            engine.scheduler.register(participant)
 
     def end(self) -> None:
         """Let time go on."""
-        close(self._engine, self.party)
-        self.party.horizon = None  # a cycle, which nobody would collect
+        close(self._engine, self.participant)
+        self.participant.horizon = None  # a cycle, which nobody would collect
 
     def _horizon(self) -> int:
         return self.at + HISTORY_FRAMES

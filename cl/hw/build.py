@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from cl._core.constants import CHANNEL_COUNT, FRAMES_PER_SECOND, STEPS_PER_FRAME
 from cl._core.device import DeviceInfo
+from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND, STEPS_PER_FRAME
 
 if TYPE_CHECKING:
     from cl._core.settings import Settings
 
-    from .device import HardwareDevice
-    from .report import DeviceReport
-    from .session import DeviceFacts
+    from .driver.device import HardwareDevice
+    from .driver.report import DeviceReport
+    from .driver.session import DeviceFacts
 
 _ATTRIBUTES: Final = ("project_id", "chip_id", "cell_batch_id", "plugin", "system_id", "hostname")
 
@@ -31,8 +31,8 @@ def build(settings: Settings) -> HardwareDevice:
             f"CL_DEVICE={address!r}: a device does not support accelerated time (CL_SDK_ACCELERATED_TIME=1)"
         )
     _require_linux(address)
-    from .device import HardwareDevice
-    from .link import Link
+    from .driver.device import HardwareDevice
+    from .driver.link import Link
 
     link = Link(address, take_control=False)
     try:
@@ -52,7 +52,7 @@ def device_report(settings: Settings) -> DeviceReport:
     """Return what the device of the settings says of itself and its state. Errors as for `build`."""
     assert settings.device is not None, "settings that name a device"
     _require_linux(settings.device)
-    from .report import report
+    from .driver.report import report
 
     return report(settings.device)
 
@@ -81,7 +81,7 @@ def _info(link: Any) -> DeviceInfo:
         uV_per_sample_unit=facts.uV_per_sample_unit,
         is_simulator=False,
         detects_jitter=True,
-        foresees=False,
+        predictable=False,
         pushes=True,
         attributes=attributes,
     )

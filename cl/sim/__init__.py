@@ -7,36 +7,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._lazy import lazy_names
+from cl._values.lazy import lazy_names
 
 if TYPE_CHECKING:
     from . import culture
-    from .checks import DataSourceError
-    from .data_source import (
+    from .user.checks import DataSourceError
+    from .user.data_source import (
         DataSourceBatch,
         DataSourceSpike,
         DataSourceStim,
         SimulatorDataSource,
         SimulatorDataSourceMetadata,
     )
-    from .detector import Detector
-    from .live import LiveSimulatorDataSource
-    from .live_sink import LiveDataSink, SinkClosedError
-    from .registry import clear_simulator_data_source, set_simulator_data_source
+    from .user.detector import Detector
+    from .user.live import LiveSimulatorDataSource
+    from .user.live_sink import LiveDataSink, SinkClosedError
+    from .user.registry import clear_simulator_data_source, set_simulator_data_source
 
 _LAZY = {
-    "DataSourceBatch": ".data_source",
-    "DataSourceError": ".checks",
-    "DataSourceSpike": ".data_source",
-    "DataSourceStim": ".data_source",
-    "Detector": ".detector",
-    "LiveDataSink": ".live_sink",
-    "LiveSimulatorDataSource": ".live",
-    "SimulatorDataSource": ".data_source",
-    "SimulatorDataSourceMetadata": ".data_source",
-    "SinkClosedError": ".live_sink",
-    "clear_simulator_data_source": ".registry",
-    "set_simulator_data_source": ".registry",
+    "DataSourceBatch": ".user.data_source",
+    "DataSourceError": ".user.checks",
+    "DataSourceSpike": ".user.data_source",
+    "DataSourceStim": ".user.data_source",
+    "Detector": ".user.detector",
+    "LiveDataSink": ".user.live_sink",
+    "LiveSimulatorDataSource": ".user.live",
+    "SimulatorDataSource": ".user.data_source",
+    "SimulatorDataSourceMetadata": ".user.data_source",
+    "SinkClosedError": ".user.live_sink",
+    "clear_simulator_data_source": ".user.registry",
+    "set_simulator_data_source": ".user.registry",
 }
 
 __all__ = [

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cl._core.device import DeviceInfo
-from cl._core.sequencer import Sequencer, StimLimits
+from cl._stim.sequencer import Sequencer, StimLimits
 
 from .device import FixedDevice, StreamedDevice
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cl._core.settings import Settings
     from cl._core.source import FixedSource
 
-    from .registry import ConfiguredSource
+    from .user.registry import ConfiguredSource
 
 _log = logging.getLogger("cl")
 
@@ -33,10 +33,10 @@ def build(settings: Settings) -> FixedDevice | StreamedDevice:
     own = _own(settings)
     if own is not None:
         # Code that may take its time runs in a thread, and nobody waits for it with a lock.
-        info = _info(settings, own.name, own, foresees=False, pushes=not own.inline)
+        info = _info(settings, own.name, own, predictable=False, pushes=not own.inline)
         return StreamedDevice(info, own, sequencer)
     name, source = _replay(settings) if settings.replay_path is not None else _random(settings)
-    return FixedDevice(_info(settings, name, source, foresees=True), source, sequencer)
+    return FixedDevice(_info(settings, name, source, predictable=True), source, sequencer)
 
 
 def system_attributes() -> dict[str, Any]:
@@ -59,14 +59,14 @@ def _hostname() -> str:
     return socket.gethostname()
 
 
-def _info(settings: Settings, name: str, source: Any, foresees: bool, pushes: bool = False) -> DeviceInfo:
+def _info(settings: Settings, name: str, source: Any, predictable: bool, pushes: bool = False) -> DeviceInfo:
     return DeviceInfo(
         name=f"simulator ({name})",
         start_timestamp=source.start_timestamp,
         uV_per_sample_unit=source.uV_per_sample_unit,
         is_simulator=True,
         detects_jitter=settings.jitter_detection,
-        foresees=foresees,
+        predictable=predictable,
         pushes=pushes,
         attributes=system_attributes(),
     )
@@ -82,15 +82,15 @@ def _seed(settings: Settings) -> int:
 
 def _own(settings: Settings) -> ConfiguredSource | None:
     # Who registered a source has imported the registry; nobody else pays for it.
-    if settings.data_source is None and "cl.sim.registry" not in sys.modules:
+    if settings.data_source is None and "cl.sim.user.registry" not in sys.modules:
         return None
-    from .registry import configured_source
+    from .user.registry import configured_source
 
     return configured_source(settings)
 
 
 def _random(settings: Settings) -> tuple[str, FixedSource]:
-    from .random_source import RandomSource
+    from .sources.random_source import RandomSource
 
     seed = _seed(settings)
     source = RandomSource(seed, settings.sample_mean, settings.spike_percentile, settings.spike_visibility)
@@ -101,7 +101,7 @@ def _replay(settings: Settings) -> tuple[str, FixedSource]:
     import random
     from pathlib import Path
 
-    from .replay_source import ReplaySource
+    from .sources.replay_source import ReplaySource
 
     assert settings.replay_path is not None
     rng = random.Random(settings.random_seed)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from cl._core.constants import HISTORY_FRAMES, NEVER, NOTICE_FRAMES
-from cl._core.device import Bus, DeviceInfo
+from cl._core.device import DeviceInfo, EventHistory
 from cl._core.history import FrameRing
-from cl._core.sequencer import Operation, Pulse, Sequencer
+from cl._stim.sequencer import Operation, Pulse, Sequencer
+from cl._values.constants import HISTORY_FRAMES, NEVER, NOTICE_FRAMES
 from cl.error import DeviceDisconnectedError
 
-from .checks import SourceEndedError
+from .user.checks import SourceEndedError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ class _SimulatedDevice:
     def __init__(self, info: DeviceInfo, sequencer: Sequencer) -> None:
         self.info = info
         self._sequencer = sequencer
-        self._bus = Bus()
+        self._history = EventHistory()
         self._known = info.start_timestamp
         """Spikes before this are logged."""
 
@@ -48,12 +48,12 @@ class _SimulatedDevice:
         return min(self._known, self._sequencer.next_step >> 1)
 
     def next_spike(self, position: int) -> int:
-        spikes = self._bus.spikes
+        spikes = self._history.spikes
         index = spikes.index(position) - spikes.first
         return spikes.times[index] if index < len(spikes.times) else max(self._known, position)
 
     def next_stim(self, position: int) -> int:
-        stims = self._bus.stims
+        stims = self._history.stims
         index = stims.index(position) - stims.first
         if index < len(stims.times):
             return stims.times[index]
@@ -73,7 +73,7 @@ class _SimulatedDevice:
             return []
         pulses = sequencer.advance(2 * stop)
         order = sorted((pulse.step >> 1, pulse.channel) for pulse in pulses)
-        self._bus.add_stims([frame for frame, _ in order], [channel for _, channel in order])
+        self._history.add_stims([frame for frame, _ in order], [channel for _, channel in order])
         return pulses
 
 
@@ -89,9 +89,9 @@ class FixedDevice(_SimulatedDevice):
         self.frames = source.frames
         self.waveform = source.waveform
 
-    def open(self, bus: Bus) -> None:
+    def open(self, history: EventHistory) -> None:
         self._source.open()
-        self._bus = bus
+        self._history = history
 
     def close(self) -> None:
         self._source.close()
@@ -103,7 +103,7 @@ class FixedDevice(_SimulatedDevice):
         self.deliver(stop)
         if stop > self._known:
             known = max(stop, self._known + _AHEAD)
-            self._bus.add_spikes(*self._source.spikes(self._known, known))
+            self._history.add_spikes(*self._source.spikes(self._known, known))
             self._known = known
 
 
@@ -156,9 +156,9 @@ class StreamedDevice(_SimulatedDevice):
         super().submit(operations, frame, at)
         self.on_submit()
 
-    def open(self, bus: Bus) -> None:
+    def open(self, history: EventHistory) -> None:
         self._source.open()
-        self._bus = bus
+        self._history = history
         self._ring = FrameRing(self.info.start_timestamp)
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ class StreamedDevice(_SimulatedDevice):
         assert self._ring is not None
         for stop, (frames, timestamps, channels, waveforms) in batches:
             self._ring.append(frames)
-            self._bus.add_spikes(timestamps, channels, waveforms)
+            self._history.add_spikes(timestamps, channels, waveforms)
             self._known = stop
 
     def _ask(self, stop: int, batches: list[Batch]) -> None:

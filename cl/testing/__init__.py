@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._lazy import lazy_names
+from cl._values.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .identical import assert_identical_runs

@@ -55,7 +55,7 @@ class Trace:
         self._engine = engine
         self._frames = frames
         self._at = engine.position
-        self._entry = engine.bus.entries.first
+        self._entry = engine.history.entries.first
         self.limit = engine.position + _PORTION
         self.spikes: list[Any] = []
         self.stims: list[Any] = []
@@ -68,12 +68,12 @@ class Trace:
 
     def take(self, position: int) -> None:
         """Note what happened before `position`. Locked."""
-        engine, bus = self._engine, self._engine.bus
-        self.spikes += bus.spikes.window(self._at, position)
-        self.stims += bus.stims.window(self._at, position)
-        fresh = slice(self._entry - bus.entries.first, None)
-        self.entries += [(e.stream_name, e.timestamp, e.data) for e in bus.entries.items[fresh]]
-        self._entry = bus.entries.end
+        engine, history = self._engine, self._engine.history
+        self.spikes += history.spikes.window(self._at, position)
+        self.stims += history.stims.window(self._at, position)
+        fresh = slice(self._entry - history.entries.first, None)
+        self.entries += [(e.stream_name, e.timestamp, e.data) for e in history.entries.items[fresh]]
+        self._entry = history.entries.end
         if self._frames and position > self._at:
             frames = engine.frames(self._at, position)
             self.digests.append(blake2b(frames.tobytes(), digest_size=16).hexdigest())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from cl.sim.registry import Registration, registry
+from cl.sim.user.registry import Registration, registry
 
 if TYPE_CHECKING:
     import cl

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cl._core.constants import FRAMES_PER_SECOND
-from cl._numbers import whole
-from cl._rates import frames_per_tick
-from cl._rates import whole as at_least
+from cl._values.constants import FRAMES_PER_SECOND
+from cl._values.numbers import whole
+from cl._values.rates import frames_per_tick
+from cl._values.rates import whole as at_least
 from cl.events import Stim
 
 from .calling import checked_result, is_async

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cl._core.constants import GROUNDED
+from cl._values.constants import GROUNDED
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, SAMPLES_PER_SPIKE
-from cl.sim.data_source import (
+from cl.sim.user.data_source import (
     DataSourceBatch,
     DataSourceSpike,
     SimulatorDataSource,

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._lazy import lazy_names
+from cl._values.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from cl._rates import ordinal
-    from cl._store.attributes_view import AttributesView
-    from cl._store.plots import plot_spike, plot_spikes_and_stims
-    from cl._store.streams_view import DataStreamView
-    from cl._store.view import RecordingView
+    from cl._store.read.attributes_view import AttributesView
+    from cl._store.read.plots import plot_spike, plot_spikes_and_stims
+    from cl._store.read.streams_view import DataStreamView
+    from cl._store.read.view import RecordingView
+    from cl._values.rates import ordinal
 
     from .benchmark import Benchmark
     from .conversions import frames_to_seconds, seconds_to_frames
 
 _LAZY = {
-    "AttributesView": "cl._store.attributes_view",
+    "AttributesView": "cl._store.read.attributes_view",
     "Benchmark": "cl.util.benchmark",
-    "DataStreamView": "cl._store.streams_view",
-    "RecordingView": "cl._store.view",
+    "DataStreamView": "cl._store.read.streams_view",
+    "RecordingView": "cl._store.read.view",
     "frames_to_seconds": "cl.util.conversions",
-    "ordinal": "cl._rates",
-    "plot_spike": "cl._store.plots",
-    "plot_spikes_and_stims": "cl._store.plots",
+    "ordinal": "cl._values.rates",
+    "plot_spike": "cl._store.read.plots",
+    "plot_spikes_and_stims": "cl._store.read.plots",
     "seconds_to_frames": "cl.util.conversions",
 }
 

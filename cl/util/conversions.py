@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from cl._core.constants import FRAMES_PER_SECOND
-from cl._rates import exact
+from cl._values.constants import FRAMES_PER_SECOND
+from cl._values.rates import exact
 
 
 def seconds_to_frames(seconds: float) -> int:

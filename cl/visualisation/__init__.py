@@ -9,16 +9,16 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from cl._lazy import lazy_names
+from cl._values.lazy import lazy_names
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
 
     from . import jupyter
-    from .custom import create_visualiser
-    from .server import VisualiserServer
-    from .source import Source
-    from .surroundings import RunningLoop, RunningRecording, Stream
+    from .server.custom import create_visualiser
+    from .server.server import VisualiserServer
+    from .server.source import Source
+    from .server.status_provider import RunningLoop, RunningRecording, Stream
 
 __all__ = ["create_visualiser", "jupyter", "start_server"]
 
@@ -36,24 +36,24 @@ def start_server(
 ) -> VisualiserServer | None:
     """Start the data visualiser of an open device, and say on stderr where it is.
 
-    `recordings`, `loops` and `streams` return what is running, see `Surroundings`. Returns None in
+    `recordings`, `loops` and `streams` return what is running, see `StatusProvider`. Returns None in
     accelerated time, and where no port from `port_from` upward is free. A host that cannot be listened
     on raises `ValueError`. Nothing but a socket and a thread is made before somebody opens the page.
     """
     if engine.clock is None:
         _log.info("the data visualiser is not started: time is accelerated")
         return None
-    from .server import VisualiserServer, announce
+    from .server.server import VisualiserServer, announce
 
     made: list[Source] = []
 
     def source() -> Source:
         # All pages of a device share one, made when the first of them comes.
         if not made:
-            from .source import LiveSource
-            from .surroundings import Surroundings
+            from .server.source import LiveSource
+            from .server.status_provider import StatusProvider
 
-            made.append(LiveSource(engine, Surroundings(recordings, loops, streams)))
+            made.append(LiveSource(engine, StatusProvider(recordings, loops, streams)))
         return made[0]
 
     try:
@@ -65,4 +65,4 @@ def start_server(
     return server
 
 
-__getattr__, __dir__ = lazy_names(__name__, {"create_visualiser": ".custom"}, {"jupyter"})
+__getattr__, __dir__ = lazy_names(__name__, {"create_visualiser": ".server.custom"}, {"jupyter"})

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from .custom import create_visualiser, frame, open_server
+from .server.custom import create_visualiser, frame, open_server
 
 
 def display_visualiser(

@@ -13,7 +13,7 @@ import cl
 import cl.sim
 from cl._core.entries import StreamEntry
 from cl._wait.events import EventWaiter
-from cl._wait.sync import go_on
+from cl._wait.threads import go_on
 
 
 def keys(events: Iterable[Any]) -> list[tuple[int, int]]:
@@ -25,7 +25,7 @@ def append_entry(neurons: cl.Neurons, name: str, timestamp: int, data: Any) -> N
     """Append to a data stream."""
     engine = neurons._engine
     with engine.lock:
-        engine.bus.entries.append(engine.position, StreamEntry(name, timestamp, data))
+        engine.history.entries.append(engine.position, StreamEntry(name, timestamp, data))
 
 
 def reference(frames: int) -> cl.DetectionResult:

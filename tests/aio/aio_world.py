@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cl._core.pace import Pace
-from cl._core.schedule import LOOP, Hold, Party, Scheduler
+from cl._core.virtual import LOOP, Hold, Participant, Scheduler
+from cl._core.work_budget import WorkBudget
 
 
 class Owner:
@@ -44,24 +44,26 @@ class World:
         self.time = Time(pushes)
         self.scheduler = Scheduler(self.time, lambda owner: getattr(owner, "ended", False))
         self.served: list[str] = []
-        self.pace = Pace(lambda: 0)
-        self.pace.frames = 10_000
+        self.budget = WorkBudget(lambda: 0)
+        self.budget.frames = 10_000
 
-    def open(self, name: str, kind: int = LOOP, period: int = 0, **more: Any) -> Party:
-        party = Party(name, kind, period, **more)
-        self.scheduler.register(party)
-        return party
+    def open(self, name: str, kind: int = LOOP, period: int = 0, **more: Any) -> Participant:
+        participant = Participant(name, kind, period, **more)
+        self.scheduler.register(participant)
+        return participant
 
-    def wait(self, party: Party, deadline: int, owner: Any = None, inherited: Hold | None = None) -> None:
+    def wait(
+        self, participant: Participant, deadline: int, owner: Any = None, inherited: Hold | None = None
+    ) -> None:
         """Begin a wait, by an owner named like the party if none is given."""
         if owner is None:
-            owner = party.owner or Owner(party.name)
-        self.scheduler.begin(party, deadline, owner, inherited)
-        party.wake = lambda: self.served.append(party.name)
+            owner = participant.owner or Owner(participant.name)
+        self.scheduler.begin(participant, deadline, owner, inherited)
+        participant.wake = lambda: self.served.append(participant.name)
 
     def run(self) -> list[str]:
         """Dispatch until nothing moves; return who was served."""
         before = len(self.served)
-        while not self.scheduler.dispatch(self.pace):
+        while not self.scheduler.dispatch(self.budget):
             pass
         return self.served[before:]

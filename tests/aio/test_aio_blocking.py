@@ -21,7 +21,7 @@ import pytest
 from anyio import to_thread
 
 import cl
-from cl._core.clock import WallClock
+from cl._core.host_clock import WallClock
 
 pytestmark = pytest.mark.anyio
 
@@ -173,7 +173,7 @@ async def _longest_ms(job: Job, folder: Path, patch: pytest.MonkeyPatch) -> floa
     watch, MeasuredLock.longest_ms = Watch(), 0.0
     with patch.context() as context:
         context.setattr("cl._core.engine.threading", SimpleNamespace(Lock=MeasuredLock))
-        context.setattr("cl._core.clock.time.sleep", watch.sleep)
+        context.setattr("cl._core.host_clock.time.sleep", watch.sleep)
         async with cl.aopen() as neurons, anyio.create_task_group() as group:
             assert isinstance(neurons._engine.lock, MeasuredLock)
             MeasuredLock.longest_ms = 0.0

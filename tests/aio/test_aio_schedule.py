@@ -9,9 +9,9 @@ from aio_world import Owner, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl._core.constants import NEVER
-from cl._core.pace import Pace
-from cl._core.schedule import LOOP, READ, SLEEP, STREAM, Hold
+from cl._core.virtual import LOOP, READ, SLEEP, STREAM, Hold
+from cl._core.work_budget import WorkBudget
+from cl._values.constants import NEVER
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_earliest_deadline_is_served_and_holds(world: World) -> None:
 def test_ties_go_by_registration_in_device_time_then_kind_then_period_then_order(world: World) -> None:
     old = world.open("old", SLEEP)
     world.time.position = 10
-    parties = [
+    participants = [
         world.open("read", READ),
         world.open("sleep", SLEEP),
         world.open("stream", STREAM, 5),
@@ -44,14 +44,14 @@ def test_ties_go_by_registration_in_device_time_then_kind_then_period_then_order
         world.open("fast loop", LOOP, 25),
         world.open("fast loop again", LOOP, 25),
     ]
-    for party in (*parties, old):
-        world.wait(party, 100)
+    for participant in (*participants, old):
+        world.wait(participant, 100)
     order = []
     while served := world.run():
         order += served
-        party = next(p for p in (*parties, old) if p.name == served[0])
-        world.scheduler.unregister(party)
-        party.owner.ended = True
+        participant = next(p for p in (*participants, old) if p.name == served[0])
+        world.scheduler.unregister(participant)
+        participant.owner.ended = True
     assert order == [
         "old", "fast loop", "fast loop again", "slow loop", "finer stream", "stream", "sleep", "read",
     ]  # fmt: skip
@@ -76,18 +76,18 @@ def test_the_order_does_not_depend_on_who_waited_first(
     def run(order: list[tuple[int, int]]) -> list[tuple[str, int]]:
         world = World()
         left = {key: counts[key] for key in distinct}
-        parties = {key: world.open(str(key), *key) for key in order}
-        for key, party in parties.items():
-            world.wait(party, key[1])
+        participants = {key: world.open(str(key), *key) for key in order}
+        for key, participant in participants.items():
+            world.wait(participant, key[1])
         log = []
         while served := world.run():
-            key = next(k for k, p in parties.items() if p.name == served[0])
+            key = next(k for k, p in participants.items() if p.name == served[0])
             log.append((served[0], world.time.position))
             left[key] -= 1
             if left[key]:
-                world.wait(parties[key], world.time.position + key[1])
+                world.wait(participants[key], world.time.position + key[1])
             else:
-                world.scheduler.unregister(parties[key])
+                world.scheduler.unregister(participants[key])
         return log
 
     shuffled = rng.sample(distinct, len(distinct))
@@ -158,10 +158,10 @@ def test_a_device_that_pushes_is_asked_once_and_waited_for() -> None:
 
 
 def test_work_is_done_in_portions(world: World) -> None:
-    world.pace.frames = 100
+    world.budget.frames = 100
     loop = world.open("loop")
     world.wait(loop, 250)
-    assert not world.scheduler.dispatch(world.pace)
+    assert not world.scheduler.dispatch(world.budget)
     assert (world.time.position, world.served) == (100, [])
     world.run()
     assert world.time.position == 250
@@ -207,14 +207,14 @@ class Clock:
 @settings(max_examples=60, deadline=None)
 def test_portions_come_to_take_half_a_millisecond(ns_per_frame: int) -> None:
     clock = Clock()
-    pace = Pace(clock)
+    budget = WorkBudget(clock)
     for _ in range(12):
-        frames = pace.begin()
+        frames = budget.begin()
         over = False
         while not over:
             clock.ns += frames * ns_per_frame
-            over = pace.over(frames)
-    frames = pace.begin()
+            over = budget.over(frames)
+    frames = budget.begin()
     took = frames * ns_per_frame
     assert took <= 500_000 or frames == 25, "never above it, but for the least portion"
     assert took >= 62_500 or frames == 10_000
@@ -222,12 +222,12 @@ def test_portions_come_to_take_half_a_millisecond(ns_per_frame: int) -> None:
 
 def test_a_portion_of_many_small_steps_ends_in_time() -> None:
     clock = Clock()
-    pace = Pace(clock)
-    pace.begin()
+    budget = WorkBudget(clock)
+    budget.begin()
     steps = 0
     while True:
         steps += 1
         clock.ns += 150_000
-        if pace.over(1):
+        if budget.over(1):
             break
     assert steps == 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aio_world import Owner, World
 
-from cl._core.schedule import READ, SLEEP, STREAM, Hold, Party
+from cl._core.virtual import READ, SLEEP, STREAM, Hold, Participant
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_an_explicit_hold_stops_everybody_until_it_is_given_back(world: World) -
 
 
 def test_time_stops_before_somebody_who_must_miss_nothing_would(world: World) -> None:
-    stream = Party("stream", STREAM)
+    stream = Participant("stream", STREAM)
     stream.horizon = lambda: 150
     world.scheduler.register(stream)
     loop = world.open("loop")

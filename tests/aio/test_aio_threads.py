@@ -15,8 +15,10 @@ import pytest
 from aio_tools import check_at_rest, keys
 
 import cl
-from cl import LoopTick, _loop_run, _recording_file
-from cl._core.constants import HISTORY_FRAMES
+from cl import LoopTick
+from cl._loop import run as _loop_run
+from cl._recording import files as _recording_file
+from cl._values.constants import HISTORY_FRAMES
 
 pytestmark = pytest.mark.usefixtures("accelerated")
 PATIENCE = 60
@@ -187,7 +189,7 @@ def test_time_does_not_pass_a_loop_by_that_begins(monkeypatch: pytest.MonkeyPatc
                     while not engine.scheduler.waiting() and other.is_alive():
                         time.sleep(0.001)
                     with engine.lock:
-                        while not engine.scheduler.dispatch(engine.pace):
+                        while not engine.scheduler.dispatch(engine.budget):
                             pass
                 super().__init__(*arguments)
 
@@ -213,7 +215,7 @@ def test_time_does_not_pass_a_recording_by_that_begins(
             while not engine.scheduler.waiting() and other.is_alive():
                 time.sleep(0.001)
             with engine.lock:
-                while not engine.scheduler.dispatch(engine.pace):
+                while not engine.scheduler.dispatch(engine.budget):
                     pass
             return create(*arguments, **options)
 

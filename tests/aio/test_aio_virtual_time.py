@@ -16,9 +16,9 @@ from aio_tools import busy_keeper, check_at_rest, run_loop
 from anyio import to_thread
 
 import cl
-import cl._session
-from cl._core.constants import HISTORY_FRAMES
-from cl._wait.keeper import Keeper
+import cl._session.opening
+from cl._values.constants import HISTORY_FRAMES
+from cl._wait.housekeeper import Housekeeper
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("accelerated")]
 PATIENCE = 20
@@ -353,7 +353,9 @@ async def test_a_hold_does_nothing_in_wall_clock_time(monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cl._session, "Keeper", functools.partial(Keeper, patience_seconds=0.05))
+    monkeypatch.setattr(
+        cl._session.opening, "Housekeeper", functools.partial(Housekeeper, patience_seconds=0.05)
+    )
 
 
 @pytest.mark.usefixtures("impatient")

@@ -7,13 +7,7 @@ from typing import Any
 
 from source_tools import numbered
 
-from cl.sim import (
-    DataSourceBatch,
-    DataSourceSpike,
-    LiveDataSink,
-    LiveSimulatorDataSource,
-    SinkClosedError,
-)
+from cl.sim import DataSourceBatch, DataSourceSpike, LiveDataSink, LiveSimulatorDataSource, SinkClosedError
 
 
 class Blocks(LiveSimulatorDataSource):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import cl
-from cl._core.clock import WallClock
+from cl._core.host_clock import WallClock
 
 CULTURE = "cl.sim.culture:create"
 

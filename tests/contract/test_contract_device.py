@@ -445,7 +445,7 @@ def test_closing_ends_stimulation(device: str) -> None:
         neurons.stim(ChannelSet(8, 9), PULSE, BurstDesign(10_000, 200))
         neurons.read(500)
         engine = neurons._engine
-    last = engine.bus.stims.items[-1].timestamp
+    last = engine.history.stims.items[-1].timestamp
     with cl.open() as neurons:
         start = neurons.timestamp()
         assert neurons.read(1000, analysis=True).stims == []

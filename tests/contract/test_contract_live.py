@@ -14,16 +14,16 @@ from patience import unhurried
 from source_tools import causes, events, numbered, works
 
 import cl
-from cl._wait import keeper
+from cl._wait import housekeeper
 from cl.error import DeviceDisconnectedError
 from cl.sim import (
     DataSourceError,
     LiveDataSink,
     LiveSimulatorDataSource,
     SimulatorDataSourceMetadata,
-    live_source,
     set_simulator_data_source,
 )
+from cl.sim.user import live_source
 
 
 @pytest.fixture(autouse=True)
@@ -214,7 +214,7 @@ def test_what_a_source_fails_with_is_told_after_its_data(
     kind: type[Blocks], time: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In real time a device that is brought up to the present fails with its source: nobody does that here.
-    monkeypatch.setattr(keeper, "_WALL_PERIOD_S", 3_600)
+    monkeypatch.setattr(housekeeper, "_WALL_PERIOD_S", 3_600)
     set_simulator_data_source(lambda: kind(1_010))
     with cl.open() as neurons:
         assert (neurons.read(1_010, 0) == numbered(0, 1_010)).all()

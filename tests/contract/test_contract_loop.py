@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cl
-import cl._loop_run
+import cl._loop.run
 
 pytestmark = pytest.mark.usefixtures("accelerated")
 
@@ -243,7 +243,7 @@ def test_chunking_changes_nothing(chunks: list[int]) -> None:
 def test_a_rate_that_does_not_divide_is_noted_once(
     neurons: cl.Neurons, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cl._loop_run, "_said", set())
+    monkeypatch.setattr(cl._loop.run, "_said", set())
     for _ in range(2):
         assert neurons.loop(30).frames_per_tick == 833
     text = capsys.readouterr().err
@@ -258,7 +258,7 @@ def test_a_rate_that_does_not_divide_is_noted_once(
 def test_the_jitter_warning_is_given_once(
     neurons: cl.Neurons, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cl._loop_run, "_said", set())
+    monkeypatch.setattr(cl._loop.run, "_said", set())
     for _ in range(2):
         for _ in neurons.loop(100, stop_after_ticks=1):
             pass

@@ -81,7 +81,7 @@ def test_what_is_not_entered_says_how_to() -> None:
         cl.open().loop(100)  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"'async with cl\.aopen\(\) as neurons:' .* neurons\.aloop"):
         cl.aopen().aloop(100)  # type: ignore[attr-defined]
-    assert not cl._session.is_open()
+    assert not cl._session.opening.is_open()
 
 
 def test_the_public_names_are_there() -> None:
@@ -389,7 +389,7 @@ def test_a_task_that_asyncio_cancels_while_it_opens_leaves_nothing_open() -> Non
     cl.sim.set_simulator_data_source(lambda: source)
     try:
         asyncio.run(main())
-        assert not cl._session.is_open()
+        assert not cl._session.opening.is_open()
         assert source.calls == ["open", "close"]
     finally:
         cl.sim.clear_simulator_data_source()

@@ -18,9 +18,9 @@ import tables
 from recording_tools import CULTURE, Window, check_same, duration, files, spike_rows, still, stim_rows
 
 import cl
-import cl._store.ordered_file as ordered_file
-from cl._recorder import Recorder
-from cl._scribe import Scribe
+import cl._store.write.ordered_file as ordered_file
+from cl._recording.capture import Capture
+from cl._recording.recorder import Recorder
 from cl.error import DeviceDisconnectedError, RecordingFailedError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -246,9 +246,10 @@ def test_a_recording_that_is_late_does_not_wait_for_loops(monkeypatch: pytest.Mo
         clock = neurons._engine.clock
         assert clock is not None
         recording = neurons.record()
-        scribe = recording._recorder._scribe
+        capture = recording._recorder._capture
         monkeypatch.setattr(
-            "cl._scribe.await_lull", lambda engine: late.append(-clock.seconds_until(scribe._at))
+            "cl._recording.capture.wait_for_tick_gap",
+            lambda engine: late.append(-clock.seconds_until(capture._at)),
         )
         neurons.read(1)
         clock.origin_ns -= 4 * 10**9
@@ -261,17 +262,17 @@ def test_a_recording_that_is_late_does_not_wait_for_loops(monkeypatch: pytest.Mo
 def test_time_waits_for_a_slow_disk_that_writes_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is recorded from the far end of the history is not dropped before it is written."""
     may_write = threading.Event()
-    write, take = Scribe._write_until, Recorder.take
+    write, take = Capture._write_until, Recorder.take
 
-    def held(scribe: Scribe, *arguments: Any) -> None:
+    def held(capture: Capture, *arguments: Any) -> None:
         assert may_write.wait(60)
-        write(scribe, *arguments)
+        write(capture, *arguments)
 
     def release(recorder: Recorder, position: int) -> None:
         may_write.set()
         take(recorder, position)
 
-    monkeypatch.setattr(Scribe, "_write_until", held)
+    monkeypatch.setattr(Capture, "_write_until", held)
     monkeypatch.setattr(Recorder, "take", release)
     with cl.open() as neurons:
         for tick in neurons.loop(1_000, stop_after_seconds=6):

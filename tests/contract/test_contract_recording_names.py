@@ -17,7 +17,7 @@ from recording_tools import (
 )
 
 import cl
-from cl import _recording_file
+from cl._recording import files as _recording_file
 
 SECOND = 25_000
 accelerated = pytest.mark.usefixtures("accelerated")
@@ -76,7 +76,7 @@ def test_the_usual_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.fixture
 def at_ten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cl._core.clock.time, "strftime", lambda *_: "2026_11_22_10_00_00")
+    monkeypatch.setattr(cl._core.host_clock.time, "strftime", lambda *_: "2026_11_22_10_00_00")
 
 
 @accelerated

@@ -18,7 +18,7 @@ from recording_tools import (
 )
 
 import cl
-from cl._scribe import Scribe
+from cl._recording.capture import Capture
 
 SECOND = 25_000
 accelerated = pytest.mark.usefixtures("accelerated")
@@ -72,7 +72,7 @@ def test_the_past_reaches_as_far_as_the_history() -> None:
 
 
 def test_the_past_reaches_back_five_seconds_in_wall_clock_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = cl._core.clock.WallClock
+    clock = cl._core.host_clock.WallClock
     monkeypatch.setattr(
         clock, "restart", lambda self: setattr(self, "origin_ns", clock(0).origin_ns - 6 * 10**9)
     )
@@ -95,14 +95,14 @@ def test_a_late_writer_still_finds_the_past(source: str, monkeypatch: pytest.Mon
     """It comes to write the oldest frames 0.9 s after they could be read."""
     if source:
         monkeypatch.setenv("CL_SDK_DATA_SOURCE", source)
-    may_write, write = threading.Event(), Scribe._write_block
+    may_write, write = threading.Event(), Capture._write_block
 
-    def write_late(scribe: Scribe, stop: int) -> None:
+    def write_late(capture: Capture, stop: int) -> None:
         may_write.wait()
-        write(scribe, stop)
+        write(capture, stop)
 
-    monkeypatch.setattr(Scribe, "_write_block", write_late)
-    clock = cl._core.clock.WallClock
+    monkeypatch.setattr(Capture, "_write_block", write_late)
+    clock = cl._core.host_clock.WallClock
     monkeypatch.setattr(
         clock, "restart", lambda self: setattr(self, "origin_ns", clock(0).origin_ns - 6 * 10**9)
     )

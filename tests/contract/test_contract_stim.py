@@ -293,7 +293,7 @@ def test_closing_reports_what_has_begun_and_drops_the_rest() -> None:
         neurons.stim(10, PULSE)
         neurons.read(1)
         neurons.stim(11, PULSE)  # its notice would begin at the step of the closing: dropped
-    assert engine.bus.stims.items == [cl.Stim(2, 8), cl.Stim(12, 10)]
+    assert engine.history.stims.items == [cl.Stim(2, 8), cl.Stim(12, 10)]
 
 
 def test_commands_may_be_given_from_async_code_and_other_threads() -> None:

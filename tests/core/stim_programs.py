@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from naive_stimulator import NaiveStimulator, Refused
 
-from cl._core.sequencer import Pulse, Sequencer, StimLimits
+from cl._stim.sequencer import Pulse, Sequencer, StimLimits
 from cl.error import TransactionRejected
 from cl.stim import (
     BurstDesign,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl._core.constants import HISTORY_FRAMES
 from cl._core.history import EventLog, FrameRing
 from cl._core.lateness import Lateness
+from cl._values.constants import HISTORY_FRAMES
 
 
 @given(st.lists(st.integers(0, 50)).map(sorted), st.integers(0, 60), st.integers(0, 60))

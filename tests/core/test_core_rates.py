@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cl._rates import duration_ticks, frames_per_tick, ordinal, seconds_to_frames
+from cl._values.rates import duration_ticks, frames_per_tick, ordinal, seconds_to_frames
 
 
 @pytest.mark.parametrize(

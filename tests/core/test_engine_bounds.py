@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import cl
-from cl._core.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
+from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
 
 pytestmark = pytest.mark.usefixtures("accelerated")
 
@@ -16,10 +16,10 @@ def test_events_that_have_left_the_history_are_dropped() -> None:
             pass
         engine = neurons._engine
         kept = HISTORY_FRAMES + 3 * FRAMES_PER_SECOND
-        for log in (engine.bus.spikes, engine.bus.stims):
+        for log in (engine.history.spikes, engine.history.stims):
             assert all(time > engine.position - kept for time in log.times)
-        assert engine.bus.spikes.first > 1_000
-        assert engine.bus.spikes.window(engine.oldest, engine.position)
+        assert engine.history.spikes.first > 1_000
+        assert engine.history.spikes.window(engine.oldest, engine.position)
 
 
 def test_a_plan_needs_control() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stim_programs import Command, commands, end_of, plain, programs, run
 
-from cl._core.sequencer import Sequencer, StimLimits
+from cl._stim.sequencer import Sequencer, StimLimits
 from cl.error import (
     ChannelQueueFull,
     DeferredInterruptLimitExceeded,

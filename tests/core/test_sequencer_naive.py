@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stim_programs import Command, end_of, plain, programs, run, run_naively
 
-from cl._core.sequencer import StimLimits
+from cl._stim.sequencer import StimLimits
 
 
 @settings(deadline=None, max_examples=250)

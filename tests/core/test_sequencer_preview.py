@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stim_programs import Command, operations, plain, run
 
-from cl._core.preview import preview
-from cl._core.sequencer import Sequencer
+from cl._stim.preview_run import preview
+from cl._stim.sequencer import Sequencer
 from cl.stim import BurstDesign, ChannelSet, Operation, PlanPreview, StimDesign, StimPlan
 
 

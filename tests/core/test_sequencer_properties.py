@@ -21,7 +21,7 @@ from stim_programs import (
     run,
 )
 
-from cl._core.sequencer import Pulse, Sequencer
+from cl._stim.sequencer import Pulse, Sequencer
 from cl.stim import (
     BurstDesign,
     ChannelSet,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cl._core.sequencer import NEVER, Sequencer
+from cl._stim.sequencer import NEVER, Sequencer
 from cl.stim import (
     BurstDesign,
     ChannelSet,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from reference_data import VECTORS, channels, needs_vectors
 
-from cl._core.preview import preview
-from cl._core.sequencer import Sequencer
+from cl._stim.preview_run import preview
+from cl._stim.sequencer import Sequencer
 from cl.stim import (
     BurstDesign,
     Operation,

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import cl
+from cl.hw.driver.link import Link
 from cl.hw.emulator import EmulatorProcess
-from cl.hw.layout import EVENT_BYTES, ring_bytes
-from cl.hw.link import Link
-from cl.hw.memory import Region, create_region
-from cl.hw.ring import EventReader, EventWriter, FrameReader, FrameWriter
+from cl.hw.wire.layout import EVENT_BYTES, ring_bytes
+from cl.hw.wire.memory import Region, create_region
+from cl.hw.wire.ring import EventReader, EventWriter, FrameReader, FrameWriter
 
 PATIENCE = 10.0
 """Seconds after which a test gives up; nothing is expected to take them."""
@@ -143,9 +143,9 @@ def until_quiet(neurons: cl.Neurons) -> None:
 
 HOLD = """
 import sys
-from cl.hw.link import Link
-from cl._stim_designs import BurstDesign
-from cl._stim_operations import stim_operations
+from cl.hw.driver.link import Link
+from cl._stim.designs import BurstDesign
+from cl._stim.operations import stim_operations
 link = Link(sys.argv[1], True)
 link.submit(stim_operations(9, 1.0, BurstDesign(10**6, 100)), 0)
 print("held", flush=True)

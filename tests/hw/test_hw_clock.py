@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import cl.hw.clock as module
-from cl.hw.clock import HardwareClock
+import cl.hw.driver.clock as module
+from cl.hw.driver.clock import HardwareClock
 
 FRAME = 40_000
 

@@ -16,10 +16,10 @@ from hw_tools import A_TURN, PatientEmulator, stims_after
 
 import cl
 from cl.error import DeviceDisconnectedError
-from cl.hw.device import HardwareDevice
+from cl.hw.driver.device import HardwareDevice
+from cl.hw.driver.reader import Reader
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
-from cl.hw.reader import Reader
 
 PATIENCE = 10.0
 FAR = 1 << 50
@@ -218,7 +218,7 @@ async def test_every_async_wait_ends(emulator: EmulatorProcess, fault: str) -> N
 
 def test_samples_that_never_come_end_in_the_same_error(emulator: EmulatorProcess) -> None:
     with cl.open() as neurons:
-        spike = cl.Spike(FAR, 8, neurons._engine.bus.waveforms)
+        spike = cl.Spike(FAR, 8, neurons._engine.history.waveforms)
         emulator.inject("exit")
         with pytest.raises(DeviceDisconnectedError, match="closed the connection"):
             spike.samples  # noqa: B018

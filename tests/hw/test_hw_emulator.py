@@ -16,10 +16,10 @@ import pytest
 from hw_tools import PATIENCE, PatientEmulator, hold, linked
 from leak_tools import open_files, threads
 
-from cl._core.sequencer import Sequencer, StimLimits
-from cl._stim_channels import ChannelSet
-from cl._stim_designs import BurstDesign
-from cl._stim_operations import interrupt_operations, stim_operations, sync_operations
+from cl._stim.channels import ChannelSet
+from cl._stim.designs import BurstDesign
+from cl._stim.operations import interrupt_operations, stim_operations, sync_operations
+from cl._stim.sequencer import Sequencer, StimLimits
 from cl.error import (
     ChannelQueueFull,
     ControlRequestError,
@@ -31,12 +31,12 @@ from cl.error import (
     SyncLimitExceeded,
     TransactionRejected,
 )
+from cl.hw.driver.link import Link
+from cl.hw.driver.report import report
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.device import Emulator, Setup
 from cl.hw.emulator.sources import CounterSource, read_stamps
-from cl.hw.layout import FRAME_CAPACITY, Control, Status
-from cl.hw.link import Link
-from cl.hw.report import report
+from cl.hw.wire.layout import FRAME_CAPACITY, Control, Status
 
 HEAD = (1 << 64) - 1
 
@@ -108,7 +108,7 @@ def test_a_device_that_was_held_up_posts_whole_blocks_all_the_same(tmp_path: Pat
     try:
         emulator.clock.jump(1030)
         emulator._advance()
-        assert emulator.card.posted == 200, "as many as there are in one turn"
+        assert emulator.memory.posted == 200, "as many as there are in one turn"
     finally:
         emulator.close()
 
@@ -326,7 +326,7 @@ def test_closing_leaves_nothing_and_can_be_repeated(emulator: EmulatorProcess) -
         link.close()
         assert len(frames) == 10
         with pytest.raises(DeviceDisconnectedError, match="closed"):
-            link._fate.check()
+            link._link_state.check()
     assert threads() <= before
     assert open_files() <= files
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from hw_tools import PATIENCE, PatientEmulator, linked
 
-from cl._core.sequencer import Sequencer
-from cl._stim_operations import stim_operations
-from cl.hw.commands import encode_transaction
+from cl._stim.operations import stim_operations
+from cl._stim.sequencer import Sequencer
+from cl.hw.driver.session import Session
 from cl.hw.emulator import device_clock
 from cl.hw.emulator.device import Emulator, Setup
 from cl.hw.emulator.server import Client
 from cl.hw.emulator.sources import CounterSource
-from cl.hw.eventfd import raise_eventfd
-from cl.hw.layout import PAGE, RegionKind, Register, RingWord
-from cl.hw.session import Session
+from cl.hw.wire.commands import encode_transaction
+from cl.hw.wire.eventfd import raise_eventfd
+from cl.hw.wire.layout import PAGE, RegionKind, Register, RingWord
 
 FRAME_NS = 40_000
 
@@ -84,7 +84,7 @@ def test_time_stands_still_while_the_device_has_failed(time: Time, tmp_path: Pat
         device._interrupt_all()  # A controller leaves.
         device._reset()
         device._start()
-        assert device.card.posted == 200 == device.clock.frame
+        assert device.memory.posted == 200 == device.clock.frame
         # Commands take effect now, not when the device would have been had it gone on.
         step = device._stimulator.submit(stim_operations(9, 1.0), 0, None, device.clock.step)
         assert step == 400
@@ -95,9 +95,9 @@ def test_a_device_that_was_held_up_posts_whole_blocks(time: Time, tmp_path: Path
     posted = [0]
     with emulator(tmp_path, moderation=moderation) as device:
         time.pass_frames(5_000)
-        while device.card.posted + moderation <= 5_000:
+        while device.memory.posted + moderation <= 5_000:
             device._live()
-            posted.append(device.card.posted)
+            posted.append(device.memory.posted)
     assert all(0 < b - a <= max(moderation, 250) for a, b in itertools.pairwise(posted))
     assert all(stop % moderation == 0 for stop in posted)
 

@@ -13,7 +13,7 @@ import pytest
 from hw_tools import A_TURN, PATIENCE, Collector, PatientEmulator, device, linked
 from leak_tools import open_files
 
-from cl._stim_operations import stim_operations
+from cl._stim.operations import stim_operations
 from cl.error import (
     ChannelQueueFull,
     DeviceDisconnectedError,
@@ -22,18 +22,18 @@ from cl.error import (
     SyncLimitExceeded,
     TransactionRejected,
 )
+from cl.hw.driver.link import Link
+from cl.hw.driver.reader import POLL_MS
+from cl.hw.driver.report import report
+from cl.hw.driver.session import Session
+from cl.hw.driver.watchdog import MISSED_SIGNS
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.__main__ import _parser
+from cl.hw.emulator.fault_injector import FaultInjector
 from cl.hw.emulator.faults import KINDS, Fault, parse_fault, parse_faults
 from cl.hw.emulator.sources import read_stamps
-from cl.hw.emulator.trouble import Trouble
-from cl.hw.eventfd import drain_eventfd
-from cl.hw.layout import FRAME_CAPACITY, USUAL_LIVENESS_MS, Control, Register, Result, Status
-from cl.hw.link import Link
-from cl.hw.reader import POLL_MS
-from cl.hw.report import report
-from cl.hw.session import Session
-from cl.hw.watchdog import MISSED_SIGNS
+from cl.hw.wire.eventfd import drain_eventfd
+from cl.hw.wire.layout import FRAME_CAPACITY, USUAL_LIVENESS_MS, Control, Register, Result, Status
 
 FAR = 1 << 60
 
@@ -383,5 +383,5 @@ def test_what_is_no_fault_is_refused(text: str) -> None:
 
 def test_every_fault_has_a_beginning_and_a_description() -> None:
     for kind, text in KINDS.items():
-        assert hasattr(Trouble, f"_begin_{kind}")
+        assert hasattr(FaultInjector, f"_begin_{kind}")
         assert text.startswith(kind)

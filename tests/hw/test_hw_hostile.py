@@ -10,16 +10,14 @@ from collections.abc import Iterator
 import pytest
 from hw_tools import PATIENCE, PatientEmulator, hold, linked
 
-from cl._stim_operations import interrupt_operations
-from cl.error import (
-    DeviceDisconnectedError,
-)
+from cl._stim.operations import interrupt_operations
+from cl.error import DeviceDisconnectedError
+from cl.hw.driver.session import Session
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.server import CLIENT_LIMIT
-from cl.hw.eventfd import create_eventfd, raise_eventfd
-from cl.hw.layout import PAGE, RegionKind, RingWord, Status
-from cl.hw.session import Session
-from cl.hw.transport import (
+from cl.hw.wire.eventfd import create_eventfd, raise_eventfd
+from cl.hw.wire.layout import PAGE, RegionKind, RingWord, Status
+from cl.hw.wire.transport import (
     REPLY,
     ErrorCode,
     Message,

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl._core.sequencer import Operation
-from cl._stim_channels import ChannelSet
-from cl._stim_designs import BurstDesign, StimDesign
-from cl._stim_operations import (
+from cl._stim.channels import ChannelSet
+from cl._stim.designs import BurstDesign, StimDesign
+from cl._stim.operations import (
     StimOperation,
     SyncOperation,
     interrupt_then_stim_operations,
     stim_operations,
     sync_operations,
 )
-from cl.hw import layout
-from cl.hw.commands import decode_operations, encode_operation, encode_transaction, read_header
-from cl.hw.layout import (
+from cl._stim.sequencer import Operation
+from cl.hw.wire import layout
+from cl.hw.wire.commands import decode_operations, encode_operation, encode_transaction, read_header
+from cl.hw.wire.layout import (
     ERROR_TEXT_OFFSET,
     FRAME_CAPACITY,
     LEAD_FRAMES,
@@ -33,7 +33,7 @@ from cl.hw.layout import (
     RingWord,
     ring_bytes,
 )
-from cl.hw.transport import ProtocolError
+from cl.hw.wire.transport import ProtocolError
 
 channels = st.lists(st.integers(0, 63), min_size=1, max_size=8).map(ChannelSet)
 designs = st.one_of(

@@ -11,9 +11,9 @@ import sys
 import pytest
 from hw_tools import new_region
 
-from cl.hw.eventfd import create_eventfd, drain_eventfd, is_eventfd, raise_eventfd
-from cl.hw.layout import PAGE, U64
-from cl.hw.memory import create_region, map_region
+from cl.hw.wire.eventfd import create_eventfd, drain_eventfd, is_eventfd, raise_eventfd
+from cl.hw.wire.layout import PAGE, U64
+from cl.hw.wire.memory import create_region, map_region
 
 
 def test_what_one_side_writes_the_other_reads() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cl
-from cl.hw.moderation import FASTEST, fitting_moderation
+from cl.hw.wire.moderation import FASTEST, fitting_moderation
 
 USUAL = 25
 

@@ -19,14 +19,14 @@ from leak_tools import open_files, threads
 
 import cl
 from cl._core.losses import Loss, Losses, lost_within
-from cl._core.sequencer import Operation
-from cl._store.info import info
+from cl._stim.sequencer import Operation
+from cl._store.read.info import info
 from cl.error import ControlRequestError, ControlRequiredError, LaggedError, RecordingFailedError
-from cl.hw.device import HardwareDevice
+from cl.hw.driver.device import HardwareDevice
+from cl.hw.driver.report import report
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
-from cl.hw.layout import Capability, Control, RegionKind
-from cl.hw.report import report
+from cl.hw.wire.layout import Capability, Control, RegionKind
 
 PATIENCE = 10.0
 LONG_S = int(os.environ.get("CL_LONG_RUN_SECONDS", "1"))
@@ -317,7 +317,7 @@ def test_a_device_that_does_not_stimulate_records(
     emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What the two do not agree on the device leaves out, as if it did not have it.
-    monkeypatch.setattr("cl.hw.session.WANTED", Capability.SPIKES)
+    monkeypatch.setattr("cl.hw.driver.session.WANTED", Capability.SPIKES)
     with cl.open() as neurons:
         assert neurons.has_control()
         with pytest.raises(NotImplementedError, match="not agreed on"):
@@ -339,7 +339,7 @@ def test_control_is_one_programs_and_its_holder_is_named(emulator: EmulatorProce
     try:
         with pytest.raises(ControlRequestError, match=f"held by process {holder.pid}"), cl.open():
             pass
-        assert gc.isenabled() and not cl._session.is_open()
+        assert gc.isenabled() and not cl._session.opening.is_open()
         with cl.open(take_control=False) as neurons:
             with pytest.raises(ControlRequestError, match=str(holder.pid)):
                 neurons.take_control()

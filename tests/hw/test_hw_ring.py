@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl.error import DeviceDisconnectedError, LaggedError
-from cl.hw.layout import CAPACITY_LIMIT, PAGE, RingWord, ring_bytes
-from cl.hw.ring import FrameReader, ring_capacity, write_ring_header
+from cl.hw.wire.layout import CAPACITY_LIMIT, PAGE, RingWord, ring_bytes
+from cl.hw.wire.ring import FrameReader, ring_capacity, write_ring_header
 
 CAPACITY = 64
 CHANNELS = 4

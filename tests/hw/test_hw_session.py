@@ -16,12 +16,12 @@ from leak_tools import open_files
 
 from cl.error import ControlRequestError, DeviceDisconnectedError
 from cl.hw import build
-from cl.hw.emulator.card import CAPABILITIES, Card, ControlRings, Handout
-from cl.hw.eventfd import create_eventfd
-from cl.hw.layout import PAGE, Capability, RegionKind, Register, RingWord
-from cl.hw.link import Link
-from cl.hw.session import DeviceFacts, Session, parse_address
-from cl.hw.transport import (
+from cl.hw.driver.link import Link
+from cl.hw.driver.session import DeviceFacts, Session, parse_address
+from cl.hw.emulator.device_memory import CAPABILITIES, ControlRings, DeviceMemory, Handout
+from cl.hw.wire.eventfd import create_eventfd
+from cl.hw.wire.layout import PAGE, Capability, RegionKind, Register, RingWord
+from cl.hw.wire.transport import (
     REPLY,
     ErrorCode,
     Message,
@@ -45,7 +45,7 @@ class FakeDevice:
     def __init__(self, path: Path, wrong: dict[Message, Answer]) -> None:
         self.address = f"unix:{path}"
         self.wrong = wrong
-        self.card = Card(0, 0.195, 25)
+        self.memory = DeviceMemory(0, 0.195, 25)
         self.page = Handout()
         self.page.add_region(RegionKind.CLIENT, PAGE, True)
         self.doorbell = create_eventfd()
@@ -69,8 +69,8 @@ class FakeDevice:
                 pass  # The driver has left, or the test has closed the socket.
 
     def answer(self, sock: socket.socket, packet: Packet) -> None:
-        infos = [*self.card.shared.infos, *self.page.infos]
-        fds = [*self.card.shared.fds, *self.page.fds]
+        infos = [*self.memory.shared.infos, *self.page.infos]
+        fds = [*self.memory.shared.fds, *self.page.fds]
         handout = self.rings.handout
         replies: dict[Message, tuple[bytes, list[int]]] = {
             Message.HELLO: (pack_hello(1, 0, CAPABILITIES), []),
@@ -85,7 +85,7 @@ class FakeDevice:
     def close(self) -> None:
         self.thread.join()
         self.listener.close()
-        self.card.close()
+        self.memory.close()
         self.page.close()
         self.rings.close()
         os.close(self.doorbell)
@@ -124,7 +124,7 @@ def regions(change: Callable[[list[RegionInfo], list[int]], None]) -> Answer:
 
     def send(device: FakeDevice, sock: socket.socket, packet: Packet) -> None:
         control = packet.message == Message.ACQUIRE
-        handouts = [device.rings.handout] if control else [device.card.shared, device.page]
+        handouts = [device.rings.handout] if control else [device.memory.shared, device.page]
         infos = [info for handout in handouts for info in handout.infos]
         fds = [fd for handout in handouts for fd in handout.fds]
         change(infos, fds)
@@ -158,7 +158,7 @@ def swapped(kind: RegionKind, fd: int) -> Answer:
 
 def test_a_right_device_is_connected_to(tmp_path: Path) -> None:
     with fake(tmp_path) as device:
-        device.card.words[Register.FIRST_FRAME] = 5
+        device.memory.words[Register.FIRST_FRAME] = 5
         session = Session(device.address)
         facts = session.facts
         assert (facts.version, facts.channel_count, facts.frames_per_second) == ((1, 0), 64, 25_000)
@@ -251,7 +251,7 @@ def test_registers_that_make_no_sense_are_refused(
     tmp_path: Path, register: Register, value: int, text: str
 ) -> None:
     with fake(tmp_path) as device:
-        device.card.words[register] = value
+        device.memory.words[register] = value
         with pytest.raises(DeviceDisconnectedError, match=text):
             Link(device.address, take_control=False)
 
@@ -266,7 +266,7 @@ def test_rings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
 def test_event_counters_that_make_no_sense_at_the_start_leave_nothing_behind(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with fake(tmp_path) as device:
-        _, spikes, _ = device.card._rings
+        _, spikes, _ = device.memory._rings
         spikes.words[RingWord.RESERVED] = 1 << 40
         link = Link(device.address, take_control=False)
         with pytest.raises(DeviceDisconnectedError, match="count of spikes went back"):
@@ -277,9 +277,9 @@ def test_event_counters_that_make_no_sense_at_the_start_leave_nothing_behind(tmp
 
 def test_a_frame_counter_beyond_what_is_reserved_ends_the_device(tmp_path: Path) -> None:
     with fake(tmp_path) as device:
-        device.card.words[Register.LIVENESS_MS] = 10_000
+        device.memory.words[Register.LIVENESS_MS] = 10_000
         with linked(device.address, take_control=False) as (_, sink):
-            device.card.frames._words[RingWord.PRODUCED] = 25
+            device.memory.frames._words[RingWord.PRODUCED] = 25
             sink.until(lambda s: bool(s.errors))
     assert isinstance(sink.errors[0], DeviceDisconnectedError)
     assert "posted frames up to 25, and has written none that far" in str(sink.errors[0])
@@ -291,7 +291,7 @@ def test_a_moderation_that_cannot_be_is_taken_for_the_nearest_that_can(
     tmp_path: Path, register: int, taken: int
 ) -> None:
     with fake(tmp_path) as device:
-        device.card.words[Register.MODERATION] = register
+        device.memory.words[Register.MODERATION] = register
         link = Link(device.address, take_control=False)
         assert link.moderation == taken
         link.close()

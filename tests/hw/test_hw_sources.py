@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cl._core.sequencer import Pulse, Sequencer
-from cl._stim_designs import StimDesign
-from cl._stim_operations import stim_operations
+from cl._stim.designs import StimDesign
+from cl._stim.operations import stim_operations
+from cl._stim.sequencer import Pulse, Sequencer
 from cl.hw.emulator.feed import Feed
 from cl.hw.emulator.sources import CounterSource, make_source, read_stamps, stamper
 from cl.hw.emulator.stimulator import Stimulator
-from cl.hw.layout import LEAD_FRAMES
-from cl.sim.random_source import RandomSource
+from cl.hw.wire.layout import LEAD_FRAMES
+from cl.sim.sources.random_source import RandomSource
 
 DESIGN = StimDesign(160, -1.0, 160, 1.0)
 

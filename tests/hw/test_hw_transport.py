@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from leak_tools import open_files
 
-from cl.hw import transport
-from cl.hw.transport import (
+from cl.hw.wire import transport
+from cl.hw.wire.transport import (
     FD_LIMIT,
     MESSAGE_LIMIT,
     REPLY,

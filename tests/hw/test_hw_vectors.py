@@ -11,20 +11,20 @@ import pytest
 from reference_data import VECTORS, channels, needs_vectors
 
 from cl import BurstDesign, StimDesign, StimPlan
-from cl._core.preview import preview
-from cl._core.sequencer import Operation, Sequencer
-from cl._stim_operations import (
+from cl._stim.operations import (
     interrupt_operations,
     interrupt_then_stim_operations,
     stim_operations,
     sync_operations,
 )
+from cl._stim.preview_run import preview
+from cl._stim.sequencer import Operation, Sequencer
 from cl.error import TransactionRejected
-from cl.hw.commander import _EXCEPTIONS
-from cl.hw.commands import decode_operations, encode_transaction, read_header
+from cl.hw.driver.commander import _EXCEPTIONS
 from cl.hw.emulator.command_port import result_of
 from cl.hw.emulator.stimulator import Stimulator
-from cl.hw.layout import SLOT_BYTES
+from cl.hw.wire.commands import decode_operations, encode_transaction, read_header
+from cl.hw.wire.layout import SLOT_BYTES
 
 START = 1_000_003
 """The frame at which the device's stimulator begins."""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl.hw.layout import USUAL_LIVENESS_MS
-from cl.hw.watchdog import MISSED_SIGNS, Watchdog
+from cl.hw.driver.watchdog import MISSED_SIGNS, Watchdog
+from cl.hw.wire.layout import USUAL_LIVENESS_MS
 
 MS = 1_000_000
 LIMIT_NS = MISSED_SIGNS * USUAL_LIVENESS_MS * MS

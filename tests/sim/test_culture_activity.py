@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cl.sim.culture import Culture, create
-from cl.sim.data_source import DataSourceStim
+from cl.sim.user.data_source import DataSourceStim
 
 SECOND = 25_000
 MS = 25

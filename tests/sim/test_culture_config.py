@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from cl.sim._culture_config import CultureConfig, load_config
 from cl.sim.culture import create
+from cl.sim.culture.config import CultureConfig, load_config
 
 
 def test_defaults() -> None:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cl.sim._culture_config import CultureConfig
-from cl.sim._culture_frames import FrameMaker
-from cl.sim._culture_tissue import Tissue
-from cl.sim._culture_waveforms import BEFORE_TROUGH, WAVEFORM_FRAMES, artifact, spike_waveforms
 from cl.sim.culture import Culture, create
-from cl.sim.data_source import DataSourceStim
-from cl.sim.detector import Detector
+from cl.sim.culture.config import CultureConfig
+from cl.sim.culture.frames import FrameMaker
+from cl.sim.culture.tissue import Tissue
+from cl.sim.culture.waveforms import BEFORE_TROUGH, WAVEFORM_FRAMES, artifact, spike_waveforms
+from cl.sim.user.data_source import DataSourceStim
+from cl.sim.user.detector import Detector
 
 UV = 0.195
 GROUNDED = [0, 7, 56, 63]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cl.sim.culture import Culture, create
-from cl.sim.data_source import DataSourceStim, SimulatorDataSource, SimulatorDataSourceMetadata, reacts
+from cl.sim.user.data_source import DataSourceStim, SimulatorDataSource, SimulatorDataSourceMetadata, reacts
 
 LIVELY = {"size": 200, "seed": 3, "background": 1.4, "connectivity": 0.2}
 GROUNDED = (0, 7, 56, 63)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cl.sim._culture_config import CultureConfig
-from cl.sim._culture_network import RECOVERY_MS, RELEASE, Network
-from cl.sim._culture_plasticity import DEPRESSION, POTENTIATION, WINDOW_MS, Plasticity
-from cl.sim._culture_random import normal_quantiles, stream, uniform, words
-from cl.sim._culture_tissue import HEARING, UNITS_PER_CHANNEL, Tissue, electrode_positions, strength
-from cl.sim._culture_wiring import DELAYS, Wiring
+from cl.sim.culture.config import CultureConfig
+from cl.sim.culture.network import RECOVERY_MS, RELEASE, Network
+from cl.sim.culture.plasticity import DEPRESSION, POTENTIATION, WINDOW_MS, Plasticity
+from cl.sim.culture.random import normal_quantiles, stream, uniform, words
+from cl.sim.culture.tissue import HEARING, UNITS_PER_CHANNEL, Tissue, electrode_positions, strength
+from cl.sim.culture.wiring import DELAYS, Wiring
 
 
 def test_the_array() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cl.sim.detector import BLOCK_FRAMES, MEAN_FRAMES, Detector
+from cl.sim.user.detector import BLOCK_FRAMES, MEAN_FRAMES, Detector
 
 SIGMA = 25.0
 

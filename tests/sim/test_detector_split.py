@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cl.sim.detector import (
+from cl.sim.user.detector import (
     BLOCK_FRAMES,
     BLOCKS_KEPT,
     MEAN_FRAMES,

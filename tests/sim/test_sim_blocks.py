@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cl.sim.blocks import BLOCK, FrameBlocks, RecentBlocks
+from cl.sim.sources.blocks import BLOCK, FrameBlocks, RecentBlocks
 
 
 def numbered(number: int, out: NDArray[np.int16]) -> None:

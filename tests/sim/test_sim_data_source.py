@@ -20,7 +20,7 @@ from cl.sim import (
     SimulatorDataSource,
     SimulatorDataSourceMetadata,
 )
-from cl.sim.data_source import listens, reacts
+from cl.sim.user.data_source import listens, reacts
 
 
 class Silent(SimulatorDataSource):

@@ -14,8 +14,8 @@ from cl.sim import (
     SimulatorDataSource,
     SimulatorDataSourceMetadata,
 )
-from cl.sim.detecting import DetectingSource
-from cl.sim.pull import PullSource
+from cl.sim.user.detecting import DetectingSource
+from cl.sim.user.pull import PullSource
 
 FRAMES = 20_000
 START = 1_000

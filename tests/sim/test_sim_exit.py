@@ -13,7 +13,7 @@ def test_an_interpreter_that_ends_does_not_wait_for_a_source() -> None:
     code = """
 import numpy as np
 from cl.sim import LiveSimulatorDataSource
-from cl.sim.live_source import LiveSource
+from cl.sim.user.live_source import LiveSource
 
 class Blocking(LiveSimulatorDataSource):
     def start(self, sink):

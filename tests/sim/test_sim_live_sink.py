@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cl.sim import DataSourceBatch, DataSourceSpike, LiveDataSink, SinkClosedError
-from cl.sim.checks import Fault
+from cl.sim.user.checks import Fault
 
 
 def counted(start: int, count: int) -> NDArray[np.int16]:

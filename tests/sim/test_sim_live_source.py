@@ -12,7 +12,7 @@ import pytest
 from leak_tools import threads
 from patience import unhurried
 
-from cl._core.sequencer import Pulse
+from cl._stim.sequencer import Pulse
 from cl.sim import (
     DataSourceBatch,
     DataSourceError,
@@ -22,9 +22,9 @@ from cl.sim import (
     LiveSimulatorDataSource,
     SimulatorDataSourceMetadata,
     SinkClosedError,
-    live_source,
 )
-from cl.sim.live_source import LiveSource
+from cl.sim.user import live_source
+from cl.sim.user.live_source import LiveSource
 from cl.stim import StimDesign
 
 SILENCE = np.zeros((50, 64), np.int16)

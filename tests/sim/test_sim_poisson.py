@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from cl.sim.poisson import WORDS, CentredPoisson
+from cl.sim.sources.poisson import WORDS, CentredPoisson
 
 MEANS = [0.01, 0.3, 0.5, 2.5, 15, 170, 999.5, 10_000, 1_000_000]
 

@@ -17,7 +17,7 @@ from leak_tools import threads
 from numpy.typing import NDArray
 from patience import unhurried
 
-from cl._core.sequencer import Pulse
+from cl._stim.sequencer import Pulse
 from cl.error import DeviceDisconnectedError
 from cl.sim import (
     DataSourceBatch,
@@ -27,7 +27,7 @@ from cl.sim import (
     SimulatorDataSource,
     SimulatorDataSourceMetadata,
 )
-from cl.sim.pull import PullSource
+from cl.sim.user.pull import PullSource
 from cl.stim import StimDesign
 
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cl._core.constants import GROUNDED, REFERENCE
-from cl.sim.poisson import CentredPoisson
-from cl.sim.random_source import SPIKING, RandomSource
+from cl._values.constants import GROUNDED, REFERENCE
+from cl.sim.sources.poisson import CentredPoisson
+from cl.sim.sources.random_source import SPIKING, RandomSource
 
 MINUTE = 60 * 25_000
 

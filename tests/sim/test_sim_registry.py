@@ -20,10 +20,10 @@ from cl.sim import (
     clear_simulator_data_source,
     set_simulator_data_source,
 )
-from cl.sim.detecting import DetectingSource
-from cl.sim.live_source import LiveSource
-from cl.sim.pull import PullSource
-from cl.sim.registry import Registry, configured_source, registry
+from cl.sim.user.detecting import DetectingSource
+from cl.sim.user.live_source import LiveSource
+from cl.sim.user.pull import PullSource
+from cl.sim.user.registry import Registry, configured_source, registry
 
 
 @pytest.fixture(autouse=True)

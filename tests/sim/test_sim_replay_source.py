@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cl.sim.replay_source import ReplaySource
+from cl.sim.sources.replay_source import ReplaySource
 
 SPIKE = np.dtype([("timestamp", "<i8"), ("channel", "u1"), ("samples", "<f4", (75,))])
 

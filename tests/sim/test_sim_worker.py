@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from leak_tools import threads
 
-from cl.sim.caller import Caller
-from cl.sim.checks import DataSourceError
-from cl.sim.worker import StuckError, Worker
+from cl.sim.user.caller import Caller
+from cl.sim.user.checks import DataSourceError
+from cl.sim.user.worker import StuckError, Worker
 
 
 def test_calls_are_made_in_one_thread() -> None:
@@ -84,7 +84,7 @@ def test_first_calls_from_two_threads_start_one_thread(monkeypatch: pytest.Monke
 
     worker = Worker("one")
     callers = [threading.Thread(target=worker.call, args=(30, int)) for _ in range(2)]
-    monkeypatch.setattr("cl.sim.worker.threading.Thread", Slow)
+    monkeypatch.setattr("cl.sim.user.worker.threading.Thread", Slow)
     for caller in callers:
         caller.start()
     for caller in callers:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from store_files import SYSTEM, Filler, check_tables, check_view
 
-from cl._store.writer import RecordingWriter
+from cl._store.write.writer import RecordingWriter
 
 _MARK = struct.Struct("<QQQQ")
 

@@ -10,8 +10,8 @@ import numpy as np
 import tables
 
 from cl._store.packing import pack
-from cl._store.view import RecordingView
-from cl._store.writer import RecordingWriter
+from cl._store.read.view import RecordingView
+from cl._store.write.writer import RecordingWriter
 
 SYSTEM = {"hostname": "bench-1", "project_id": "retina", "cell_batch_id": "b7"}
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from store_files import SYSTEM, Filler, check_tables, check_view
 
-import cl._store.ordered_file as ordered_file
-from cl._store import layout
-from cl._store.writer import RecordingWriter
+import cl._store.write.ordered_file as ordered_file
+from cl._store.write import layout
+from cl._store.write.writer import RecordingWriter
 
 STRIDE = int(os.environ.get("CL_TEST_STORE_STRIDE", "20"))
 """Every how many states the long test looks at (1: at all, which takes a minute)."""

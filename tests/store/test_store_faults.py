@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 from store_files import SYSTEM, Filler, check_tables, check_view, frames
 
-import cl._store.ordered_file as ordered_file
+import cl._store.write.ordered_file as ordered_file
 from cl import RecordingView
 from cl._store.packing import pack
-from cl._store.reader import open_replay
-from cl._store.writer import RecordingWriter
+from cl._store.read.reader import open_replay
+from cl._store.write.writer import RecordingWriter
 
 _FILL_DISK = """
 import json, resource, sys
 from pathlib import Path
 from store_files import SYSTEM, Filler
-from cl._store.writer import RecordingWriter
+from cl._store.write.writer import RecordingWriter
 
 path, limit = Path(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -201,8 +201,8 @@ _READ_ALL = """
 import sys
 from pathlib import Path
 from cl import RecordingView
-from cl._store.info import format_info, info
-from cl._store.reader import open_replay
+from cl._store.read.info import format_info, info
+from cl._store.read.reader import open_replay
 from cl.error import UnsafeOperationError
 
 def attempt(use):

@@ -13,10 +13,10 @@ import tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl._store import hdf5, layout
-from cl._store.group import Group
-from cl._store.growing_dataset import GrowingDataset
-from cl._store.ordered_file import OrderedFile
+from cl._store.write import hdf5, layout
+from cl._store.write.group import Group
+from cl._store.write.growing_dataset import GrowingDataset
+from cl._store.write.ordered_file import OrderedFile
 
 
 def new_file(path: Path) -> tuple[OrderedFile, Group]:

@@ -16,10 +16,10 @@ import tables
 from store_files import SYSTEM, Filler
 
 from cl import RecordingView
-from cl._store.info import format_info, info
-from cl._store.reader import open_replay
-from cl._store.recover import recover
-from cl._store.writer import RecordingWriter
+from cl._store.read.info import format_info, info
+from cl._store.read.reader import open_replay
+from cl._store.read.recover import recover
+from cl._store.write.writer import RecordingWriter
 from cl.error import UnsafeOperationError
 
 FIRED: list[str] = []

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from store_files import same
 
-from cl._store.pickle_calls import LARGEST_VALUE
-from cl._store.pickles import MalformedPickleError, loads
+from cl._store.read.pickle_calls import LARGEST_VALUE
+from cl._store.read.pickles import MalformedPickleError, loads
 from cl.error import UnsafeOperationError
 
 PROTOCOLS = range(6)

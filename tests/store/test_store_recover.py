@@ -14,11 +14,11 @@ import pytest
 import tables
 from store_files import SYSTEM, Filler, check_tables, check_view, frames
 
-import cl._store.recover as recovery
+import cl._store.read.recover as recovery
 from cl import RecordingView
-from cl._store.info import format_info, info
-from cl._store.recover import recover
-from cl._store.writer import RecordingWriter
+from cl._store.read.info import format_info, info
+from cl._store.read.recover import recover
+from cl._store.write.writer import RecordingWriter
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from store_files import SYSTEM, Filler
 
 import cl
 from cl import RecordingView, util
-from cl._store.writer import RecordingWriter
+from cl._store.write.writer import RecordingWriter
 from cl.events import Spike
 from cl.util import Benchmark, frames_to_seconds, ordinal, plot_spike, seconds_to_frames
 
@@ -52,7 +52,7 @@ def test_names() -> None:
 def test_nothing_heavy_is_imported() -> None:
     """Neither by `cl.util`, nor, HDF5 above all, by what starts a recording in a running loop."""
     code = (
-        "import sys, cl.util, cl._store.writer\n"
+        "import sys, cl.util, cl._store.write.writer\n"
         "print([m for m in ('h5py', 'tables', 'matplotlib', 'numexpr', 'asyncio') if m in sys.modules])"
     )
     environment = {"PYTHONPATH": ":".join(sys.path)}

@@ -18,7 +18,7 @@ from store_files import same, write_recording
 from cl import RecordingView
 from cl.__main__ import main
 from cl._store.packing import pack, unpack
-from cl._store.writer import RecordingWriter
+from cl._store.write.writer import RecordingWriter
 from cl.util import AttributesView
 
 

@@ -22,11 +22,11 @@ from test_store_packing import VALUES
 from test_store_pickles import VALUES as PICKLE_VALUES
 
 from cl import RecordingView
-from cl._store.attributes import plain_dict
-from cl._store.git_state import git_state
 from cl._store.packing import pack
-from cl._store.reader import open_replay
-from cl._store.writer import RecordingWriter
+from cl._store.read.reader import open_replay
+from cl._store.write.attributes import plain_dict
+from cl._store.write.git_state import git_state
+from cl._store.write.writer import RecordingWriter
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -13,7 +13,7 @@ import pytest
 import cl
 import cl._core.settings
 import cl.sim
-from cl.sim.registry import registry
+from cl.sim.user.registry import registry
 from cl.testing import ScriptedSource, Simulator
 from cl.testing.opening import VARIABLES
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl.visualisation.access import Access, is_loopback, split_host
+from cl.visualisation.server.access import Access, is_loopback, split_host
 
 LOCAL = Access("127.0.0.1", 1025, "lab-pc")
 OPEN = Access("0.0.0.0", 1025, "lab-pc")

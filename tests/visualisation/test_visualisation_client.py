@@ -11,9 +11,9 @@ import pytest
 from visualisation_tools import Script, Section, decode
 
 from cl._core.entries import StreamEntry
-from cl.visualisation import client as client_module
-from cl.visualisation.client import FELL_BEHIND, POLICY_VIOLATION, Client
-from cl.visualisation.topics import Sections
+from cl.visualisation.server import client as client_module
+from cl.visualisation.server.client import FELL_BEHIND, POLICY_VIOLATION, Client
+from cl.visualisation.server.topics import Sections
 
 
 class Closed(Exception):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl.visualisation import commands
-from cl.visualisation.commands import CommandError, Play, Seek, Speed, Subscribe, Unsubscribe, parse
+from cl.visualisation.server import commands
+from cl.visualisation.server.commands import CommandError, Play, Seek, Speed, Subscribe, Unsubscribe, parse
 
 
 def told(**command: Any) -> commands.Command:

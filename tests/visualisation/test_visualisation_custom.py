@@ -14,10 +14,10 @@ import pytest
 from visualisation_tools import device, http
 
 import cl
-import cl._session
+import cl._session.opening
 from cl.visualisation import create_visualiser, jupyter
-from cl.visualisation.custom import CustomVisualiser, frame, load
-from cl.visualisation.server import VisualiserServer
+from cl.visualisation.server.custom import CustomVisualiser, frame, load
+from cl.visualisation.server.server import VisualiserServer
 
 SCRIPT = "const dataStreams = ['game'];\nfunction createVisualiser(uniqueId, div) { return {}; }"
 
@@ -32,7 +32,7 @@ def script(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[VisualiserServer]:
     with device() as (_, found):
-        monkeypatch.setattr(cl._session._slot.session, "visualiser", found, raising=False)
+        monkeypatch.setattr(cl._session.opening._slot.session, "visualiser", found, raising=False)
         yield found
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from visualisation_tools import decode, samples
 
-from cl.visualisation import messages
+from cl.visualisation.server import messages
 
 _events = st.lists(st.tuples(st.integers(0, 60_000), st.integers(0, 63)), max_size=40).map(sorted)
 

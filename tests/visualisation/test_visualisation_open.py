@@ -15,7 +15,7 @@ import pytest
 from visualisation_tools import http, page
 
 import cl
-import cl._session
+import cl._session.opening
 from cl.visualisation import create_visualiser
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from visualisation_tools import page
 
-from cl.visualisation import player as player_module
-from cl.visualisation.commands import Play, Seek, Speed
-from cl.visualisation.player import Player, Recorded
-from cl.visualisation.server import VisualiserServer
+from cl.visualisation.server import player as player_module
+from cl.visualisation.server.commands import Play, Seek, Speed
+from cl.visualisation.server.player import Player, Recorded
+from cl.visualisation.server.server import VisualiserServer
 
 
 @pytest.fixture

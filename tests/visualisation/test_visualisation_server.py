@@ -17,7 +17,7 @@ import pytest
 from visualisation_tools import PATIENCE_S, Script, http, page, plain_socket, raw, text_frame
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from cl.visualisation.server import VisualiserServer
+from cl.visualisation.server.server import VisualiserServer
 
 WEB = Path(__file__).resolve().parents[2] / "cl" / "visualisation" / "web"
 
@@ -283,7 +283,7 @@ def test_too_many_pages_are_refused(server: VisualiserServer) -> None:
 
 def test_too_many_connections_are_cut_off(server: VisualiserServer, monkeypatch: pytest.MonkeyPatch) -> None:
     # Those that say nothing would be cut off sooner or later.
-    monkeypatch.setattr("cl.visualisation.app._OPEN_TIMEOUT_S", 600.0)
+    monkeypatch.setattr("cl.visualisation.server.app._OPEN_TIMEOUT_S", 600.0)
     assert http(server)[0] == 200
     with ExitStack() as stack:
         address = (server.host, server.port)
@@ -315,7 +315,7 @@ def is_cut(connection: socket.socket) -> bool:
 def test_nothing_is_loaded_before_somebody_comes() -> None:
     program = """
 import sys, threading
-from cl.visualisation.server import VisualiserServer
+from cl.visualisation.server.server import VisualiserServer
 server = VisualiserServer(lambda: None, port_from=0)
 loaded = {"asyncio", "websockets", "numpy", "json", "ssl"} & set(sys.modules)
 server.stop()

@@ -10,10 +10,10 @@ from visualisation_tools import Script, Section, decode, samples
 
 from cl._core.entries import StreamEntry
 from cl._store.packing import pack
-from cl.visualisation import messages
-from cl.visualisation.commands import Subscribe
-from cl.visualisation.streams import StreamEntries, StreamSummaries
-from cl.visualisation.topics import Events, FellBehindError, Frames, Missed, Sections, Waveforms
+from cl.visualisation.server import messages
+from cl.visualisation.server.commands import Subscribe
+from cl.visualisation.server.streams import StreamEntries, StreamSummaries
+from cl.visualisation.server.topics import Events, FellBehindError, Frames, Missed, Sections, Waveforms
 
 
 def opened(section: bytes | None) -> Section:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl.visualisation.values import numbers, preview, to_json
+from cl.visualisation.server.values import numbers, preview, to_json
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
 import cl
-import cl._session
+import cl._session.opening
 from cl._core.entries import StreamEntry
 from cl.events import Spike
 from cl.visualisation import start_server
-from cl.visualisation.server import VisualiserServer
-from cl.visualisation.source import description
+from cl.visualisation.server.server import VisualiserServer
+from cl.visualisation.server.source import description
 
 PATIENCE_S = 30.0
 """How long a loaded machine may take for what takes a moment."""
@@ -180,7 +180,7 @@ def text_frame(**command: Any) -> bytes:
 def device(**more: Any) -> Iterator[tuple[cl.Neurons, VisualiserServer]]:
     """Open a device in wall-clock time, with a visualiser on any free port."""
     with cl.open() as neurons:
-        session = cl._session._slot.session
+        session = cl._session.opening._slot.session
         assert session is not None
         server = start_server(session.engine, port_from=0, **more)
         assert server is not None
@@ -207,7 +207,7 @@ class Script:
     def position(self) -> int:
         return self.now
 
-    def await_lull(self) -> None:
+    def wait_for_tick_gap(self) -> None:
         pass
 
     def oldest(self) -> int:

@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cl._core.constants import FRAME_NS
-from cl._core.sequencer import Sequencer, StimLimits
-from cl.hw.layout import LONGEST_LIVENESS_MS, USUAL_LIVENESS_MS
+from cl._stim.sequencer import Sequencer, StimLimits
+from cl._values.constants import FRAME_NS
+from cl.hw.wire.layout import LONGEST_LIVENESS_MS, USUAL_LIVENESS_MS
 
 from .device import MODERATION_LIMIT, Emulator, Setup
 from .faults import KINDS, parse_faults

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cl import error as errors
-from cl.hw.commands import Transaction, read_header
-from cl.hw.layout import COMPLETION_BYTES, COMPLETION_CAPACITY, PAGE, SLOT_BYTES, Result, RingWord
-from cl.hw.ring import ring_capacity
-from cl.hw.transport import ProtocolError
+from cl.hw.wire.commands import Transaction, read_header
+from cl.hw.wire.layout import COMPLETION_BYTES, COMPLETION_CAPACITY, PAGE, SLOT_BYTES, Result, RingWord
+from cl.hw.wire.ring import ring_capacity
+from cl.hw.wire.transport import ProtocolError
 
 if TYPE_CHECKING:
-    from cl.hw.memory import Region
+    from cl.hw.wire.memory import Region
 
 _TEXT_LIMIT: Final = COMPLETION_BYTES - 32
 _RESULTS: Final[dict[type[BaseException], Result]] = {

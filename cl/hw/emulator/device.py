@@ -10,10 +10,10 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cl._core.clock import host_ns
-from cl.hw.commands import decode_operations
-from cl.hw.eventfd import drain_eventfd
-from cl.hw.layout import (
+from cl._core.host_clock import host_ns
+from cl.hw.wire.commands import decode_operations
+from cl.hw.wire.eventfd import drain_eventfd
+from cl.hw.wire.layout import (
     SLOT_BYTES,
     USUAL_LIVENESS_MS,
     Capability,
@@ -24,23 +24,23 @@ from cl.hw.layout import (
     Result,
     Status,
 )
-from cl.hw.transport import ProtocolError
+from cl.hw.wire.transport import ProtocolError
 
-from .card import Card
 from .command_port import CommandPort, result_of
 from .device_clock import DeviceClock
+from .device_memory import DeviceMemory
+from .fault_injector import FaultInjector
 from .faults import Fault, parse_fault
 from .feed import Feed
 from .server import Server
 from .stimulator import Stimulator
-from .trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cl._core.sequencer import Operation, Pulse, Sequencer
     from cl._core.source import FixedSource, StreamedSource
-    from cl.hw.commands import Transaction
+    from cl._stim.sequencer import Operation, Pulse, Sequencer
+    from cl.hw.wire.commands import Transaction
 
     from .feed import Stamp
 
@@ -82,14 +82,14 @@ class Emulator:
     ) -> None:
         self._source = source
         first = source.start_timestamp
-        self.card = Card(first, source.uV_per_sample_unit, setup.moderation, setup.liveness_ms)
+        self.memory = DeviceMemory(first, source.uV_per_sample_unit, setup.moderation, setup.liveness_ms)
         self.clock = DeviceClock(first)
-        self.feed = Feed(source, self.card.frames, stamp)
+        self.feed = Feed(source, self.memory.frames, stamp)
         self._moderation = setup.moderation
         self._nap = min(_LONGEST_NAP, setup.liveness_ms / 2000)
         self._stimulator = Stimulator(sequencer, first)
-        self.trouble = Trouble(self, setup.faults, random.Random(setup.seed))
-        self.server = Server(setup.socket, self.card, setup.attributes, self._interrupt_all)
+        self.fault_injector = FaultInjector(self, setup.faults, random.Random(setup.seed))
+        self.server = Server(setup.socket, self.memory, setup.attributes, self._interrupt_all)
         self._stdin = _Lines(sys.stdin.fileno()) if setup.stdin else None
         self._ended = False
         if self._stdin is not None:
@@ -111,25 +111,25 @@ class Emulator:
     def close(self) -> None:
         """Give everything back."""
         self.server.close()
-        self.card.close()
+        self.memory.close()
         self._source.close()
 
     def _live(self) -> None:
         """Show a sign of life, and post what is due."""
-        self.card.beat()
-        if self.card.running:
+        self.memory.beat()
+        if self.memory.running:
             self._advance()
-        self.trouble.raise_late()
+        self.fault_injector.raise_late()
 
     # -- waiting --------------------------------------------------------------------------
 
     def _sleep(self) -> None:
         """Wait for the next block to be due, or for somebody who wants something."""
-        card = self.card
+        memory = self.memory
         seconds = self._nap
-        if card.running:
-            seconds = min(seconds, self.clock.seconds_until(card.posted + card.moderation))
-        seconds = min(seconds, self.trouble.seconds_until_late())
+        if memory.running:
+            seconds = min(seconds, self.clock.seconds_until(memory.posted + memory.moderation))
+        seconds = min(seconds, self.fault_injector.seconds_until_late())
         if seconds > 0:
             # select, since epoll's own timeout counts in milliseconds.
             select.select([self.server.epoll], [], [], seconds)
@@ -148,7 +148,7 @@ class Emulator:
     def _take_lines(self, lines: _Lines) -> None:
         for line in lines.read():
             try:
-                self.trouble.now(parse_fault(line))
+                self.fault_injector.now(parse_fault(line))
             except ValueError as error:
                 print(error, file=sys.stderr, flush=True)
         if lines.closed:
@@ -158,49 +158,49 @@ class Emulator:
 
     def _advance(self) -> None:
         """Post whatever blocks are complete by now."""
-        card = self.card
+        memory = self.memory
         self._take_moderation()
-        posted, block = card.posted, card.moderation
+        posted, block = memory.posted, memory.moderation
         limit, ends = self.feed.limit()
         stop = posted + (min(self.clock.frame, limit) - posted) // block * block
         if ends and limit < posted + block:
             self.fail(f"the data source has ended at frame {limit}")
-        if stop <= posted or self.trouble.stalled:
+        if stop <= posted or self.fault_injector.stalled:
             return
         turn = max(block, _LONGEST_TURN // block * block)
         self._guard(lambda: self._post(min(stop, posted + turn)))
-        self.trouble.look(card.posted)
+        self.fault_injector.look(memory.posted)
 
     def _post(self, stop: int) -> None:
-        card = self.card
+        memory = self.memory
         pulses = self._stimulator.deliver(stop)
         spikes = self.feed.make(stop, pulses)
-        card.post(stop, spikes, _stims(pulses))
-        words = card.words
+        memory.post(stop, spikes, _stims(pulses))
+        words = memory.words
         words[Register.RAISED_DATA] += 1
         words[Register.DATA_RAISED_NS] = host_ns()
-        if self.trouble.lets_raise():
+        if self.fault_injector.lets_raise():
             self.server.raise_data()
         self.feed.lead(stop)
 
     def lose(self, frames: int) -> None:
         """Have the next frames never reach the ring: the counter goes on, there are zeros in their place."""
-        card = self.card
-        start, stop = card.posted, card.posted + frames
+        memory = self.memory
+        start, stop = memory.posted, memory.posted + frames
         self.clock.jump(frames)
         pulses = self._stimulator.deliver(stop)
         self.feed.make(stop, pulses)
         self.feed.blank(start, stop)
-        card.set_error(DeviceError.OVERRUN, f"{frames} frames were lost before frame {stop}")
-        card.words[Register.FRAMES_DROPPED] += frames
-        card.post(stop, ([], []), _stims(pulses))
+        memory.set_error(DeviceError.OVERRUN, f"{frames} frames were lost before frame {stop}")
+        memory.words[Register.FRAMES_DROPPED] += frames
+        memory.post(stop, ([], []), _stims(pulses))
         self.server.raise_error()
 
     def overrun(self, frames: int) -> None:
         """Go on by a whole ring and `frames` more at once: those are gone before anybody could look."""
-        ahead = self.card.frames.capacity + frames
+        ahead = self.memory.frames.capacity + frames
         self.clock.jump(ahead)
-        self._post(self.card.posted + ahead)
+        self._post(self.memory.posted + ahead)
 
     def _guard(self, step: Callable[[], None]) -> None:
         """Do a step; a source that fails makes the device fail, with the source's own traceback."""
@@ -211,8 +211,8 @@ class Emulator:
 
     def fail(self, text: str) -> None:
         """Stop for good; time stands still from here on, as after STOP."""
-        self.clock.stop(self.card.posted)
-        self.card.fail(text)
+        self.clock.stop(self.memory.posted)
+        self.memory.fail(text)
         self.server.raise_error()
 
     def _take_moderation(self) -> None:
@@ -221,7 +221,7 @@ class Emulator:
         able = controller is not None and Capability.MODERATION in controller.capabilities
         if able and controller is not None and controller.page is not None:
             wanted = controller.page.words[ClientRegister.MODERATION_REQUEST]
-        self.card.words[Register.MODERATION] = min(wanted or self._moderation, MODERATION_LIMIT)
+        self.memory.words[Register.MODERATION] = min(wanted or self._moderation, MODERATION_LIMIT)
 
     # -- control --------------------------------------------------------------------------
 
@@ -243,13 +243,13 @@ class Emulator:
     def _execute(self, port: CommandPort, transaction: Transaction) -> None:
         header, server = transaction.header, self.server
         result, text, step = Result.OK, "", 0
-        refusal = self.trouble.refusal()
+        refusal = self.fault_injector.refusal()
         assert server.controller is not None
         if refusal is not None:
             result, text = refusal
         elif Capability.STIMULATION not in server.controller.capabilities:
             result, text = Result.UNSUPPORTED, "stimulation was not agreed on"
-        elif self.card.words[Register.STATUS] == Status.FAILED:
+        elif self.memory.words[Register.STATUS] == Status.FAILED:
             result, text = Result.REJECTED, "the device has failed"
         else:
             try:
@@ -259,9 +259,9 @@ class Emulator:
                 step = self._stimulator.submit(operations, header.step, header.at_step, self.clock.step)
             except (ValueError, TypeError, RuntimeError) as error:
                 result, text = result_of(error), str(error)
-        if self.trouble.lets_answer():
+        if self.fault_injector.lets_answer():
             port.answer(header.sequence, result, step, text)
-            if self.trouble.lets_complete():
+            if self.fault_injector.lets_complete():
                 server.raise_completion()
 
     def _decode(self, slots: bytes) -> list[Operation]:
@@ -280,13 +280,13 @@ class Emulator:
         if word == controller.requested:
             return
         controller.requested = word
-        words = self.card.words
+        words = self.memory.words
         words[Register.CONTROL_RESULT] = self._control(word & 0xFF)
         words[Register.CONTROL_DONE] = word
         self.server.raise_completion()
 
     def _control(self, request: int) -> Result:
-        failed = self.card.words[Register.STATUS] == Status.FAILED
+        failed = self.memory.words[Register.STATUS] == Status.FAILED
         if request == Control.RESET:
             self._reset()
         elif failed:
@@ -301,11 +301,11 @@ class Emulator:
 
     def _start(self) -> None:
         self.clock.start()
-        self.card.words[Register.STATUS] = Status.RUNNING
+        self.memory.words[Register.STATUS] = Status.RUNNING
 
     def _stop(self) -> None:
-        self.clock.stop(self.card.posted)
-        self.card.words[Register.STATUS] = Status.STOPPED
+        self.clock.stop(self.memory.posted)
+        self.memory.words[Register.STATUS] = Status.STOPPED
 
     def _reset(self) -> None:
         """Stop, with nothing queued and no error; the frame numbers go on where they were."""
@@ -313,7 +313,7 @@ class Emulator:
         self._interrupt_all()
         if self.server.port is not None:
             self.server.port.drop()
-        self.card.set_error(DeviceError.NONE, "")
+        self.memory.set_error(DeviceError.NONE, "")
 
     def _interrupt_all(self) -> None:
         self._stimulator.interrupt_all(self.clock.step)

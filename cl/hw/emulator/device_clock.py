@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from cl._core.clock import host_ns
-from cl._core.constants import FRAME_NS, STEPS_PER_FRAME
+from cl._core.host_clock import host_ns
+from cl._values.constants import FRAME_NS, STEPS_PER_FRAME
 
 _STEP_NS: Final = FRAME_NS // STEPS_PER_FRAME
 

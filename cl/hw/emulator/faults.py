@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from cl.hw.layout import Result
+from cl.hw.wire.layout import Result
 
 KINDS: Final[dict[str, str]] = {
     "late": "late=MS[:COUNT]: raise the next COUNT data interrupts MS milliseconds late",

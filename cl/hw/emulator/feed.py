@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeGuard, cast
 
-from cl._core.constants import CHANNEL_COUNT, NEVER
-from cl.hw.layout import LEAD_FRAMES
+from cl._values.constants import CHANNEL_COUNT, NEVER
+from cl.hw.wire.layout import LEAD_FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cl._core.sequencer import Pulse
     from cl._core.source import FixedSource, StreamedSource
-    from cl.hw.ring import FrameWriter
+    from cl._stim.sequencer import Pulse
+    from cl.hw.wire.ring import FrameWriter
 
     _Windows = tuple[NDArray[np.int16], list[int], list[int], Sequence[object]]
     _Read = Callable[[int, int], _Windows]

@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cl._core.clock import host_seconds
-from cl.hw.eventfd import is_eventfd, raise_eventfd
-from cl.hw.layout import PAGE, VERSION_MAJOR, VERSION_MINOR, Capability, RegionKind, Register
-from cl.hw.memory import Region
-from cl.hw.transport import (
+from cl._core.host_clock import host_seconds
+from cl.hw.wire.eventfd import is_eventfd, raise_eventfd
+from cl.hw.wire.layout import PAGE, VERSION_MAJOR, VERSION_MINOR, Capability, RegionKind, Register
+from cl.hw.wire.memory import Region
+from cl.hw.wire.transport import (
     MESSAGE_LIMIT,
     REPLY,
     ErrorCode,
@@ -32,8 +32,8 @@ from cl.hw.transport import (
     unpack_interrupts,
 )
 
-from .card import CAPABILITIES, Card, ControlRings, Handout
 from .command_port import CommandPort
+from .device_memory import CAPABILITIES, ControlRings, DeviceMemory, Handout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,11 +97,11 @@ class Server:
     """
 
     def __init__(
-        self, path: str, card: Card, attributes: dict[str, str], on_release: Callable[[], None]
+        self, path: str, memory: DeviceMemory, attributes: dict[str, str], on_release: Callable[[], None]
     ) -> None:
         """Listen on `path`, in the place of a socket that nobody listens on any more; else OSError."""
         self._path = path
-        self._card = card
+        self._memory = memory
         self._attributes = attributes
         self._on_release = on_release
         self.doorbell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -224,7 +224,7 @@ class Server:
     def _regions(self, client: Client) -> tuple[bytes, list[int]]:
         if client.page is None:
             client.page = client.own.add_region(RegionKind.CLIENT, PAGE, True)
-        shared, own, able = self._card.shared, client.own, client.capabilities
+        shared, own, able = self._memory.shared, client.own, client.capabilities
         pairs = [
             pair
             for pair in zip(shared.infos, shared.fds, strict=True)
@@ -265,7 +265,7 @@ class Server:
         self._rings = ControlRings(self.doorbell)
         self.port = CommandPort(self._rings.commands, self._rings.completions)
         self.controller = client
-        self._card.words[Register.OWNER] = client.pid
+        self._memory.words[Register.OWNER] = client.pid
 
     def _release(self, client: Client) -> None:
         if self.controller is not client:
@@ -281,7 +281,7 @@ class Server:
         self._holder_fd = -1
         self._rings.close()
         self._rings = None
-        self._card.words[Register.OWNER] = 0
+        self._memory.words[Register.OWNER] = 0
         self._on_release()
 
     # -- the device's own doing -----------------------------------------------------------
@@ -294,14 +294,14 @@ class Server:
 
     def raise_error(self) -> None:
         """Raise the error interrupt of every client."""
-        self._card.words[Register.RAISED_ERROR] += 1
+        self._memory.words[Register.RAISED_ERROR] += 1
         for client in self.clients.values():
             for fd in client.error_fds:
                 raise_eventfd(fd)
 
     def raise_completion(self) -> None:
         """Raise the completion interrupt of the controller."""
-        self._card.words[Register.RAISED_COMPLETION] += 1
+        self._memory.words[Register.RAISED_COMPLETION] += 1
         if self.controller is not None:
             for fd in self.controller.completion_fds:
                 raise_eventfd(fd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from cl._core.constants import CHANNEL_COUNT
+from cl._values.constants import CHANNEL_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,11 +80,11 @@ def make_source(spec: str, seed: int, config: str | None = None) -> FixedSource 
     if spec == "counter":
         return CounterSource()
     if spec == "random":
-        from cl.sim.random_source import RandomSource
+        from cl.sim.sources.random_source import RandomSource
 
         return RandomSource(seed)
     if kind == "replay" and rest:
-        from cl.sim.replay_source import ReplaySource
+        from cl.sim.sources.replay_source import ReplaySource
 
         return ReplaySource(rest, 0)
     if spec == "culture":
@@ -105,7 +105,7 @@ def _parsed(config: str | None) -> Any:
 
 def _configured(spec: str, config: Any) -> StreamedSource:
     from cl._core.settings import Settings
-    from cl.sim.registry import configured_source
+    from cl.sim.user.registry import configured_source
 
     source = configured_source(Settings(data_source=spec, data_source_config=config))
     assert source is not None

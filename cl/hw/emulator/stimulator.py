@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cl._core.constants import FRAMES_PER_SECOND, STEPS_PER_FRAME
+from cl._values.constants import FRAMES_PER_SECOND, STEPS_PER_FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cl._core.sequencer import Operation, Pulse, Sequencer
+    from cl._stim.sequencer import Operation, Pulse, Sequencer
 
 _LONGEST_LEAD: Final = FRAMES_PER_SECOND * STEPS_PER_FRAME
 """Steps that a command may be ahead of the device: one second."""

@@ -1,0 +1,133 @@
+"""The wall clock of a device, in frames. The only module that reads the time or sleeps."""
+
+from __future__ import annotations
+
+import time
+from time import perf_counter_ns
+from typing import Protocol
+
+from cl._values.constants import FRAME_NS, NEVER
+
+_MIN_SPIN_NS = 60_000
+_MAX_SPIN_NS = 700_000
+
+
+class Clock(Protocol):
+    """Device time that goes on by itself, as opposed to virtual time."""
+
+    def now(self) -> int:
+        """Return the timestamp of the present: frames before it exist."""
+        ...
+
+    def behind(self, due: int) -> int:
+        """Return by how many frames a loop is late that asks for `due` now; 0 or less if it is not."""
+        ...
+
+    def due_ns(self, frame: int) -> int:
+        """Return the `perf_counter_ns` from which on the frames before `frame` exist."""
+        ...
+
+    def seconds_until(self, frame: int) -> float:
+        """Return how long it takes until the frames before `frame` exist; negative when they do."""
+        ...
+
+    def wait(self, frame: int) -> None:
+        """Block until the frames before `frame` exist."""
+        ...
+
+    def nap(self, frame: int, longest_ns: int) -> bool:
+        """Sleep towards `frame`, at most `longest_ns`; return whether it has come."""
+        ...
+
+    def restart(self) -> None:
+        """Let the first frame begin now, where that is for the clock to say."""
+        ...
+
+
+class WallClock:
+    """Frame n exists once n/25000 s have passed since the clock was started.
+
+    `start` is the timestamp of the first frame, `origin_ns` the `perf_counter_ns` at which it began.
+    """
+
+    __slots__ = ("_spin_ns", "origin_ns", "start")
+
+    def __init__(self, start: int, origin_ns: int | None = None) -> None:
+        self.start = start
+        self.origin_ns = perf_counter_ns() if origin_ns is None else origin_ns
+        self._spin_ns = 150_000
+
+    def now(self) -> int:
+        """Return the timestamp of the present: frames before it exist."""
+        return self.start + (perf_counter_ns() - self.origin_ns) // FRAME_NS
+
+    def behind(self, due: int) -> int:
+        """Return by how many frames the present is beyond `due`."""
+        return self.start + (perf_counter_ns() - self.origin_ns) // FRAME_NS - due
+
+    def restart(self) -> None:
+        """Let the first frame begin now."""
+        self.origin_ns = perf_counter_ns()
+
+    def due_ns(self, frame: int) -> int:
+        """Return the `perf_counter_ns` from which on the frames before `frame` exist."""
+        return self.origin_ns + (frame - self.start) * FRAME_NS
+
+    def wait(self, frame: int) -> None:
+        """Block until the frames before `frame` exist: sleep nearly there, then spin the rest."""
+        due = self.due_ns(frame)
+        remaining = due - perf_counter_ns()
+        if remaining > self._spin_ns:
+            self._sleep(due, remaining)
+        while perf_counter_ns() < due:
+            pass
+
+    def _sleep(self, due: int, remaining: int) -> None:
+        asked = remaining - self._spin_ns
+        before = perf_counter_ns()
+        time.sleep(asked * 1e-9)
+        overshoot = perf_counter_ns() - before - asked
+        # The spin covers what sleeps have lately overshot by: it grows at once and shrinks slowly,
+        # within bounds that keep a 100 Hz loop below a tenth of a core.
+        target = min(max(overshoot + overshoot // 4, _MIN_SPIN_NS), _MAX_SPIN_NS)
+        if target > self._spin_ns:
+            self._spin_ns = target
+        else:
+            self._spin_ns -= (self._spin_ns - target) >> 5
+
+    def nap(self, frame: int, longest_ns: int) -> bool:
+        """Sleep towards `frame`, at most `longest_ns` and not beyond it; return whether it has come.
+
+        For waits on an event loop, which stay short so that others can run in between.
+        """
+        remaining = self.due_ns(frame) - perf_counter_ns()
+        if remaining <= 0:
+            return True
+        if remaining > 2 * _MIN_SPIN_NS:
+            time.sleep(min(remaining - _MIN_SPIN_NS, longest_ns) * 1e-9)
+        return False
+
+    def seconds_until(self, frame: int) -> float:
+        """Return how long it takes until the frames before `frame` exist; negative when they do."""
+        # What comes later than ever may be more than a float holds.
+        return (self.due_ns(min(frame, NEVER)) - perf_counter_ns()) * 1e-9
+
+
+def host_seconds() -> float:
+    """Return the host's monotonic time in seconds, for bounds on real waiting."""
+    return time.monotonic()
+
+
+def host_sleep(seconds: float) -> None:
+    """Sleep in the host's time."""
+    time.sleep(seconds)
+
+
+def host_ns() -> int:
+    """Return the host's `perf_counter_ns`."""
+    return perf_counter_ns()
+
+
+def utc_stamp() -> str:
+    """Return the present date and time, UTC, as names of files have it: 2026_11_22_10_27_00."""
+    return time.strftime("%Y_%m_%d_%H_%M_%S", time.gmtime())

@@ -1,0 +1,46 @@
+"""How much work is done at a time, so that whoever else wants to run can do so soon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+_LEAST_FRAMES: Final = 25
+_MOST_FRAMES: Final = 10_000
+_PORTION_NS: Final = 500_000
+"""What a portion of work is to take: an event loop with several tasks on it must not stand still for 5 ms."""
+
+
+class WorkBudget:
+    """Portions of frames that take about half a millisecond to move, whatever the device and the machine.
+
+    `clock` returns nanoseconds. A portion is begun with `begin`, and ended where `over` says so.
+    """
+
+    __slots__ = ("_began", "_clock", "_moved", "frames")
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._began = 0
+        self._moved = 0
+        self.frames = 250
+        """How many frames to move in one go."""
+
+    def begin(self) -> int:
+        """Begin a portion, and return how many frames to move in one go."""
+        self._began = self._clock()
+        self._moved = 0
+        return self.frames
+
+    def over(self, moved: int) -> bool:
+        """Take note that `moved` frames were moved; return whether the portion is over."""
+        self._moved += moved
+        taken = self._clock() - self._began
+        if taken >= _PORTION_NS:
+            self.frames = max(_LEAST_FRAMES, min(self.frames, self._moved * _PORTION_NS // taken))
+            return True
+        if self._moved >= self.frames:
+            if taken < _PORTION_NS // 4:
+                self.frames = min(self.frames * 2, _MOST_FRAMES)
+            return True
+        return False

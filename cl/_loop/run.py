@@ -1,0 +1,262 @@
+"""What every loop shares: its parameters, and the decisions of one pass over it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from cl._core.host_clock import host_ns
+from cl._core.lateness import Lateness, LoopStatistics
+from cl._core.virtual import LOOP, Participant
+from cl._values.constants import FRAME_NS, FRAMES_PER_SECOND
+from cl._values.rates import duration_ticks, exact, frames_per_tick, ordinal, seconds_to_frames, whole
+from cl._wait import threads as sync
+from cl._wait.body import Body, current_body
+
+from .tick import LoopTick
+
+if TYPE_CHECKING:
+    from cl._core.engine import Engine
+
+_JITTER_WARNING = (
+    "Warning: Jitter detection is currently not supported in cl-sdk. This may lead to unexpected\n"
+    "loop timing behaviour if your loop body takes a long time to execute."
+)
+_said: set[str] = set()
+"""What has been said on stderr, once per process, as the contract has it."""
+
+
+class LoopBase:
+    """A loop's parameters, and what may be asked of it from anywhere."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        ticks_per_second: float,
+        stop_after_seconds: float | None = None,
+        stop_after_ticks: int | None = None,
+        ignore_jitter: bool = False,
+        jitter_tolerance_frames: int = 0,
+    ) -> None:
+        self.frames_per_tick = frames_per_tick(ticks_per_second)
+        self.duration_ticks = duration_ticks(ticks_per_second, stop_after_seconds, stop_after_ticks)
+        self._tolerance = whole("jitter_tolerance_frames", jitter_tolerance_frames, 0)
+        self._ticks_per_second = ticks_per_second
+        self._engine = engine
+        self._raises = engine.device.info.detects_jitter and not ignore_jitter
+        self._start: int | None = None
+        self._stopping = False
+        self._recovery: tuple[Callable[[LoopTick], Any] | None, int, float] | None = None
+        self._lateness = Lateness()
+        _note_odd_rate(ticks_per_second, self.frames_per_tick)
+
+    @property
+    def start_timestamp(self) -> int:
+        """The timestamp at which the first tick's window begins; `RuntimeError` before the start."""
+        if self._start is None:
+            raise RuntimeError("the loop has not started: its first tick sets start_timestamp")
+        return self._start
+
+    @property
+    def duration_frames(self) -> int | None:
+        """The frames of all its ticks, or None for a loop without an end."""
+        return None if self.duration_ticks is None else self.duration_ticks * self.frames_per_tick
+
+    def approximate_duration_seconds(self) -> float | None:
+        """Return the seconds that it takes, or None for a loop without an end."""
+        frames = self.duration_frames
+        return None if frames is None else frames / FRAMES_PER_SECOND
+
+    def stop(self) -> None:
+        """End the loop when its next tick is asked for, also the first one."""
+        self._stopping = True
+
+    def recover_from_jitter(
+        self,
+        handle_recovery_tick: Callable[[LoopTick], Any] | None = None,
+        timeout_seconds: float = 5.0,
+    ) -> None:
+        """Let the running iteration be late: those that it covers are skipped, then the loop goes on.
+
+        Each skipped iteration is handed to `handle_recovery_tick`. A loop that has not caught up
+        within `timeout_seconds` of device time raises `TimeoutError`.
+        """
+        if handle_recovery_tick is not None and not callable(handle_recovery_tick):
+            raise TypeError(f"handle_recovery_tick must be callable, not {handle_recovery_tick!r}")
+        frames = seconds_to_frames("timeout_seconds", timeout_seconds)
+        self._recovery = (handle_recovery_tick, self._engine.now() + frames, float(timeout_seconds))
+
+    def statistics(self) -> LoopStatistics:
+        """Return how late the ticks have been so far: count, p50, p99, p99.9 and max."""
+        return self._lateness.statistics()
+
+
+class Run:
+    """One pass over a loop: its decisions, which the sync and the async iterator act on."""
+
+    __slots__ = (
+        "_lateness", "_outer", "due", "engine", "floor", "given", "index", "known_losses", "loop", "n",
+        "participant", "serves", "tick", "total",
+    )  # fmt: skip
+
+    def __init__(self, loop: LoopBase) -> None:
+        engine = loop._engine
+        _warn_about_jitter(engine)
+        self.engine = engine
+        self.serves: Engine | None = engine
+        self.loop = loop
+        self._lateness = loop._lateness
+        self.n = n = loop.frames_per_tick
+        self.total = -1 if loop.duration_ticks is None else loop.duration_ticks
+        self.participant = Participant(f"a loop at {loop._ticks_per_second}/s", LOOP, n)
+        self.given = self.floor = -1
+        self._outer: Body | None = None
+        with engine.lock:
+            engine.check()
+            start = engine.now() if engine.remote is None else engine.remote.begin_loop(n)
+            self.known_losses = engine.losses.total
+            if engine.clock is None:
+                engine.scheduler.register(self.participant)
+                # Its thread may get its turn late, and the first tick would be missed.
+                engine.scheduler.await_arrivals(self.participant)
+            if n > FRAMES_PER_SECOND:
+                engine.keep(n)
+        loop._start = start
+        loop._recovery = None
+        self.index = 0
+        self.due = start + n
+        self.tick = LoopTick(loop, engine, n)
+        engine.runs.append(self)
+
+    def over(self) -> bool:
+        """Return whether no further tick is to run."""
+        return self.loop._stopping or self.index == self.total
+
+    def enter(self, due: int) -> LoopTick:
+        """Set the tick for the body that is about to run."""
+        if current_body.get() is not self:
+            self._outer = current_body.get()
+            current_body.set(self)
+        if self.given >= 0:
+            self.floor = self.given + 1
+            self.given = -1
+        tick = self.tick
+        tick.iteration = self.index
+        tick.iteration_timestamp = due
+        tick._analysis = tick._frames = None
+        return tick
+
+    def leave(self) -> None:
+        """Take note that a body has ended."""
+        self.index += 1
+        self.due += self.n
+
+    def late(self, now: int) -> bool:
+        """Decide about a tick that is asked for at `now`, after its due time: raise, or let it pass.
+
+        Return whether the loop is in recovery, so that the tick is to be skipped.
+        """
+        self._check_backlog(now)
+        if self.loop._recovery is not None:
+            return True
+        behind = now - self.due
+        if self.loop._raises and behind > self.loop._tolerance:
+            raise TimeoutError(self._jitter_text(behind))
+        return False
+
+    def _check_backlog(self, now: int) -> None:
+        """Raise if the next tick's window is no longer in the history."""
+        oldest = now - self.engine.kept_frames
+        if self.due - self.n < oldest:
+            raise TimeoutError(
+                f"Loop fell behind by {_frames(now - self.due)} when entering the {ordinal(self.index + 1)} "
+                f"iteration: what it was to see is older than the history, which begins at {oldest}."
+            )
+
+    def _jitter_text(self, behind: int) -> str:
+        tolerance = self.loop._tolerance
+        return (
+            f"Loop fell behind by {_frames(behind)} when entering the {ordinal(self.index + 1)} "
+            f"iteration. Jitter tolerance is currently set to {tolerance} frame{'s' * (tolerance != 1)}. "
+            "Ideally - optimise the worst-case performance of your loop body. You may also adjust the "
+            f"jitter tolerance via jitter_tolerance_frames={behind}, or ignore jitter entirely via "
+            "ignore_jitter=True."
+        )
+
+    def check_losses(self) -> None:
+        """Raise LaggedError if the device has lost something while the loop ran."""
+        losses = self.engine.losses
+        if losses.total != self.known_losses:
+            raise losses.since(self.known_losses)
+
+    def recovery(self) -> Iterator[tuple[LoopTick, Callable[[LoopTick], Any] | None]]:
+        """Skip the ticks that are due: yield each, entered, with the handler to call on it."""
+        loop, engine = self.loop, self.engine
+        assert loop._recovery is not None
+        handler, deadline, seconds = loop._recovery
+        while not self.over() and self.due <= engine.now():
+            if engine.now() > deadline:
+                raise TimeoutError(
+                    f"Loop has not recovered from jitter within {seconds:g} s: it is still "
+                    f"{_frames(engine.now() - self.due)} behind at the {ordinal(self.index + 1)} iteration."
+                )
+            self._check_backlog(engine.now())
+            self._count(engine.now() - self.due)
+            yield self.enter(self.due), handler
+            self.leave()
+        loop._recovery = None
+
+    def _count(self, late_frames: int) -> None:
+        self._lateness.add(late_frames * FRAME_NS)
+
+    def count_wall(self, due_ns: int) -> None:
+        """Count a tick whose body begins now."""
+        self._lateness.add(host_ns() - due_ns)
+
+    def count_virtual(self, late_frames: int) -> None:
+        """Count a tick that begins `late_frames` of device time after it was due."""
+        self._count(late_frames)
+
+    def finish(self) -> None:
+        """Set the tick to how many have run: the loop has come to its end."""
+        self.tick.iteration = self.index
+
+    def close(self) -> None:
+        """Free what the run holds; the device is ready for the next loop."""
+        if current_body.get() is self:
+            current_body.set(self._outer)
+        self.serves = None
+        engine = self.engine
+        if self in engine.runs:
+            engine.runs.remove(self)
+            if all(run.loop is not self.loop for run in engine.runs):
+                # What was to end has ended: the loop can be iterated over again.
+                self.loop._stopping = False
+        if engine.remote is not None:
+            engine.remote.end_loop(self.n)
+        if engine.clock is None:
+            sync.drop(engine, self.participant)
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'s' * (count != 1)} ({count * FRAME_NS // 1000} µs)"
+
+
+def _warn_about_jitter(engine: Engine) -> None:
+    if not engine.device.info.detects_jitter:
+        _say_once(_JITTER_WARNING)
+
+
+def _note_odd_rate(ticks_per_second: Any, n: int) -> None:
+    if n * exact("ticks_per_second", ticks_per_second) != FRAMES_PER_SECOND:
+        _say_once(
+            f"Note: ticks_per_second={ticks_per_second} does not divide {FRAMES_PER_SECOND}: the loop runs "
+            f"at {FRAMES_PER_SECOND / n:.6g} ticks per second ({n} frames a tick)."
+        )
+
+
+def _say_once(text: str) -> None:
+    if text not in _said:
+        _said.add(text)
+        print(text, file=sys.stderr)

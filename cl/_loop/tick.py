@@ -1,0 +1,70 @@
+"""`LoopTick`: one iteration of a loop, as its body sees it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from cl.events import DetectionResult
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cl._core.engine import Engine
+
+
+class LoopTick:
+    """One iteration of a loop. The object is reused by its iterator; what it hands out is not."""
+
+    __slots__ = ("_analysis", "_engine", "_frames", "_n", "iteration", "iteration_timestamp", "loop")
+
+    loop: Any
+    """The `Loop` or `AsyncLoop`."""
+    iteration: int
+    """The iteration's number, from 0; after the loop's end, the number of ticks run."""
+    iteration_timestamp: int
+    """The moment the body runs: the end of the window."""
+
+    def __init__(self, loop: Any, engine: Engine, n: int) -> None:
+        self.loop = loop
+        self._engine = engine
+        self._n = n
+        self.iteration = 0
+        self.iteration_timestamp = engine.position
+        self._analysis: DetectionResult | None = None
+        self._frames: NDArray[np.int16] | None = None
+
+    @property
+    def iteration_next_timestamp(self) -> int:
+        """The moment the next body is due."""
+        return self.iteration_timestamp + self._n
+
+    @property
+    def analysis(self) -> DetectionResult:
+        """The spikes and stims of the iteration's window [start + i·n, start + (i+1)·n)."""
+        found = self._analysis
+        if found is None:
+            stop = self.iteration_timestamp
+            found = self._analysis = self._engine.window(stop - self._n, stop)
+        return found
+
+    @property
+    def frames(self) -> NDArray[np.int16]:
+        """The frames of the iteration's window, int16 (n, 64); made when first asked for."""
+        frames = self._frames
+        if frames is None:
+            stop = self.iteration_timestamp
+            frames = self._frames = self._engine.frames(stop - self._n, stop)
+        return frames
+
+    @property
+    def timestamp(self) -> int:
+        """Deprecated alias of `iteration_timestamp`."""
+        warnings.warn(
+            "LoopTick.timestamp is deprecated, use iteration_timestamp", DeprecationWarning, stacklevel=2
+        )
+        return self.iteration_timestamp
+
+    def __repr__(self) -> str:
+        return f"LoopTick(iteration={self.iteration}, iteration_timestamp={self.iteration_timestamp})"

@@ -1,0 +1,1 @@
+"""The parts of `Neurons`: control, recordings, streams."""

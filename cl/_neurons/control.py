@@ -1,0 +1,123 @@
+"""The part of `Neurons` that is about control of the device, and whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cl._core.virtual import READ
+from cl._wait import threads as sync
+from cl.error import ControlRequiredError
+
+if TYPE_CHECKING:
+    from cl._core.engine import Engine
+    from cl.recording import Recordings
+
+
+class ControlMethods:
+    """Taking and giving up control, starting and stopping, readiness."""
+
+    _engine: Engine
+    _recordings: Recordings
+    _control: bool
+    _started: bool
+
+    def has_control(self) -> bool:
+        """Return whether commands that change the device may be given."""
+        return self._control and not self._engine.closed
+
+    def take_control(self) -> None:
+        """Take control of the device; `ControlRequestError` where somebody else has it."""
+        engine = self._engine
+        engine.check()
+        if engine.remote is not None:
+            engine.remote.take_control()
+        self._control = True
+
+    def release_control(self) -> None:
+        """Give control up: stimulation ends with what has begun."""
+        if self._control:
+            self._interrupt_all()
+            self._control = False
+            if self._engine.remote is not None:
+                self._engine.remote.release_control()
+
+    def _require_control(self) -> None:
+        self._engine.check()
+        if not self._control:
+            raise ControlRequiredError(
+                "stimulation needs control of the device: open it with take_control=True, or take_control()"
+            )
+        self._require_started()
+
+    def _require_started(self) -> None:
+        if not self._started:
+            raise RuntimeError("the device is stopped: call start() first")
+
+    def start(self) -> None:
+        """Start the device after `stop`. `cl.open()` has started it already."""
+        self._engine.check()
+        self._started = True
+
+    def has_started(self) -> bool:
+        """Return whether the device is started."""
+        return self._started and not self._engine.closed
+
+    def stop(self) -> None:
+        """Stop the device: recordings are finalised and stimulation ends; `start` starts it again."""
+        self._interrupt_all()
+        self._recordings.finalise()
+        self._started = False
+
+    def restart(self, timeout_seconds: float = 15.0, wait_until_recordable: bool = True) -> None:
+        """Stop and start the device. Device time goes on."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Close the device, as leaving the block of `cl.open()` does."""
+        self._on_close()
+
+    def is_readable(self) -> bool:
+        """Return whether frames can be read."""
+        engine = self._engine
+        if engine.closed or engine.failure is not None or not self._started:
+            return False
+        return engine.remote is None or engine.remote.is_running()
+
+    def wait_until_readable(self, timeout_seconds: float = 15.0) -> None:
+        """Wait until frames can be read; raises where they never will be.
+
+        `RuntimeError` after `stop`; `TimeoutError` where a device stands still so long, which only its
+        controller can start.
+        """
+        self._engine.check()
+        self._require_started()
+        if self._engine.remote is not None and not (timeout_seconds <= 0 and self.is_readable()):
+            sync.wait_for_more(self._engine, timeout_seconds)
+
+    def is_recordable(self) -> bool:
+        """Return whether a recording can be started."""
+        return self.is_readable()
+
+    def wait_until_recordable(self, timeout_seconds: float = 15.0) -> None:
+        """Wait until a recording can be started; raises where it never will be."""
+        self.wait_until_readable(timeout_seconds)
+
+    _on_close: Callable[[], None] = staticmethod(lambda: None)
+
+    def _interrupt_all(self) -> None:
+        engine = self._engine
+        if engine.remote is not None:
+            engine.check()
+            delivered = engine.remote.interrupt_all(engine.now())
+            if engine.remote.is_running():  # Else its time stands still, and nothing is delivered.
+                sync.wait_once(engine, "stop", READ, delivered)
+            return
+        with engine.lock:
+            engine.check()
+            frame = max(engine.asked, engine.now())
+            begun = engine.device.interrupt_all(frame)
+            engine.refresh()
+            if not engine.device.info.pushes and begun > frame:
+                engine.advance(begun)

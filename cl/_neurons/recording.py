@@ -1,0 +1,105 @@
+"""The part of `Neurons` that records and publishes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Final
+
+from cl._recording.window import wanted_streams, window
+
+if TYPE_CHECKING:
+    from cl._core.engine import Engine
+    from cl.data_stream import DataStream
+    from cl.recording import Recording, Recordings
+
+_SPARE_FRAMES: Final = 5_000
+"""In wall-clock time a recording does not begin with the very oldest frames: they are gone in a moment."""
+
+
+class RecordingMethods:
+    """`record` and `create_data_stream`."""
+
+    _engine: Engine
+    _recordings: Recordings
+
+    def _present(self) -> int:
+        """Return the frame that a command given now takes effect at."""
+        raise NotImplementedError
+
+    def timestamp(self) -> int:
+        """Return the present device time."""
+        raise NotImplementedError
+
+    def hold(self, name: str = "hold") -> AbstractContextManager[None]:
+        """Hold accelerated time within a `with` block."""
+        raise NotImplementedError
+
+    def record(
+        self,
+        file_suffix: str | None = None,
+        file_location: str | os.PathLike[str] | None = None,
+        from_seconds_ago: float | None = None,
+        from_frames_ago: int | None = None,
+        from_timestamp: int | None = None,
+        stop_after_seconds: float | None = None,
+        stop_after_frames: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        include_spikes: bool = True,
+        include_stims: bool = True,
+        include_raw_samples: bool = True,
+        include_data_streams: bool | Iterable[str] = True,
+        exclude_data_streams: Iterable[str] = (),
+    ) -> Recording:
+        """Start a recording to a new HDF5 file, and return it at once.
+
+        The file is `YYYY_MM_DD_HH_MM_SS_<file_suffix or "recording">.h5` (UTC) in `file_location`; a name
+        that is taken gets `_2`, `_3` and so on. At most one of the `from_*` lets it begin in the past, as
+        far as the history goes (5 s at least); at most one of the `stop_after_*` ends it, counted from
+        where it begins. `attributes` are the application's own. Bad values raise `ValueError`, bad types
+        `TypeError`, a folder that cannot be written to an `OSError`; then nothing has begun.
+        """
+        engine = self._engine
+        engine.check()
+        # Making the file takes a moment, in which others must not move time beyond what is to be recorded.
+        with self.hold("record"):
+            begin, end = window(
+                self._present(),
+                self.timestamp(),
+                self._oldest(),
+                from_seconds_ago,
+                from_frames_ago,
+                from_timestamp,
+                stop_after_seconds,
+                stop_after_frames,
+            )
+            return self._recordings.start(
+                self._present,
+                file_location,
+                file_suffix,
+                begin,
+                end,
+                attributes,
+                bool(include_spikes),
+                bool(include_stims),
+                bool(include_raw_samples),
+                wanted_streams(include_data_streams, exclude_data_streams),
+            )
+
+    def create_data_stream(self, name: str, attributes: Mapping[str, Any] | None = None) -> DataStream:
+        """Return a new stream of timestamped values, for the recordings that run and those that follow.
+
+        `ValueError` for a name that is taken or that no file can hold, `TypeError` for attributes
+        that no file can hold.
+        """
+        self._engine.check()
+        return self._recordings.create_data_stream(self._present, name, attributes)
+
+    def _oldest(self) -> int:
+        """Return the oldest frame that a recording can begin with."""
+        engine = self._engine
+        if engine.clock is None:
+            return engine.oldest
+        # It has to be there still when its turn comes to be written.
+        return max(engine.start, engine.now() - engine.history_frames + _SPARE_FRAMES)

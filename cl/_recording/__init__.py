@@ -1,0 +1,1 @@
+"""What a recording stands on: its plan, what is captured, and who writes it."""

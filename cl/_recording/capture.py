@@ -1,0 +1,220 @@
+"""What a recording writes: everything of its window, once, with cursors of its own."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from cl._core.losses import lost_within
+from cl._wait.tick_gap import wait_for_tick_gap
+from cl.events import SAMPLES_FROM
+
+from .waveform_cutter import WaveformCutter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cl._core.engine import Engine
+    from cl._core.entries import StreamEntry
+    from cl._store.write.writer import RecordingWriter
+    from cl.data_stream import DataStream
+    from cl.events import Spike, Stim
+
+BLOCK: Final = 2_500
+"""Frames that are written in one go: as many as the simulator's sources make in one go."""
+
+_LATE_S: Final = 0.7
+"""What is not written so long after it was there is in a hurry: after a second it has to be readable."""
+
+_log = logging.getLogger("cl")
+
+
+class Capture:
+    """Writes what the history holds to a file, from the frame `start` on. Used by one thread.
+
+    A spike is written when its 75 samples are there, and stims as far as spikes: a recording that ends
+    early has none of them beyond its end.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        writer: RecordingWriter,
+        start: int,
+        streams: Callable[[], list[DataStream]],
+        application: Callable[[], Mapping[str, Any]],
+        samples: bool,
+        spikes: bool,
+    ) -> None:
+        """Prepare to write.
+
+        `streams` returns the data streams to record, `application` the attributes of the end.
+        """
+        self.start = start
+        self.ahead = 0 if engine.device.info.predictable or not spikes else SAMPLES_FROM
+        """Frames beyond the end that the last spikes' samples have to be waited for."""
+        self._engine = engine
+        self._writer = writer
+        self._streams = streams
+        self._application = application
+        self._samples = samples
+        self._spikes = spikes
+        self._at = self._events_at = start
+        self._known: set[str] = set()
+        self._is_there = True
+        self._cutter = WaveformCutter(engine)
+        with engine.lock:
+            self._losses = engine.losses.follow()
+            self._past = engine.position
+            """What was there before the recording began is in no hurry."""
+
+    def write(self, stop: int, entries: Sequence[StreamEntry], foresee: bool) -> None:
+        """Write everything before `stop`, which the device has come to, and make it readable.
+
+        Frames become readable when all spikes of them are: a process killed now leaves a whole recording.
+        With `foresee` that includes spikes whose samples have not come to be, where they can be foreseen.
+        """
+        self._write_until(stop, entries)
+        if foresee and self.ahead == 0:
+            self._write_events(stop)
+        self._wait_for_tick_gap()
+        self._writer.flush(self._whole - self.start)
+        if self._is_there and not self._writer.path.exists():
+            self._is_there = False
+            _log.warning(
+                "%s is no longer there: it was removed or renamed while it is recorded", self._writer.path
+            )
+
+    def finish(self, end: int, entries: Sequence[StreamEntry]) -> None:
+        """Write the rest, up to `end`, and the attributes as they stand; close the file.
+
+        The last spikes' samples that have not come to be are stood for by the last frame.
+        """
+        end = max(end, self.start)
+        self._write_until(end, entries)
+        self._write_events(end)
+        self._end(end)
+        path = self._writer.path
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{path} is no longer there: it was removed or renamed while it was recorded"
+            )
+
+    def give_up(self, error: BaseException) -> None:
+        """After an error: end the recording where it is whole, and close the file if nothing else goes."""
+        try:
+            if not isinstance(error, OSError):
+                self._write_events(self._at)
+        finally:
+            try:
+                self._end(self._whole)
+            finally:
+                self._writer.abort()
+
+    def undo(self) -> None:
+        """Remove the file, into which nothing was written."""
+        self._losses.wanted = False
+        self._writer.abort()
+        self._writer.path.unlink()
+
+    @property
+    def _whole(self) -> int:
+        """The frame before which nothing is missing in what was written."""
+        return min(self._at, self._events_at)
+
+    def _end(self, end: int) -> None:
+        for stream in self._streams():
+            if stream.name in self._known:
+                self._writer.set_stream_attributes(stream.name, stream.attributes)
+        self._writer.finish(end, self._application(), lost=self._lost(end))
+
+    def _lost(self, end: int) -> dict[str, int]:
+        """Return what the device lost of the recording, and look for no more."""
+        self._losses.wanted = False
+        return lost_within(self._losses.losses, self.start, end)
+
+    def _write_until(self, stop: int, entries: Sequence[StreamEntry]) -> None:
+        self._write_entries(entries)
+        first = self._engine.start
+        while self._at < stop:
+            self._write_block(min(stop, self._at + BLOCK - (self._at - first) % BLOCK))
+
+    def _write_block(self, stop: int) -> None:
+        """Write the frames of [_at, stop) and all events but those whose samples may go beyond it.
+
+        All is looked up before any of it is written: the disk may take longer than the history lasts.
+        """
+        at, writer = self._at, self._writer
+        ready = stop - SAMPLES_FROM + 1 if self._spikes else stop
+        self._check_kept(min(at, self._events_at))
+        spikes, stims = self._events_before(ready)
+        frames = None
+        if self._samples or spikes:
+            # Also without samples: to cut spikes out of a block is faster than to make each one's frames.
+            self._wait_for_tick_gap()
+            frames = self._engine.device.frames(at, stop)
+            self._cutter.feed(at, frames)
+        self._wait_for_tick_gap()
+        waveforms = self._cutter.cut(spikes) if spikes else None
+        self._check_kept(min(at, self._events_at))
+        if self._samples and frames is not None:
+            writer.append_samples(frames)
+        else:
+            writer.cover(stop - self.start)
+        self._at = stop
+        self._append_events(ready, spikes, stims, waveforms)
+
+    def _write_events(self, stop: int) -> None:
+        """Write all events before `stop`, those spikes too whose samples have to be looked for."""
+        spikes, stims = self._events_before(stop)
+        waveforms = self._cutter.cut(spikes) if spikes else None
+        self._check_kept(self._events_at)
+        self._append_events(stop, spikes, stims, waveforms)
+
+    def _events_before(self, stop: int) -> tuple[list[Spike], list[Stim]]:
+        """Return the spikes and stims before `stop` that are not written yet."""
+        if stop <= self._events_at:
+            return [], []
+        history = self._engine.history
+        spikes = history.spikes.window(self._events_at, stop) if self._spikes else []
+        return spikes, history.stims.window(self._events_at, stop)
+
+    def _append_events(
+        self, stop: int, spikes: list[Spike], stims: list[Stim], waveforms: NDArray[np.float32] | None
+    ) -> None:
+        """Append all events before `stop`, the spikes with their samples, float32 (n, 75)."""
+        start, writer = self.start, self._writer
+        if waveforms is not None:
+            writer.append_spikes(
+                [s.timestamp - start for s in spikes], [s.channel for s in spikes], waveforms
+            )
+        if stims:
+            writer.append_stims([s.timestamp - start for s in stims], [s.channel for s in stims])
+        self._events_at = max(self._events_at, stop)
+
+    def _write_entries(self, entries: Sequence[StreamEntry]) -> None:
+        for stream in self._streams():
+            if stream.name not in self._known:
+                self._writer.add_stream(stream.name, stream.attributes)
+                self._known.add(stream.name)
+        for entry in entries:
+            if entry.stream_name in self._known:
+                self._writer.append_stream(entry.stream_name, entry.timestamp - self.start, entry.packed)
+
+    def _wait_for_tick_gap(self) -> None:
+        """Keep out of the way of loops, unless that has taken too long already, as on a busy host."""
+        clock = self._engine.clock
+        if clock is None or clock.seconds_until(max(self._at, self._past)) > -_LATE_S:
+            wait_for_tick_gap(self._engine)
+
+    def _check_kept(self, timestamp: int) -> None:
+        """Raise if what was just looked at may have been dropped before."""
+        engine = self._engine
+        if engine.clock is not None and timestamp < engine.oldest_to_write:
+            raise RuntimeError(
+                f"the recording cannot keep up: frame {timestamp} was dropped from the history before "
+                f"it was written, the oldest is {engine.oldest_to_write}"
+            )

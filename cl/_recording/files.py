@@ -1,0 +1,50 @@
+"""Where recordings go: their folders and names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cl._core.host_clock import utc_stamp
+
+if TYPE_CHECKING:
+    from cl._store.write.writer import RecordingWriter
+
+_DEVICE_FOLDER: Final = Path("/data/recordings")
+
+
+def checked_suffix(suffix: str | None) -> str:
+    """Return what the name of the file ends with; `ValueError` for what cannot be part of a name."""
+    if suffix is None or suffix == "":
+        return "recording"
+    if not isinstance(suffix, str):
+        raise TypeError(f"file_suffix must be a string, not {suffix!r}")
+    if any(c in suffix for c in "/\\\0"):
+        raise ValueError(f"file_suffix={suffix!r} is part of a file's name: it cannot hold a path")
+    return suffix
+
+
+def choose_folder(folder: str | os.PathLike[str] | None, is_simulator: bool) -> Path:
+    """Return the folder that was asked for, or the usual one: the device's own, or the current."""
+    if folder is not None:
+        return Path(folder).absolute()
+    if not is_simulator and _DEVICE_FOLDER.is_dir() and os.access(_DEVICE_FOLDER, os.W_OK):
+        return _DEVICE_FOLDER
+    return Path.cwd()
+
+
+def create(folder: Path, suffix: str, **keywords: Any) -> tuple[RecordingWriter, Path]:
+    """Make a file with a name that nobody has taken, in UTC."""
+    from cl._store.write.writer import RecordingWriter
+
+    if not folder.is_dir():
+        raise FileNotFoundError(f"file_location={str(folder)!r} is not a folder that exists")
+    stamp = utc_stamp()
+    number = 1
+    while True:
+        path = folder / f"{stamp}_{suffix}{'' if number == 1 else f'_{number}'}.h5"
+        try:
+            return RecordingWriter(path, **keywords), path
+        except FileExistsError:
+            number += 1

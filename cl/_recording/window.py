@@ -1,0 +1,77 @@
+"""What a recording is asked to hold: its window of time, and its data streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cl._values.rates import seconds_to_frames, whole
+
+
+def window(
+    present: int,
+    latest: int,
+    oldest: int,
+    from_seconds_ago: float | None,
+    from_frames_ago: int | None,
+    from_timestamp: int | None,
+    stop_after_seconds: float | None,
+    stop_after_frames: int | None,
+) -> tuple[int, int | None]:
+    """Return where a recording begins and ends, or None for no end.
+
+    It begins at `present`, or reaches back as far as `oldest`; `latest` is the greatest timestamp that a
+    program can know. Its length counts from where it begins.
+    """
+    _only_one(
+        from_seconds_ago=from_seconds_ago, from_frames_ago=from_frames_ago, from_timestamp=from_timestamp
+    )
+    _only_one(stop_after_seconds=stop_after_seconds, stop_after_frames=stop_after_frames)
+    begin = present
+    if from_seconds_ago is not None:
+        begin = present - seconds_to_frames("from_seconds_ago", from_seconds_ago)
+    if from_frames_ago is not None:
+        begin = present - whole("from_frames_ago", from_frames_ago, 0)
+    if from_timestamp is not None:
+        begin = whole("from_timestamp", from_timestamp, 0)
+        if begin > max(present, latest):
+            raise ValueError(f"from_timestamp={begin} is in the future: now is {latest}")
+    begin = max(begin, oldest)
+    length = None
+    if stop_after_frames is not None:
+        length = whole("stop_after_frames", stop_after_frames, 1)
+    if stop_after_seconds is not None:
+        length = seconds_to_frames("stop_after_seconds", stop_after_seconds)
+        if length < 1:
+            raise ValueError(f"stop_after_seconds must be above 0, not {stop_after_seconds!r}")
+    return begin, None if length is None else begin + length
+
+
+def wanted_streams(include: bool | Iterable[str], exclude: Iterable[str]) -> Callable[[str], bool] | None:
+    """Return which streams a recording takes, by name, or None for none at all."""
+    excluded = _names("exclude_data_streams", exclude)
+    if include is False:
+        return None
+    if include is True:
+        return lambda name: name not in excluded
+    included = _names("include_data_streams", include)
+    return lambda name: name in included and name not in excluded
+
+
+def _names(what: str, names: Any) -> frozenset[str]:
+    if isinstance(names, (str, bytes)):
+        raise TypeError(f"{what} must be a list of names, not {names!r}")
+    try:
+        found = frozenset(names)
+    except TypeError:
+        raise TypeError(f"{what} must be a list of names, not {names!r}") from None
+    for name in found:
+        if not isinstance(name, str):
+            raise TypeError(f"{what} holds {name!r}, which is no name")
+    return found
+
+
+def _only_one(**given: object) -> None:
+    named = [f"{name}={value!r}" for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise ValueError(f"{' and '.join(named)}: only one of them can be given")

@@ -1,0 +1,63 @@
+"""What `cl.open()` and `cl.aopen()` return; it says so to whoever takes it for the device."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from cl.neurons import Neurons
+
+
+class OpenContext(AbstractContextManager["Neurons"]):
+    """The context manager of a device in a thread."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: AbstractContextManager[Neurons]) -> None:
+        self._context = context
+
+    def __enter__(self) -> Neurons:
+        return self._context.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return self._context.__exit__(kind, error, traceback)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(_explanation("with cl.open()", name))
+
+
+class AsyncOpenContext(AbstractAsyncContextManager["Neurons"]):
+    """The context manager of a device in an async program."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: AbstractAsyncContextManager[Neurons]) -> None:
+        self._context = context
+
+    async def __aenter__(self) -> Neurons:
+        return await self._context.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return await self._context.__aexit__(kind, error, traceback)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(_explanation("async with cl.aopen()", name))
+
+
+def _explanation(opening: str, name: str) -> str:
+    return (
+        f"the device is open within a block only: write '{opening} as neurons:' and use neurons.{name} there"
+    )

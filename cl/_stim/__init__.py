@@ -1,0 +1,1 @@
+"""Stimulation: what programs ask for, and the 50 kHz machine that does it."""

@@ -1,0 +1,126 @@
+"""StimPlan: stimulation commands that are run as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from cl._values.numbers import whole
+
+from .channels import ChannelSet, channels_of
+from .designs import NOTICE_US, BurstDesign, StimDesign
+from .operations import (
+    Operation,
+    interrupt_operations,
+    interrupt_then_stim_operations,
+    stim_operations,
+    sync_operations,
+)
+
+if TYPE_CHECKING:
+    from .preview import PlanPreview
+
+Submit: TypeAlias = Callable[[tuple[Operation, ...], int | None], None]
+"""Queues operations, whole or not at all, now or at a timestamp."""
+Preview: TypeAlias = "Callable[[tuple[Operation, ...]], PlanPreview]"
+"""Works out what operations would do on idle channels."""
+
+_LATEST: Final = 2**62
+"""The last frame number that a device can be told."""
+
+
+class StimPlan:
+    """Stimulation commands that are queued as one by `run`, as often as wanted.
+
+    Made by `neurons.create_stim_plan()`. A command is validated when it is added;
+    one that is refused leaves the plan as it was. The first run that is accepted
+    freezes the plan: adding to it then is a `RuntimeError`.
+
+    `submit` and `preview` are what the device offers it: plans know nothing of devices.
+    """
+
+    __slots__ = ("_first", "_frozen", "_interrupted", "_operations", "_preview", "_submit")
+
+    def __init__(self, submit: Submit, preview: Preview) -> None:
+        self._submit = submit
+        self._preview = preview
+        self._operations: tuple[Operation, ...] = ()
+        self._interrupted: ChannelSet | None = None
+        self._first: tuple[Operation, ...] = ()
+        self._frozen = False
+
+    @property
+    def channels_to_interrupt(self) -> ChannelSet | None:
+        """The channels that a run interrupts before anything else; a ChannelSet, an int or None."""
+        return self._interrupted
+
+    @channels_to_interrupt.setter
+    def channels_to_interrupt(self, channel_set: ChannelSet | int | None) -> None:
+        interrupted = None if channel_set is None else ChannelSet(channels_of(channel_set))
+        self._require_unfrozen()
+        self._interrupted = interrupted
+        self._first = () if interrupted is None else interrupt_operations(interrupted)
+
+    def stim(
+        self,
+        channel_set: ChannelSet | int,
+        stim_design: StimDesign | float,
+        /,
+        burst_design: BurstDesign | None = None,
+        lead_time_us: int = NOTICE_US,
+    ) -> None:
+        """Add a stim, as `neurons.stim` would queue it; the same errors."""
+        self._add(stim_operations(channel_set, stim_design, burst_design, lead_time_us))
+
+    def interrupt(self, channel_set: ChannelSet | int, /) -> None:
+        """Add an interrupt, which drops what is queued before it, of this plan too."""
+        self._add(interrupt_operations(channel_set))
+
+    def interrupt_then_stim(
+        self,
+        channel_set: ChannelSet | int,
+        stim_design: StimDesign | float,
+        /,
+        burst_design: BurstDesign | None = None,
+        lead_time_us: int = NOTICE_US,
+    ) -> None:
+        """Add an interrupt of the channels and a stim on them."""
+        self._add(interrupt_then_stim_operations(channel_set, stim_design, burst_design, lead_time_us))
+
+    def sync(self, channel_set: ChannelSet | int, /) -> None:
+        """Add a sync: each of the channels waits until all of them have come to it."""
+        self._add(sync_operations(channel_set))
+
+    def run(self, at_timestamp: int | None = None) -> None:
+        """Queue the plan, whole or not at all, now or for a time to come.
+
+        `at_timestamp` is a frame number; one that is not in the future means now, one
+        beyond 2^62 is a `ValueError`. Raises a `TransactionRejected`
+        where a limit is met, and then nothing is queued.
+        """
+        at = None if at_timestamp is None else _time_of(at_timestamp)
+        self._submit(self._first + self._operations, at)
+        self._frozen = True
+
+    def preview(self) -> PlanPreview:
+        """Return what the plan would do if it were run on idle channels; nothing is delivered.
+
+        Times count from the run. `print(plan.preview())` shows it as a table.
+        """
+        return self._preview(self._first + self._operations)
+
+    def _add(self, operations: tuple[Operation, ...]) -> None:
+        self._require_unfrozen()
+        self._operations += operations
+
+    def _require_unfrozen(self) -> None:
+        if self._frozen:
+            raise RuntimeError("a plan that has been run cannot be changed; create a new one")
+
+
+def _time_of(at_timestamp: object) -> int:
+    """Return the frame for which a run is asked, as a device can take it: 0 for what is before all frames."""
+    at = whole(at_timestamp, "at_timestamp")
+    if at > _LATEST:
+        raise ValueError(f"at_timestamp must be at most {_LATEST}, a frame number, not {at}")
+    return max(at, 0)

@@ -1,0 +1,1 @@
+"""HDF5 in: views of recordings, and the safe decoder of their attributes."""

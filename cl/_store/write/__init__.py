@@ -1,0 +1,1 @@
+"""HDF5 out: files that survive a kill at any moment."""

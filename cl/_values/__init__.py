@@ -1,0 +1,1 @@
+"""The ground floor: numbers, rates and the constants of the device."""

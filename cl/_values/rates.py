@@ -1,0 +1,91 @@
+"""The arithmetic of loops: rates and durations are taken as the decimals they print as."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING, Any
+
+from . import numbers as _numbers
+from .constants import FRAMES_PER_SECOND
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+
+def exact(name: str, value: Any) -> int | Fraction:
+    """Return a number as the decimal that it prints as: 0.1 is a tenth, not the nearest binary fraction.
+
+    Raises `TypeError` for what is not a real number, `ValueError` for NaN and infinities.
+    """
+    if isinstance(value, (bool, str, bytes)):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    try:
+        return operator.index(value)
+    except TypeError:
+        pass
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, not {value!r}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, not {value!r}")
+    from fractions import Fraction
+
+    try:
+        return Fraction(repr(number)) if isinstance(value, float) else Fraction(str(value))
+    except ValueError:
+        # It can be made a number and does not print as one: numpy's bools and the like.
+        raise TypeError(f"{name} must be a number, not {value!r}") from None
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """Return an int of at least `least`; `TypeError` for what is no integer, `ValueError` below."""
+    number = _numbers.whole(value, name)
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, not {number}")
+    return number
+
+
+def frames_per_tick(ticks_per_second: Any) -> int:
+    """Return 25000 // ticks_per_second; `ValueError` unless 0 < ticks_per_second <= 25000."""
+    rate = exact("ticks_per_second", ticks_per_second)
+    if not 0 < rate <= FRAMES_PER_SECOND:
+        raise ValueError(
+            f"ticks_per_second must be above 0 and at most {FRAMES_PER_SECOND}, not {ticks_per_second!r}"
+        )
+    return int(FRAMES_PER_SECOND // rate)
+
+
+def duration_ticks(ticks_per_second: Any, stop_after_seconds: Any, stop_after_ticks: Any) -> int | None:
+    """Return how many ticks a loop runs, or None without an end.
+
+    Seconds give ceil(seconds x rate) ticks. `ValueError` where both are given, or one is not above 0.
+    """
+    if stop_after_seconds is not None and stop_after_ticks is not None:
+        raise ValueError(
+            f"stop_after_seconds={stop_after_seconds!r} and stop_after_ticks={stop_after_ticks!r}: "
+            "only one of them can be given"
+        )
+    if stop_after_ticks is not None:
+        return whole("stop_after_ticks", stop_after_ticks, 1)
+    if stop_after_seconds is None:
+        return None
+    seconds = exact("stop_after_seconds", stop_after_seconds)
+    if seconds <= 0:
+        raise ValueError(f"stop_after_seconds must be above 0, not {stop_after_seconds!r}")
+    return math.ceil(seconds * exact("ticks_per_second", ticks_per_second))
+
+
+def seconds_to_frames(name: str, seconds: Any) -> int:
+    """Return ceil(seconds x 25000); `ValueError` below 0."""
+    value = exact(name, seconds)
+    if value < 0:
+        raise ValueError(f"{name} must be at least 0, not {seconds!r}")
+    return math.ceil(value * FRAMES_PER_SECOND)
+
+
+def ordinal(number: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th ..."""
+    suffix = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"

@@ -1,0 +1,1 @@
+"""The driver: it follows a device's interrupts and gives it commands."""

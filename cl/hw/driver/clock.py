@@ -1,0 +1,97 @@
+"""Device time between two interrupts, as the host's clock tells it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cl._core.host_clock import host_ns
+from cl._values.constants import FRAME_NS, NEVER
+
+from .reader import LONGEST_JUMP
+
+if TYPE_CHECKING:
+    from .link import Link
+
+_DRIFT_SHIFT: Final = 12
+"""The device's clock may lose 2^-12 against the host's, 244 ppm: more than two bad crystals."""
+_SLIP_NS: Final = 50_000_000
+"""A device that is so late has stood still: time goes on from where it is."""
+
+
+class HardwareClock:
+    """The time of a device that says where it is every now and then.
+
+    An interrupt comes a little after the moment it tells of, sometimes much later, never before: the
+    earliest ones say how the host's clock and the device's go together (the minimum filter of clock
+    synchronisation). What is told is kept by `tell`, with the engine's lock held; all else may be
+    called from any thread.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._posted = self._last = link.posted
+        self._limit = self._posted
+        self._told_ns = host_ns()
+        self._offset_ns = self._told_ns - self._posted * FRAME_NS
+        self._ended = False
+
+    def tell(self, posted: int) -> None:
+        """Take note that the frames before `posted` have just been found."""
+        present = host_ns()
+        offset = self._offset_ns + ((present - self._told_ns) >> _DRIFT_SHIFT)
+        found = present - posted * FRAME_NS
+        if found < offset or found > offset + _SLIP_NS:
+            offset = found
+        self._offset_ns = offset
+        self._told_ns = present
+        self._posted = posted
+        self._limit = max(self._limit, posted + self._link.moderation)
+
+    def end(self) -> None:
+        """Let time stand still at what was told last: the device is gone."""
+        self._ended = True
+
+    def now(self) -> int:
+        """Return the timestamp of the present, at most one block beyond what has been posted."""
+        posted = self._posted
+        if self._ended:
+            return posted
+        now = max(min((host_ns() - self._offset_ns) // FRAME_NS, self._limit), posted, self._last)
+        self._last = now
+        return now
+
+    def behind(self, due: int) -> int:
+        """Return by how many frames a loop is behind that asks for `due` now, as far as it can help it.
+
+        Data come in blocks: whoever takes what came in one block before the next has come is in time.
+        What counts is what the device has posted, whether the reader thread has got round to it or not.
+        """
+        posted, told = self._link.posted, self._posted
+        if posted != told and 0 < posted - told < LONGEST_JUMP:
+            self._link.catch_up()
+        else:
+            posted = told
+        behind = posted - due
+        return behind if behind >= self._link.moderation else min(behind, 0)
+
+    def due_ns(self, frame: int) -> int:
+        """Return the `perf_counter_ns` at which the frames before `frame` exist on the device."""
+        return self._offset_ns + frame * FRAME_NS
+
+    def seconds_until(self, frame: int) -> float:
+        """Return how long it takes until the frames before `frame` exist; negative when they do."""
+        return (self.due_ns(min(frame, NEVER)) - host_ns()) * 1e-9
+
+    def nap(self, frame: int, longest_ns: int) -> bool:
+        """Sleep towards `frame`, at most `longest_ns`; return whether it has come."""
+        remaining = self.due_ns(frame) - host_ns()
+        if remaining > 0:
+            self._link.rest(min(remaining, longest_ns) * 1e-9)
+        return remaining <= 0
+
+    def wait(self, frame: int) -> None:
+        """Block until the frames before `frame` have been posted."""
+        self._link.waiter.wait(frame)
+
+    def restart(self) -> None:
+        """Do nothing: time began when the device was switched on."""

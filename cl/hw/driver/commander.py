@@ -1,0 +1,181 @@
+"""Submitting commands: put them into the ring, ring the doorbell, wait for the device's answer."""
+
+from __future__ import annotations
+
+import select
+import threading
+from typing import TYPE_CHECKING, Final
+
+from cl import error as errors
+from cl._core.host_clock import host_ns
+from cl.error import ControlRequiredError, DeviceDisconnectedError, TransactionRejected
+from cl.hw.wire.commands import encode_transaction
+from cl.hw.wire.eventfd import drain_eventfd, raise_eventfd
+from cl.hw.wire.layout import (
+    COMPLETION_BYTES,
+    PAGE,
+    SLOT_BYTES,
+    U64,
+    ClientRegister,
+    Control,
+    RegionKind,
+    Register,
+    Result,
+    RingWord,
+)
+from cl.hw.wire.ring import ring_capacity
+
+from .reader import POLL_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cl._stim.sequencer import Operation
+
+    from .link_state import LinkState
+    from .session import Session
+
+_EXCEPTIONS: Final[dict[int, type[Exception]]] = {
+    Result.INVALID: ValueError,
+    Result.REJECTED: TransactionRejected,
+    Result.CHANNEL_QUEUE_FULL: errors.ChannelQueueFull,
+    Result.SYNC_LIMIT: errors.SyncLimitExceeded,
+    Result.RUN_TIMESTAMP_ORDER: errors.RunTimestampOrderError,
+    Result.DEFERRED_INTERRUPT_LIMIT: errors.DeferredInterruptLimitExceeded,
+    Result.NOT_OWNER: errors.ControlRequiredError,
+    Result.UNSUPPORTED: NotImplementedError,
+}
+_TEXT_LIMIT: Final = COMPLETION_BYTES - 32
+
+
+class Commander:
+    """The controller's way to the device. Any thread may submit; they take turns."""
+
+    def __init__(self, session: Session, link_state: LinkState, timeout: float = 1.0) -> None:
+        """Take the rings that came with control; ValueError where they are not right.
+
+        A device that has not answered a command after `timeout` seconds is taken to be broken.
+        """
+        self._session = session
+        self._link_state = link_state
+        self._timeout_ns = int(timeout * 1e9)
+        self._lock = threading.Lock()
+        commands, completions = (
+            session.regions[kind] for kind in (RegionKind.COMMANDS, RegionKind.COMPLETIONS)
+        )
+        self.capacity = ring_capacity(commands, SLOT_BYTES)
+        """Slots in the command ring; a transaction takes one, and one for each operation."""
+        self._completion_capacity = ring_capacity(completions, COMPLETION_BYTES)
+        self._commands, self._completions = commands, completions
+        self._produced = commands.words[RingWord.PRODUCED]
+        self._answered = completions.words[RingWord.PRODUCED]
+        self._sequence = 0
+        # CONTROL_DONE may still show a request of whoever had control before: numbers are not used again.
+        self._controls = session.regions[RegionKind.REGISTERS].words[Register.CONTROL_DONE] >> 8
+        self._retired = False
+        self._poller = select.poll()
+        self._poller.register(session.completion_fd, select.POLLIN)
+        self._poller.register(link_state.fd, select.POLLIN)
+
+    def submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:
+        """Submit operations as one transaction; return the step as of which the device took them.
+
+        They take effect at `step`, or at the first step after it that the device has not passed yet.
+        `at_step` makes them a plan that waits for that time. Raises what the device refused them for
+        (ChannelQueueFull and its kin, with the device's text), DeviceDisconnectedError where it is gone.
+        """
+        with self._lock:
+            self._check()
+            self._sequence += 1
+            slots = encode_transaction(self._sequence, operations, step, at_step)
+            self._put(slots)
+            raise_eventfd(self._session.doorbell_fd)
+            at = self._await_completion(self._sequence)
+            result, effective, text = self._completion(at)
+        if result == Result.OK:
+            return effective
+        raise _EXCEPTIONS.get(result, TransactionRejected)(text)
+
+    def control(self, request: Control) -> None:
+        """Start, stop or reset the device; return when it has been done."""
+        registers = self._session.regions[RegionKind.REGISTERS].words
+        with self._lock:
+            self._check()
+            self._controls += 1
+            word = (self._controls << 8 | request) & U64
+            self._session.regions[RegionKind.CLIENT].words[ClientRegister.CONTROL_REQUEST] = word
+            raise_eventfd(self._session.doorbell_fd)
+            deadline = host_ns() + self._timeout_ns
+            while registers[Register.CONTROL_DONE] != word:
+                self._wait(deadline, f"a request to {request.name.lower()}")
+            result = registers[Register.CONTROL_RESULT]
+        if result != Result.OK:
+            raise _EXCEPTIONS.get(result, TransactionRejected)(
+                f"the device refused to {request.name.lower()}"
+            )
+
+    def retire(self) -> None:
+        """Take no more commands: control is given back. What is being submitted is finished first."""
+        with self._lock:
+            self._retired = True
+
+    def _check(self) -> None:
+        self._link_state.check()
+        if self._retired:
+            raise ControlRequiredError("control of the device has been given back")
+
+    def _put(self, slots: bytes) -> None:
+        """Write a transaction's slots and then their count. The ring is empty: every answer was awaited."""
+        count = len(slots) // SLOT_BYTES
+        capacity = self.capacity
+        if count > capacity:
+            raise TransactionRejected(
+                f"{count - 1} operations in one plan; the device takes at most {capacity - 1}"
+            )
+        words = self._commands.words
+        words[RingWord.RESERVED] = self._produced + count
+        low = self._produced & (capacity - 1)
+        head = min(count, capacity - low) * SLOT_BYTES
+        self._commands.view(PAGE + low * SLOT_BYTES, head)[:] = slots[:head]
+        if head < len(slots):
+            self._commands.view(PAGE, len(slots) - head)[:] = slots[head:]
+        self._produced += count
+        words[RingWord.PRODUCED] = self._produced
+
+    def _await_completion(self, sequence: int) -> int:
+        """Wait for the answer to a transaction; return where its record is."""
+        words = self._completions.words
+        deadline = host_ns() + self._timeout_ns
+        while words[RingWord.PRODUCED] == self._answered:
+            self._wait(deadline, f"command {sequence}")
+        at = self._answered
+        if words[RingWord.PRODUCED] != at + 1 or self._record(at)[0] != sequence:
+            self._fail(f"the device answered something else than command {sequence}")
+        self._answered += 1
+        return at
+
+    def _wait(self, deadline: int, what: str) -> None:
+        """Wait for the completion interrupt, or a little while: it may have got lost."""
+        self._link_state.check()
+        if host_ns() > deadline:
+            self._fail(f"the device did not answer {what} within {self._timeout_ns / 1e9:g} s")
+        regions = self._session.regions
+        for fd, _ in self._poller.poll(POLL_MS):
+            if fd == self._session.completion_fd:
+                drain_eventfd(fd)
+                raised = regions[RegionKind.REGISTERS].words[Register.RAISED_COMPLETION]
+                regions[RegionKind.CLIENT].words[ClientRegister.ACK_COMPLETION] = raised
+
+    def _fail(self, reason: str) -> None:
+        self._link_state.end(DeviceDisconnectedError(reason))
+        self._link_state.check()
+
+    def _record(self, at: int) -> memoryview[int]:
+        offset = PAGE + (at & (self._completion_capacity - 1)) * COMPLETION_BYTES
+        return self._completions.words[offset // 8 : (offset + COMPLETION_BYTES) // 8]
+
+    def _completion(self, at: int) -> tuple[int, int, str]:
+        """Return result, step and text of an answer."""
+        record = self._record(at)
+        text = record[4:].tobytes()[: min(record[3], _TEXT_LIMIT)]
+        return record[1], record[2], text.decode(errors="replace")

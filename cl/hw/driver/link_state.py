@@ -1,0 +1,59 @@
+"""How a link ends: once, for one reason, and everybody who waits wakes up."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+
+from cl.error import DeviceDisconnectedError
+from cl.hw.wire.eventfd import create_eventfd, raise_eventfd
+
+
+class LinkState:
+    """The end of a link, shared by its reader thread, its waiters and whoever submits commands.
+
+    `fd` is an eventfd that becomes readable at the end and stays so, for waits in `poll`.
+    """
+
+    __slots__ = ("_lock", "error", "fd")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.error: Exception | None = None
+        """Why the link ended, or None while it lives."""
+        self.fd = create_eventfd()
+
+    def end(self, error: Exception) -> bool:
+        """End the link; return False where it had ended already, for the reason that came first."""
+        with self._lock:
+            if self.error is not None:
+                return False
+            self.error = error
+            if self.fd >= 0:
+                raise_eventfd(self.fd)
+            return True
+
+    def check(self) -> None:
+        """Raise DeviceDisconnectedError where the link has ended, naming the reason."""
+        error = self.error
+        if error is None:
+            return
+        # Every caller gets an exception of its own: raising one object from several threads mixes
+        # their tracebacks.
+        raise DeviceDisconnectedError(str(error)) from error
+
+    def wait(self, milliseconds: float) -> None:
+        """Wait for the end of the link, so long at most."""
+        if self.fd < 0:
+            return
+        poller = select.poll()
+        poller.register(self.fd, select.POLLIN)
+        poller.poll(milliseconds)
+
+    def close(self) -> None:
+        """Give the eventfd back."""
+        with self._lock:
+            if self.fd >= 0:
+                os.close(self.fd)
+                self.fd = -1

@@ -1,0 +1,1 @@
+"""The card's wire: its registers, rings and messages."""

@@ -1,0 +1,175 @@
+"""A culture of neurons that answers to stimulation, as a data source.
+
+It is a test subject, not biology: a small model network whose purpose is to give programs something that
+behaves like a culture on an 8x8 array (background activity, network bursts, answers that depend on channel,
+charge and polarity), so that a closed loop can be developed and tested. Nothing that it does is evidence
+about neurons.
+
+Chosen with `CL_SDK_DATA_SOURCE=cl.sim.culture:create` and configured by CL_SDK_DATA_SOURCE_CONFIG, for
+example `{"size": 1000, "seed": 7, "plasticity": true}`; see `CultureConfig` for the keys.
+
+How it works. Neurons lie at random under the electrodes (channel = row + 8 * column, 200 µm apart); an
+electrode records those within 55 µm. The network (`_culture_network`) is advanced in steps of 25 frames
+(1 ms). What a step does is known when it begins: a spike computed for it appears in the frames from the
+interpolated moment on, and its timestamp is the frame of the waveform's trough, 16 frames later. A pulse
+leaves its artifact in the frames from its first one on, and reaches the neurons two steps after the one it
+falls into, so that direct answers come 1.6 to 3.7 ms after it and synaptic ones in the 50 ms that follow.
+So everything is the same however the frames are read, and nothing happens before its cause.
+
+Channels 0, 7, 56 and 63 are zero. Channel 4, the reference, is quiet; pulses on these five, and on
+`silent_channels`, reach no neuron. Spikes of one channel closer than 1 ms are reported as one, as a detector
+would; a spike's samples are those in the frames.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cl._core.settings import load_settings
+from cl._values.constants import CHANNEL_COUNT
+from cl.sim.user.data_source import DataSourceBatch, DataSourceSpike, SimulatorDataSource
+
+from .config import CultureConfig, load_config, load_metadata
+from .frames import FrameMaker
+from .network import KICK_LIMIT, THRESHOLD, Network
+from .tissue import Tissue, strength
+from .waveforms import BEFORE_TROUGH, spike_waveforms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cl.sim.user.data_source import DataSourceStim, SimulatorDataSourceMetadata
+
+STEP_FRAMES: Final = 25
+"""Frames of one step of the network: 1 ms."""
+LATENCY_STEPS: Final = 2
+"""Steps from the one a pulse falls into to the one in which it acts on the neurons."""
+DEAD_FRAMES: Final = 25
+"""A channel reports no spike for so long after its last one."""
+
+
+class Culture(SimulatorDataSource):
+    """The culture as a data source: sequential, unbounded, answering to stims."""
+
+    _position: int
+
+    def __init__(self, config: CultureConfig, metadata: SimulatorDataSourceMetadata) -> None:
+        self.config = config
+        self._metadata = metadata
+        self.tissue = Tissue(config)
+        self._waveforms = spike_waveforms(config, self.tissue, metadata.uV_per_sample_unit)
+        self._channels: list[int] = self.tissue.unit_channel.tolist()
+        self._reset()
+
+    @property
+    def metadata(self) -> SimulatorDataSourceMetadata:
+        """Return what the simulator has to know about this source."""
+        return self._metadata
+
+    @property
+    def position(self) -> int:
+        """Return the timestamp of the next frame to be read."""
+        return self._position
+
+    def open(self) -> None:
+        """Begin again at the start: the same culture on the same timeline, whatever was done to it before."""
+        if self._position != self._metadata.start_timestamp or self._pulses:
+            self._reset()
+
+    def on_stim(self, stim: DataSourceStim) -> None:
+        """Take a pulse at or after the next frame to be read; an earlier one raises ValueError."""
+        if stim.timestamp < self._position:
+            raise ValueError(
+                f"the culture got a stim at {stim.timestamp}, "
+                f"but its frames up to {self._position} are already read"
+            )
+        durations, currents = stim.phase_durations_us, stim.phase_currents_uA
+        if self.config.artifact:
+            self._frames.draw_artifact(stim.timestamp, stim.channel, durations, currents)
+        step = (stim.timestamp - self._metadata.start_timestamp) // STEP_FRAMES + LATENCY_STEPS
+        pulse = (stim.timestamp, stim.channel, strength(durations, currents))
+        self._pulses.setdefault(step, []).append(pulse)
+
+    def read(self, from_timestamp: int, frame_count: int) -> DataSourceBatch:
+        """Return the next frames and the spikes in them.
+
+        Windows follow one another: a `from_timestamp` other than the end of the last one raises ValueError.
+        """
+        start, count = operator.index(from_timestamp), operator.index(frame_count)
+        if start != self._position or count < 0:
+            raise ValueError(f"the culture is read on from {self._position}, not {count} frames from {start}")
+        stop = start + count
+        self._simulate(stop - self._metadata.start_timestamp)
+        self._position = stop
+        return DataSourceBatch(frames=self._frames.make(start, count), spikes=self._take(stop))
+
+    def _reset(self) -> None:
+        self.network = Network(self.config, self.tissue)
+        self._frames = FrameMaker(self.config, self._metadata.uV_per_sample_unit)
+        self._position = self._metadata.start_timestamp
+        self._pulses: dict[int, list[tuple[int, int, float]]] = {}
+        self._waiting: list[tuple[int, int]] = []
+        self._ready = [self._position] * CHANNEL_COUNT
+
+    def _simulate(self, frames: int) -> None:
+        """Advance the network by the steps that begin before a number of frames from the start."""
+        network = self.network
+        while (step := network.steps) * STEP_FRAMES < frames:
+            pulses = self._pulses.pop(step, None)
+            units, when = network.step(None if pulses is None else self._kick(pulses))
+            if units.size:
+                self._fire(self._metadata.start_timestamp + step * STEP_FRAMES, units, when)
+
+    def _kick(self, pulses: list[tuple[int, int, float]]) -> NDArray[np.float32]:
+        """Return what pulses add to the neurons' voltages.
+
+        A neuron at rest is brought just to its threshold by a pulse of its threshold current; together they
+        add up to what they would in a passive membrane, to a limit.
+        """
+        kick = np.zeros(self.config.size, np.float32)
+        # The order decides how the sum is rounded, so it must not depend on how the pulses came in.
+        for _, channel, current in sorted(pulses):
+            kick += self.tissue.excitability(channel) * np.float32(THRESHOLD * current)
+        return np.minimum(kick, np.float32(KICK_LIMIT), out=kick)
+
+    def _fire(self, start: int, units: NDArray[np.intp], when: NDArray[np.float32]) -> None:
+        onsets = np.minimum((when * STEP_FRAMES).astype(np.intp), STEP_FRAMES - 1)
+        for unit, onset in zip(units.tolist(), onsets.tolist(), strict=True):
+            channel = self._channels[unit]
+            self._frames.draw_spike(start + onset, channel, self._waveforms[unit])
+            self._waiting.append((start + onset + BEFORE_TROUGH, channel))
+
+    def _take(self, stop: int) -> list[DataSourceSpike]:
+        """Return the spikes before a frame, and keep the others."""
+        if not self._waiting:
+            return []
+        self._waiting.sort()
+        spikes: list[DataSourceSpike] = []
+        taken = 0
+        for timestamp, channel in self._waiting:
+            if timestamp >= stop:
+                break
+            taken += 1
+            if timestamp >= self._ready[channel]:
+                self._ready[channel] = timestamp + DEAD_FRAMES
+                spikes.append(DataSourceSpike(timestamp, channel))
+        del self._waiting[:taken]
+        return spikes
+
+
+def create(
+    config: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | SimulatorDataSourceMetadata | None = None,
+) -> Culture:
+    """Return a culture; the factory for `CL_SDK_DATA_SOURCE=cl.sim.culture:create`.
+
+    The keys of `config` are those of `CultureConfig`; without a seed CL_SDK_RANDOM_SEED is taken, or else 0.
+    The keys of `metadata` are those of `SimulatorDataSourceMetadata`; the culture is never seekable and
+    always reactive. Wrong types raise TypeError, unknown keys and values out of range ValueError, naming the
+    key, the value and what it takes.
+    """
+    return Culture(load_config(config, load_settings().random_seed or 0), load_metadata(metadata))

@@ -1,0 +1,1 @@
+"""What users' own sources are made of, and how they are asked."""

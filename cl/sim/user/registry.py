@@ -1,0 +1,289 @@
+"""Which data source the simulator takes: the registered one, or the one that the environment names."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from cl._core.settings import load_settings
+
+from .data_source import SimulatorDataSource, SimulatorDataSourceMetadata
+
+if TYPE_CHECKING:
+    from cl._core.settings import Settings
+
+    from .detecting import DetectingSource
+    from .live_source import LiveSource
+    from .pull import PullSource
+
+    ConfiguredSource = PullSource | LiveSource | DetectingSource
+
+Factory = Callable[..., SimulatorDataSource]
+_NOTHING: Final = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A factory with what it is given; `variable` is where its values came from, for error texts."""
+
+    factory: str | Factory
+    config: Any
+    metadata: Mapping[str, Any] | SimulatorDataSourceMetadata | None
+    from_environment: bool = False
+
+    @property
+    def name(self) -> str:
+        """What error texts call the source."""
+        if isinstance(self.factory, str):
+            return repr(self.factory)
+        return repr(getattr(self.factory, "__qualname__", None) or type(self.factory).__qualname__)
+
+    def of(self, part: str) -> str:
+        """Return where a part came from: the variable, or the argument."""
+        if not self.from_environment:
+            return part
+        return "CL_SDK_DATA_SOURCE" + {"factory": "", "config": "_CONFIG", "metadata": "_METADATA"}[part]
+
+
+def _session_is_open() -> bool:
+    # Who opens devices lies above this module, and may be there before it or after.
+    session = sys.modules.get("cl._session.opening")
+    is_open = getattr(session, "is_open", None)  # not yet there while another thread imports it
+    return is_open is not None and bool(is_open())
+
+
+class Registry:
+    """Where the process's registration is kept."""
+
+    def __init__(self) -> None:
+        self.current: Registration | None = None
+        self.is_open: Callable[[], bool] = _session_is_open
+        """Whether a device is open in this process."""
+
+    def check_changeable(self, what: str) -> None:
+        """Raise RuntimeError while a device is open, or where CL_DEVICE names one."""
+        if self.is_open():
+            raise RuntimeError(f"{what} while a device is open: close it first")
+        device = load_settings().device
+        if device is not None:
+            raise RuntimeError(f"{what}, but CL_DEVICE={device!r} names a device, not the simulator")
+
+
+registry: Final = Registry()
+"""The one registry of the process: a source is registered for every later open."""
+
+
+def set_simulator_data_source(
+    factory: str | Factory,
+    config: Any = None,
+    metadata: Mapping[str, Any] | SimulatorDataSourceMetadata | None = None,
+) -> None:
+    """Let the simulator take its data from a source of your own, from the next open on.
+
+    `factory` makes the source, anew at every open: any callable, a class too, or "module:attribute", which is
+    imported at the open. It gets `config` (anything JSON can hold, as JSON gives it back) if it has a
+    parameter `config`, or one that must be given; `metadata` if it has a parameter of that name. A
+    factory that does not take the metadata has its source's own replaced by them: by a whole
+    SimulatorDataSourceMetadata, or field by field by a mapping.
+
+    Raises RuntimeError while a device is open and where CL_DEVICE names one, TypeError and
+    ValueError for arguments that cannot be; then nothing has changed.
+    """
+    if isinstance(factory, str):
+        _split(factory, "factory")
+    elif not callable(factory):
+        raise TypeError(
+            f'factory is {factory!r}, it must be a callable that makes a source, or "module:attribute"'
+        )
+    try:
+        config = json.loads(json.dumps(config))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"config must be what JSON can hold: {error}") from None
+    _check_overrides(metadata, "metadata")
+    if isinstance(metadata, Mapping):
+        metadata = dict(metadata)
+    registry.check_changeable("a data source cannot be set")
+    registry.current = Registration(factory, config, metadata)
+
+
+def clear_simulator_data_source() -> None:
+    """Forget the source that was set: the next open takes what the environment says.
+
+    Raises RuntimeError while a device is open and where CL_DEVICE names one.
+    """
+    registry.check_changeable("the data source cannot be cleared")
+    registry.current = None
+
+
+def configured_source(settings: Settings) -> ConfiguredSource | None:
+    """Return the source that was set, or else the environment's, not yet open; None where there is none.
+
+    Raises ValueError and TypeError for what cannot be configured so (always ValueError for variables),
+    ValueError "does not support accelerated time", and DataSourceError where the factory fails otherwise.
+    """
+    registration = registry.current
+    if registration is None:
+        if settings.data_source is None:
+            return None
+        registration = Registration(
+            settings.data_source, settings.data_source_config, settings.data_source_metadata, True
+        )
+    try:
+        return _configured(registration, settings)
+    except TypeError as error:
+        if registration.from_environment:
+            raise ValueError(str(error)) from error
+        raise
+
+
+def _configured(registration: Registration, settings: Settings) -> ConfiguredSource:
+    _check_overrides(registration.metadata, registration.of("metadata"))
+    source, told = _make(registration)
+    metadata = _metadata(registration, source, told)
+    adapter = _adapter(registration, source, metadata, settings)
+    if settings.accelerated and not adapter.supports_accelerated:
+        raise ValueError(
+            f"data source {registration.name} does not support accelerated time (CL_SDK_ACCELERATED_TIME=1)"
+        )
+    if settings.detect_spikes or metadata.detect_spikes:
+        from .detecting import DetectingSource
+
+        return DetectingSource(adapter)
+    return adapter
+
+
+def _adapter(
+    registration: Registration,
+    source: SimulatorDataSource,
+    metadata: SimulatorDataSourceMetadata,
+    settings: Settings,
+) -> PullSource | LiveSource:
+    from .live import LiveSimulatorDataSource
+    from .live_source import LiveSource
+    from .pull import PullSource
+
+    if isinstance(source, LiveSimulatorDataSource):
+        return LiveSource(source, registration.name, metadata, realtime=not settings.accelerated)
+    return PullSource(source, registration.name, metadata)
+
+
+def _make(registration: Registration) -> tuple[SimulatorDataSource, bool]:
+    """Return the factory's source, and whether the factory was given the metadata."""
+    from .checks import DataSourceError
+
+    factory = registration.factory
+    if isinstance(factory, str):
+        factory = _imported(factory, registration.of("factory"))
+    positional, named = _arguments(factory, registration)
+    try:
+        source = factory(*positional, **named)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        given = f"{registration.of('config')}={registration.config!r}"
+        raise kind(f"data source {registration.name} with {given}: {error}") from error
+    except Exception as error:
+        text = f"data source {registration.name}, factory: it raised {type(error).__name__}: {error}"
+        raise DataSourceError(text) from error
+    if not isinstance(source, SimulatorDataSource):
+        raise TypeError(
+            f"data source {registration.name}: the factory returned {type(source).__name__} {source!r}, "
+            "not a SimulatorDataSource"
+        )
+    for method in ("open", "close", "read", "on_stim", "on_stims", "stop"):
+        if inspect.iscoroutinefunction(getattr(source, method, None)):
+            raise TypeError(
+                f"data source {registration.name}: its method {method} is async, nobody would await it; "
+                "of a source's methods only a live one's start may be"
+            )
+    return source, "metadata" in named
+
+
+def _arguments(factory: Factory, registration: Registration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the positional and the keyword arguments that a factory wants."""
+    # A copy: what a source does to its config must not be there at the next open.
+    config = deepcopy(registration.config)
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError):  # Something that is not written in Python: it has no signature.
+        return (config,), {}
+    offered = {"config": config, "metadata": registration.metadata}
+    named = {
+        name: value
+        for name, value in offered.items()
+        if _takes(parameters, name) and (value is not None or parameters[name].default is _NOTHING)
+    }
+    if _takes(parameters, "config"):
+        return (), named
+    positional = [p for p in parameters.values() if p.kind <= p.VAR_POSITIONAL and p.name != "metadata"]
+    needed = any(p.default is _NOTHING and p.kind != p.VAR_POSITIONAL for p in positional)
+    if needed or (positional and config is not None):
+        return (config,), named
+    return (), named
+
+
+def _takes(parameters: Mapping[str, inspect.Parameter], name: str) -> bool:
+    found = parameters.get(name)
+    return found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY)
+
+
+def _metadata(
+    registration: Registration, source: SimulatorDataSource, told: bool
+) -> SimulatorDataSourceMetadata:
+    from .checks import DataSourceError, Fault, checked_metadata
+
+    try:
+        own = checked_metadata(source.metadata)
+    except Fault as fault:
+        raise TypeError(f"data source {registration.name}: {fault}") from None
+    except Exception as error:
+        text = f"data source {registration.name}, metadata: it raised {type(error).__name__}: {error}"
+        raise DataSourceError(text) from error
+    given = registration.metadata
+    if given is None or told:
+        return own
+    return given if isinstance(given, SimulatorDataSourceMetadata) else dataclasses.replace(own, **given)
+
+
+def _check_overrides(given: Any, where: str) -> None:
+    """Raise unless metadata are None, whole, or fields with values that they can have."""
+    if given is None or isinstance(given, SimulatorDataSourceMetadata):
+        return
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{where} is {given!r}, it must be a mapping or SimulatorDataSourceMetadata")
+    names = [field.name for field in dataclasses.fields(SimulatorDataSourceMetadata)]
+    for name in given:
+        if name not in names:
+            raise ValueError(f"{where} has {name!r}, it takes {', '.join(names)}")
+    try:
+        SimulatorDataSourceMetadata(**given)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{where}: {error}") from None
+
+
+def _split(path: str, where: str) -> tuple[str, str]:
+    module, colon, attribute = path.partition(":")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
+        raise ValueError(f'{where} is {path!r}, it must be "module:attribute"')
+    return module, attribute
+
+
+def _imported(path: str, where: str) -> Factory:
+    module, attribute = _split(path, where)
+    try:
+        found: Any = importlib.import_module(module)
+        for name in attribute.split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{where} is {path!r}, which cannot be imported: {error}") from error
+    if not callable(found):
+        raise TypeError(f"{where} is {path!r}, which is {found!r}, not a callable that makes a source")
+    factory: Factory = found
+    return factory

@@ -1,0 +1,132 @@
+"""Custom visualisers: a script and a fragment of HTML, shown in a frame of their own."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .commands import MAX_NAME, MAX_NAMES
+from .files import WEB_FOLDER
+
+if TYPE_CHECKING:
+    from .server import VisualiserServer
+
+# The script may be a module that exports the two names, or a plain script that defines them: both are
+# in the module's scope at its end.
+_EXPORT = """
+;export const clVisualiser = {
+  dataStreams: typeof dataStreams === "undefined" ? null : dataStreams,
+  createVisualiser: typeof createVisualiser === "undefined" ? null : createVisualiser,
+};
+"""
+
+
+@dataclass(frozen=True)
+class CustomVisualiser:
+    """A visualiser of an application."""
+
+    script: str
+    fragment: str = ""
+    data_streams: tuple[str, ...] | None = None
+    title: str = "Visualiser"
+
+    def page(self) -> bytes:
+        """Return the page that it is shown on."""
+        template = (WEB_FOLDER / "custom.html").read_text("utf-8")
+        streams = html.escape(json.dumps(self.data_streams), quote=True)
+        parts = {"{title}": html.escape(self.title), "{streams}": streams, "{fragment}": self.fragment}
+        # In one go: what is put in may itself look like a mark.
+        return re.sub("{(title|streams|fragment)}", lambda mark: parts[mark[0]], template).encode()
+
+    def module(self) -> bytes:
+        """Return its script as a module."""
+        return (self.script + _EXPORT).encode()
+
+
+def load(
+    javascript_file: str | os.PathLike[str],
+    html_file: str | os.PathLike[str] | None = None,
+    data_streams: Sequence[str] | None = None,
+    title: str | None = None,
+) -> CustomVisualiser:
+    """Read a visualiser's files. A missing file raises `FileNotFoundError`."""
+    script = Path(javascript_file)
+    text = script.read_text("utf-8")
+    fragment = "" if html_file is None else Path(html_file).read_text("utf-8")
+    return CustomVisualiser(text, fragment, _checked(data_streams), title or script.stem)
+
+
+def _checked(names: Sequence[str] | None) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"data_streams must be a list of names, not {names!r}")
+    if len(names) > MAX_NAMES or any(len(name) > MAX_NAME for name in names):
+        raise ValueError(f"data_streams takes at most {MAX_NAMES} names of at most {MAX_NAME} characters")
+    return tuple(names)
+
+
+def frame(url: str, width: int | str, height: int | str, title: str) -> str:
+    """Return the HTML that shows a page of the server within another page."""
+    style = f"width:{_length(width)};height:{_length(height)};border:0;display:block"
+    return (
+        f'<div class="cl-visualiser"><iframe src="{html.escape(url)}" title="{html.escape(title)}" '
+        f'style="{html.escape(style)}" referrerpolicy="no-referrer"></iframe></div>'
+    )
+
+
+def _length(value: int | str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise TypeError(f"a width or height is a number of pixels or a CSS length, not {value!r}")
+    text = f"{value}px" if isinstance(value, int) else value
+    if not text or not all(c.isalnum() or c in ".%" for c in text):
+        raise ValueError(f"a width or height is a number of pixels or a CSS length, not {value!r}")
+    return text
+
+
+def create_visualiser(
+    javascript_file: str | os.PathLike[str],
+    html_file: str | os.PathLike[str] | None = None,
+    data_streams: Sequence[str] | None = None,
+    *,
+    width: int | str = "100%",
+    height: int | str = 400,
+    title: str | None = None,
+) -> str:
+    """Return HTML that shows a visualiser of one's own, fed by the open device, for any web page.
+
+    `javascript_file` defines `dataStreams`, the names of the data streams that it wants, and
+    `createVisualiser(uniqueId, div)`, which returns an object of any of the functions `reset process
+    draw attributesReset attributesUpdated`: see docs/visualiser-protocol.md. `html_file` is a
+    fragment that is put into `div`; `data_streams` is used instead of `dataStreams`. The HTML is a
+    frame of `width` by `height` (pixels, or a CSS length); it shows something as long as the device
+    is open. Raises `RuntimeError` without an open device whose visualiser is on.
+    """
+    server = open_server()
+    visualiser = load(javascript_file, html_file, data_streams, title)
+    text = frame("", width, height, visualiser.title)
+    token = secrets.token_urlsafe(16)
+    server.visualisers[token] = visualiser
+    return text.replace('src=""', f'src="{server.url}/custom/{token}/"', 1)
+
+
+def open_server() -> VisualiserServer:
+    """Return the server of the open device; `RuntimeError` where there is none."""
+    from cl._session import opening as _session
+
+    session = _session._slot.session
+    if session is None or session.closed:
+        raise RuntimeError("a visualiser shows an open device: call this inside of `with cl.open()`")
+    server: VisualiserServer | None = getattr(session, "visualiser", None)
+    if server is None:
+        raise RuntimeError(
+            "the data visualiser is off: it runs in wall-clock time, unless CL_SDK_VISUALISATION=0"
+        )
+    return server

@@ -1,0 +1,92 @@
+"""What is served over HTTP: the files of the web folder, and custom visualisers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .custom import CustomVisualiser
+
+WEB_FOLDER: Final = Path(__file__).parent.parent / "web"
+_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_COMMON: Final = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def refuse(status: int, reason: str, text: str) -> Answer:
+    """Return an answer of plain text."""
+    body = (text + "\n").encode()
+    return Answer(status, reason, {**_COMMON, "Content-Type": "text/plain; charset=utf-8"}, body)
+
+
+class WebFiles:
+    """The files that may be had, by path: listed once, so that no path can lead anywhere else."""
+
+    def __init__(self, visualisers: Mapping[str, CustomVisualiser]) -> None:
+        self._paths = {
+            "/" + path.relative_to(WEB_FOLDER).as_posix(): path
+            for path in WEB_FOLDER.rglob("*")
+            if path.suffix in _TYPES
+        }
+        self._paths["/"] = WEB_FOLDER / "index.html"
+        self._visualisers = visualisers
+
+    def answer(self, path: str, host: str) -> Answer:
+        """Return what lies under a path (without a query); `host` is how the page knows the server."""
+        file = self._paths.get(path)
+        if file is not None:
+            return _answer(_TYPES[file.suffix], file.read_bytes(), _policy(host))
+        if path.startswith("/custom/"):
+            return self._custom(path, host)
+        return refuse(404, "Not Found", "there is no such page")
+
+    def _custom(self, path: str, host: str) -> Answer:
+        token, _, name = path.removeprefix("/custom/").partition("/")
+        visualiser = self._visualisers.get(token)
+        if visualiser is not None and name == "":
+            return _answer(_TYPES[".html"], visualiser.page(), _policy(host, "'unsafe-inline' data: blob:"))
+        if visualiser is not None and name == "visualiser.js":
+            return _answer(_TYPES[".js"], visualiser.module(), _policy(host))
+        return refuse(
+            404, "Not Found", "there is no such visualiser: it belonged to a device that was closed"
+        )
+
+
+def _answer(content_type: str, body: bytes, policy: str) -> Answer:
+    headers = {**_COMMON, "Content-Type": content_type, "Content-Security-Policy": policy}
+    return Answer(200, "OK", headers, body)
+
+
+def _policy(host: str, more: str = "") -> str:
+    """Return a policy that lets a page load from this server only.
+
+    It does not say who may frame the page: notebooks do, and there is nothing on it that a click
+    could change.
+    """
+    own = f"'self' {more}".strip()
+    return (
+        f"default-src 'none'; script-src {own}; style-src {own}; img-src 'self' data: blob:; "
+        f"font-src 'self' data:; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'"
+    )

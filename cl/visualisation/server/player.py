@@ -1,0 +1,216 @@
+"""A recording as a source for pages: each page plays it by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cl._core.entries import StreamEntry
+from cl._core.host_clock import host_seconds
+from cl._store.read.reader import DEFAULT_UV_PER_SAMPLE_UNIT
+from cl._store.read.view import RecordingView
+from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
+from cl.error import UnsafeOperationError
+from cl.events import Spike
+
+from .commands import Play, Seek, Speed
+from .messages import SPIKES, STIMS
+from .source import description
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MOST_EVENTS: Final = 20_000
+_MOST_WAVEFORMS: Final = 50
+_SUMMARY_BINS: Final = 600
+
+
+class Recorded:
+    """An open recording: its events in memory, its samples and waveforms in the file.
+
+    Raises what `RecordingView` raises, and `ValueError` for one that is not of 64 channels at
+    25 000 frames/s.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.view = RecordingView(path)
+        try:
+            self._load(Path(path).name)
+        except BaseException:
+            self.view.close()
+            raise
+
+    def _load(self, name: str) -> None:
+        attributes = self.view.attributes
+        for key, wanted in (("channel_count", CHANNEL_COUNT), ("frames_per_second", FRAMES_PER_SECOND)):
+            found = attributes.get(key, wanted)
+            if found != wanted:
+                raise ValueError(f"{name} has {key} {found}, the page shows {wanted}")
+        self.name = name
+        self.start = int(attributes.get("start_timestamp", 0))
+        self.events = {SPIKES: self._events(self.view.spikes), STIMS: self._events(self.view.stims)}
+        self.stop = self.start + max(1, self._duration(attributes))
+        self.unit = float(attributes.get("uV_per_sample_unit", DEFAULT_UV_PER_SAMPLE_UNIT))
+        columns = () if self.view.spikes is None else self.view.spikes.colnames
+        self._has_waveforms = "samples" in columns
+
+    def _events(self, table: Any) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+        """Return times, channels and rows in the table, sorted."""
+        if table is None:
+            return np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0, np.int64)
+        times = np.asarray(table.col("timestamp"), np.int64) + self.start
+        channels = np.asarray(table.col("channel"), np.uint8)
+        order = np.lexsort((channels, times))
+        return times[order], channels[order], order
+
+    def _duration(self, attributes: Mapping[str, Any]) -> int:
+        if self.view.samples is not None:
+            return len(self.view.samples)
+        last = [int(times[-1]) + 1 - self.start for times, _, _ in self.events.values() if len(times)]
+        return max(int(attributes.get("duration_frames", 0)), *last, 0)
+
+    def frames(self, start: int, stop: int) -> NDArray[np.int16]:
+        """Return the frames of [start, stop); zeros where none were recorded."""
+        found = np.zeros((stop - start, CHANNEL_COUNT), np.int16)
+        if self.view.samples is not None:
+            low = max(start, self.start)
+            part = self.view.samples[low - self.start : max(stop, low) - self.start]
+            found[low - start : low - start + len(part)] = part
+        return found
+
+    def spikes_on(self, channel: int, start: int, stop: int) -> list[Spike]:
+        """Return the last 50 spikes of a channel in [start, stop), with their samples."""
+        times, channels, rows = self.events[SPIKES]
+        low, high = np.searchsorted(times, (start, stop))
+        chosen = low + np.flatnonzero(channels[low:high] == channel)[-_MOST_WAVEFORMS:]
+        found = []
+        for at in chosen.tolist():
+            samples = self._waveform(int(times[at]), channel, int(rows[at]))
+            found.append(Spike(int(times[at]), channel, samples=samples))
+        return found
+
+    def _waveform(self, time: int, channel: int, row: int) -> NDArray[np.float32]:
+        if self._has_waveforms:
+            return np.asarray(self.view.spikes[row]["samples"], np.float32)  # type: ignore[index]
+        cut = self.frames(time - 25, time + 50)[:, channel].astype(np.float64)
+        samples: NDArray[np.float32] = ((cut - cut.mean()) * self.unit).astype(np.float32)
+        return samples
+
+    def entries(self, start: int, stop: int) -> list[StreamEntry]:
+        """Return the data-stream entries of [start, stop), by time."""
+        found: list[StreamEntry] = []
+        for name, stream in (self.view.data_streams or {}).items():
+            try:
+                items = stream.items_for_range(start - self.start, stop - self.start)
+            except (ValueError, UnsafeOperationError) as error:
+                items = [(start - self.start, f"cannot be read: {error}")]
+            found.extend(StreamEntry(name, int(time) + self.start, value) for time, value in items)
+        return sorted(found, key=lambda entry: entry.timestamp)
+
+    def attributes(self) -> dict[str, dict[str, Any]]:
+        """Return the data streams' attributes."""
+        streams = (self.view.data_streams or {}).items()
+        return {name: dict(stream.attributes.get("application", {})) for name, stream in streams}
+
+    def summary(self) -> dict[str, Any]:
+        """Return how many spikes and stims there are in each of at most 600 bins."""
+        size = max(FRAMES_PER_SECOND // 100, -(-(self.stop - self.start) // _SUMMARY_BINS))
+        bins = -(-(self.stop - self.start) // size)
+        counts = {
+            kind: np.bincount(np.clip((times - self.start) // size, 0, bins - 1), minlength=bins).tolist()
+            for kind, (times, _, _) in self.events.items()
+        }
+        return {"bin_frames": size, "spikes": counts[SPIKES], "stims": counts[STIMS]}
+
+    def close(self) -> None:
+        """Close the file."""
+        self.view.close()
+
+
+class Player:
+    """A recording being played: time goes on by itself, from where and as fast as the page says."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._speed = 1.0
+        self._playing = True
+        self._base = float(recorded.start)
+        self._since = host_seconds()
+
+    def describe(self) -> dict[str, Any]:
+        recorded = self._recorded
+        return {
+            **description(recorded.name, recorded.unit, recorded.start),
+            "mode": "recording",
+            "stop": recorded.stop,
+            "samples": recorded.view.samples is not None,
+            "summary": recorded.summary(),
+        }
+
+    def position(self) -> int:
+        if not self._playing:
+            return int(self._base)
+        passed = (host_seconds() - self._since) * FRAMES_PER_SECOND * self._speed
+        return int(min(self._recorded.stop, self._base + passed))
+
+    def oldest(self) -> int:
+        return self._recorded.start
+
+    def horizon(self) -> int:
+        return self._recorded.start
+
+    def events(self, kind: int, start: int, stop: int) -> tuple[list[int], list[int], int]:
+        times, channels, _ = self._recorded.events[kind]
+        low, high = np.searchsorted(times, (start, stop)).tolist()
+        if high - low > _MOST_EVENTS:
+            stop = int(times[low + _MOST_EVENTS])
+            high = int(np.searchsorted(times, stop))
+        return times[low:high].tolist(), channels[low:high].tolist(), stop
+
+    def spikes_on(self, channel: int, start: int, stop: int) -> Sequence[Spike]:
+        return self._recorded.spikes_on(channel, start, stop)
+
+    def frames(self, start: int, stop: int) -> NDArray[np.int16]:
+        return self._recorded.frames(start, stop)
+
+    def entry_cursor(self, since: int | None) -> int:
+        return self.position() if since is None else since
+
+    def entries(self, cursor: int) -> tuple[list[StreamEntry], int]:
+        stop = self.position()
+        return (self._recorded.entries(cursor, stop), stop) if stop > cursor else ([], cursor)
+
+    def attributes(self) -> Mapping[str, Mapping[str, Any]]:
+        return self._recorded.attributes()
+
+    def status(self) -> dict[str, Any]:
+        ended = self.position() >= self._recorded.stop
+        state = "ended" if ended else "playing" if self._playing else "paused"
+        return {"state": state, "error": None, "speed": self._speed, "loops": [], "recordings": []}
+
+    def wait_for_tick_gap(self) -> None:
+        """Do nothing: no loop runs in a recording."""
+
+    def control(self, command: Play | Seek | Speed) -> bool:
+        recorded = self._recorded
+        position = self.position()
+        match command:
+            case Play(playing):
+                again = playing and position >= recorded.stop
+                self._go(recorded.start if again else position)
+                self._playing = playing
+                return again
+            case Speed(factor):
+                self._go(position)
+                self._speed = factor
+                return False
+            case Seek(wanted):
+                self._go(max(recorded.start, min(wanted, recorded.stop)))
+                return True
+
+    def _go(self, position: int) -> None:
+        self._base, self._since = float(position), host_seconds()

@@ -1,0 +1,127 @@
+"""The server's thread: it listens from the start, and loads what it serves with when somebody comes.
+
+Only the standard library is imported here, and nothing is done until the first connection: a
+program that nobody watches pays for a listening socket and a sleeping thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import logging
+import selectors
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .custom import CustomVisualiser
+    from .source import Source
+
+FIRST_PORT: Final = 1025
+_PORTS_TRIED: Final = 1_000
+_BACKLOG: Final = 64
+_STOP_SECONDS: Final = 5.0
+_SWITCH_S: Final = 0.0002
+
+_log = logging.getLogger("cl")
+
+
+class VisualiserServer:
+    """A page of a device or a recording, under `url`, until `stop`.
+
+    `make_source` gives each connection what it shows; it is called in the server's thread.
+    `port_from` is the first port that is tried; 0 lets the system choose. A host that cannot be
+    listened on raises `ValueError`, and no free port `OSError`.
+    """
+
+    def __init__(
+        self, make_source: Callable[[], Source], host: str = "127.0.0.1", port_from: int = FIRST_PORT
+    ) -> None:
+        self.make_source = make_source
+        self.host = host
+        self.visualisers: dict[str, CustomVisualiser] = {}
+        """Custom visualisers by the unguessable part of their path."""
+        self.socket = _listen(host, port_from)
+        self.port: int = self.socket.getsockname()[1]
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self.port}"
+        self._waker, self._wakened = socket.socketpair()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cl-visualiser", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the pages' connections and the socket, and end the thread. Again: nothing."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._waker.send(b"x")
+        if self._thread is not threading.current_thread():
+            self._thread.join(_STOP_SECONDS)
+        for sock in (self.socket, self._waker, self._wakened):
+            sock.close()
+
+    def _run(self) -> None:
+        try:
+            if self._somebody_comes():
+                _load_app().run(self, self._wakened)
+        except ImportError as error:
+            _log.warning("the data visualiser cannot be shown: %s", error)
+        except Exception:
+            _log.exception("the data visualiser has ended")
+        finally:
+            self.socket.close()
+
+    def _somebody_comes(self) -> bool:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.socket, selectors.EVENT_READ)
+            selector.register(self._wakened, selectors.EVENT_READ)
+            selector.select()
+        return not self._stopping.is_set()
+
+
+def _load_app() -> ModuleType:
+    """Import what serves pages: a tenth of a second of work, which gives way to the program more often.
+
+    A thread that wants to run waits for up to a switch interval. The usual 5 ms would make several
+    ticks of a fast loop late, just because somebody opened the page.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual, _SWITCH_S))
+    try:
+        return importlib.import_module("cl.visualisation.server.app")
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def _listen(host: str, port_from: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ValueError(f"the visualiser's host {host!r} is not known: {error}") from None
+    family, address = found[0][0], found[0][4]
+    last = port_from + _PORTS_TRIED if port_from else 1
+    for port in range(port_from, min(last, 65_536)):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            # So that a program that starts again gets its port, though old connections linger.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((address[0], port, *address[2:]))
+            sock.listen(_BACKLOG)
+        except OSError as error:
+            sock.close()
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                continue
+            raise ValueError(f"the visualiser cannot listen on {host!r}: {error}") from None
+        sock.setblocking(False)
+        return sock
+    raise OSError(errno.EADDRINUSE, f"no port from {port_from} to {last - 1} is free on {host}")
+
+
+def announce(server: VisualiserServer) -> None:
+    """Say on stderr where the page is."""
+    print(f"Data visualiser: {server.url}", file=sys.stderr)
