@@ -123,7 +123,7 @@ def bare(seconds: float) -> list[int]:
 def lateness(seconds: float, recorded: bool) -> list[int]:
     with cl.open() as neurons:
         recording = neurons.record() if recorded else None
-        clock = neurons._engine.clock
+        clock = neurons._engine.time.clock
         assert clock is not None
         found = []
         for tick in neurons.loop(1000, stop_after_seconds=seconds):

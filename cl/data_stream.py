@@ -11,6 +11,7 @@ from ._recording.user_attributes import UserAttributes
 from ._store.packing import pack
 from ._store.stream_names import check_stream_name
 from ._values.rates import whole
+from ._wait.threads import refuse_reentry
 
 if TYPE_CHECKING:
     from ._core.engine import Engine
@@ -57,6 +58,7 @@ class DataStream:
             raise ValueError(f"timestamp must be at most {_LATEST}, not {at}")
         entry = StreamEntry(self.name, at, data, pack(data))
         engine = self._engine
+        refuse_reentry(engine)
         with self._appending:
             if self._last is not None and at <= self._last:
                 raise RuntimeError(

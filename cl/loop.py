@@ -6,19 +6,14 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ._core.host_clock import host_ns
 from ._loop.run import LoopBase, Run
 from ._loop.tick import LoopTick
-from ._values.constants import FRAMES_PER_SECOND
-from ._wait import threads as sync
+from ._wait import threads
 
 if TYPE_CHECKING:
     from ._wait.tasks import Waiter
 
 __all__ = ["AsyncLoop", "Loop", "LoopTick"]
-
-_SHORT_WAIT = FRAMES_PER_SECOND // 10
-"""Frames that may be waited for without a look at the device in between."""
 
 
 class Loop(LoopBase):
@@ -28,76 +23,28 @@ class Loop(LoopBase):
     """
 
     def __iter__(self) -> Iterator[LoopTick]:
-        return self._virtual() if self._engine.clock is None else self._wall()
-
-    def run(self, callback: Callable[[LoopTick], Any]) -> None:
-        """Call `callback(tick)` for every tick."""
-        for tick in self:
-            callback(tick)
-
-    def _virtual(self) -> Iterator[LoopTick]:
         run = Run(self)
-        engine = self._engine
-        lock, scheduler, participant, lateness = (
-            engine.lock,
-            engine.scheduler,
-            run.participant,
-            self._lateness,
-        )
-        try:
-            while not run.over():
-                due = run.due
-                if engine.position > due and run.late(engine.position):
-                    self._recover(run)
-                    continue
-                self._recovery = None
-                with lock:
-                    # Alone, with nothing to happen until then: time just moves. The common case.
-                    alone = scheduler.solo is participant and engine.position <= due
-                    if alone and due <= engine.free_until:
-                        engine.position = engine.asked = due
-                    elif alone:
-                        alone = engine.step(due)
-                if alone:
-                    lateness.punctual += 1
-                else:
-                    sync.wait(engine, participant, due)
-                    run.count_virtual(engine.position - due)
-                yield run.enter(due)
-                run.index += 1
-                run.due = due + run.n
-            run.finish()
-        finally:
-            run.close()
-
-    def _wall(self) -> Iterator[LoopTick]:
-        run = Run(self)
-        engine, clock = self._engine, self._engine.clock
-        assert clock is not None
-        pushes = engine.device.info.pushes
-        lock, participant, lateness = engine.lock, run.participant, self._lateness
+        engine, time, participant, lateness = self._engine, self._engine.time, run.participant, self._lateness
         losses, known = engine.losses, run.known_losses
+        behind_of, passes = time.lateness, time.pass_at_once
         try:
             while not run.over():
                 due = run.due
-                behind = clock.behind(due)
+                behind = behind_of(due)
                 if losses.total != known:
                     raise losses.since(known)
                 if behind > 0 and run.late(due + behind):
                     self._recover(run)
                     continue
                 self._recovery = None
-                if pushes or behind < -_SHORT_WAIT:
-                    sync.wait(engine, participant, due)
+                # Alone, with nothing to happen until then, virtual time just moves: the common case.
+                if passes(participant, due):
+                    lateness.punctual += 1
+                else:
+                    threads.wait(engine, participant, due)
                     if losses.total != known:
                         raise losses.since(known)
-                else:
-                    clock.wait(due)
-                    with lock:
-                        if engine.failure is not None or engine.closed:
-                            engine.check()
-                        engine.advance(due)
-                lateness.add(host_ns() - clock.due_ns(due))
+                    run.count(due)
                 yield run.enter(due)
                 run.index += 1
                 run.due = due + run.n
@@ -105,9 +52,14 @@ class Loop(LoopBase):
         finally:
             run.close()
 
+    def run(self, callback: Callable[[LoopTick], Any]) -> None:
+        """Call `callback(tick)` for every tick."""
+        for tick in self:
+            callback(tick)
+
     def _recover(self, run: Run) -> None:
         for tick, handler in run.recovery():
-            sync.wait(self._engine, run.participant, run.due)
+            threads.wait(self._engine, run.participant, run.due)
             if handler is not None:
                 handler(tick)
 
@@ -196,6 +148,8 @@ class AsyncTicks:
             self._in_body = False
             if self._run is not None:
                 self._run.close()
+            if self._waiter is not None:
+                self._waiter.close()
 
     def __del__(self) -> None:
         if self._run is not None:
@@ -210,41 +164,26 @@ class AsyncTicks:
 
     def _passes(self, run: Run) -> bool:
         """Let time pass to the next tick, if the loop is alone and not much happens until then."""
-        engine, due = self._engine, run.due
-        scheduler, participant = engine.scheduler, run.participant
-        if scheduler.solo is not participant or run.over() or not self._waiter.may_go_on():  # type: ignore[union-attr]
+        if run.over() or not self._waiter.may_go_on():  # type: ignore[union-attr]
             return False
-        with engine.lock:
-            alone = scheduler.solo is participant and engine.position <= due
-            if alone and due <= engine.free_until:
-                engine.position = engine.asked = due
-            elif alone:
-                alone = engine.step(due)
-        if alone:
-            self._loop._recovery = None
-            self._loop._lateness.punctual += 1
-        return alone
+        if not self._engine.time.pass_at_once(run.participant, run.due):
+            return False
+        self._loop._recovery = None
+        self._loop._lateness.punctual += 1
+        return True
 
     async def _next(self, run: Run) -> LoopTick | None:
-        engine, waiter, due = self._engine, self._waiter, run.due
+        waiter, due = self._waiter, run.due
         assert waiter is not None
-        clock = engine.clock
-        if clock is None:
-            behind = engine.position - due
-        else:
-            behind = clock.behind(due)
-            run.check_losses()
+        behind = self._engine.time.lateness(due)
+        run.check_losses()
         if behind > 0 and run.late(due + behind):
             await self._recover(run)
             return None
         self._loop._recovery = None
-        if clock is not None:
-            await waiter.wait(due)
-            run.check_losses()
-            run.count_wall(clock.due_ns(due))
-            return run.enter(due)
         await waiter.wait(due)
-        run.count_virtual(engine.position - due)
+        run.check_losses()
+        run.count(due)
         return run.enter(due)
 
     async def _recover(self, run: Run) -> None:

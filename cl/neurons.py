@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ._core.virtual import READ, SLEEP, Hold
+from ._core.participant import SLEEP, Hold
 from ._neurons.control import ControlMethods
 from ._neurons.recording import RecordingMethods
 from ._neurons.streams import StreamMethods
-from ._values import numbers as _numbers
+from ._values import numbers
 from ._values.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
 from ._values.rates import seconds_to_frames, whole
-from ._wait import threads as sync
+from ._wait import threads
 from ._wait.body import current_body
 from ._wait.reading import Reading
 from .events import DetectionResult
@@ -55,6 +55,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         self._engine = engine
         self._attributes = attributes
         self._recordings = Recordings(engine)
+        self._submit_to = engine.device.stimulator.submit
         self._control = False
         self._started = True
 
@@ -110,20 +111,17 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         """
         if (found := self._at_hand(frame_count, from_timestamp, analysis)) is not None:
             return found
+        if from_timestamp is not None:
+            threads.catch_up(self._engine)
         start, stop, reading = self._read_window("read", frame_count, from_timestamp)
         parts = []
         try:
             for low, high in _blocks(start, stop, reading):
-                if self._engine.position >= high:
-                    pass
-                elif reading is not None:
-                    sync.wait(self._engine, reading.participant, high)
-                else:
-                    sync.wait_once(self._engine, "read", READ, high)
+                if self._engine.position < high:
+                    threads.wait(self._engine, reading.participant, high)
                 parts.append(self._part(low, high, analysis))
         finally:
-            if reading is not None:
-                reading.end()
+            reading.end()
         return _joined(parts, start, stop, analysis)
 
     @overload
@@ -140,22 +138,18 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         self, frame_count: int, from_timestamp: int | None = None, /, *, analysis: bool = False
     ) -> NDArray[np.int16] | DetectionResult:
         """Return what `read` returns, without blocking the event loop."""
-        from ._wait import tasks as aio
+        from ._wait import tasks
 
         if (found := self._at_hand(frame_count, from_timestamp, analysis)) is not None:
             return found
         if from_timestamp is not None:
-            await aio.catch_up(self._engine)
+            await tasks.catch_up(self._engine)
         start, stop, reading = self._read_window("aread", frame_count, from_timestamp)
         parts = []
         try:
             for low, high in _blocks(start, stop, reading):
-                if self._engine.position >= high:
-                    pass
-                elif reading is not None:
-                    await aio.Waiter(self._engine, reading.participant).wait(high)
-                else:
-                    await aio.wait_once(self._engine, "aread", READ, high)
+                if self._engine.position < high:
+                    await tasks.wait(self._engine, reading.participant, high)
                 if high - low <= _HEAVY_READ or analysis:
                     parts.append(self._part(low, high, analysis))
                     continue
@@ -163,8 +157,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
 
                 parts.append(await to_thread.run_sync(self._part, low, high, analysis))
         finally:
-            if reading is not None:
-                reading.end()
+            reading.end()
         return _joined(parts, start, stop, analysis)
 
     read_async = aread
@@ -172,9 +165,9 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
     def _at_hand(
         self, count: object, start: object, analysis: bool
     ) -> NDArray[np.int16] | DetectionResult | None:
-        """Return a small window of virtual time that is there already, without becoming a participant."""
+        """Return a small window that is there already, without becoming a participant."""
         engine = self._engine
-        if engine.clock is not None or type(start) is not int or type(count) is not int:
+        if type(start) is not int or type(count) is not int:
             return None
         if not 0 <= count <= _HEAVY_READ:
             return None
@@ -184,30 +177,13 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
             found: NDArray[np.int16] | DetectionResult = self._part(start, start + count, analysis)
             return found
 
-    def _read_window(
-        self, name: str, frame_count: Any, from_timestamp: Any
-    ) -> tuple[int, int, Reading | None]:
+    def _read_window(self, name: str, frame_count: Any, from_timestamp: Any) -> tuple[int, int, Reading]:
         count = whole("frame_count", frame_count, 0)
         engine = self._engine
         engine.check()
-        start = None if from_timestamp is None else _numbers.whole(from_timestamp, "from_timestamp")
-        if engine.clock is None:
-            reading = Reading(engine, name, start)
-            return reading.at, reading.at + count, reading
-        if start is None:
-            start = engine.now()
-        else:
-            self._catch_up(start)
-            engine.check_readable(start)
-        return start, start + count, None
-
-    def _catch_up(self, start: int) -> None:
-        """Let the history reach the present, so that it answers for what is readable now."""
-        engine = self._engine
-        if engine.clock is not None and start < engine.clock.now():
-            with engine.lock:
-                engine.check()
-                engine.catch_up()
+        start = None if from_timestamp is None else numbers.whole(from_timestamp, "from_timestamp")
+        reading = Reading(engine, name, start)
+        return reading.at, reading.at + count, reading
 
     def _part(self, start: int, stop: int, analysis: bool) -> Any:
         engine = self._engine
@@ -269,10 +245,10 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
 
     async def asleep_until(self, timestamp: int) -> None:
         """Sleep until device time has come to `timestamp`; at once if it has passed."""
-        from ._wait import tasks as aio
+        from ._wait import tasks
 
         deadline = whole("timestamp", timestamp, 0)
-        await aio.wait_once(self._engine, "asleep", SLEEP, deadline)
+        await tasks.wait_once(self._engine, "asleep", SLEEP, deadline)
 
     @contextmanager
     def hold(self, name: str = "hold") -> Iterator[None]:
@@ -282,16 +258,16 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         """
         engine = self._engine
         hold = Hold(object(), name, transient=False)
-        with engine.lock:
-            engine.check()
-            if engine.clock is None:
-                engine.scheduler.take(hold)
+        threads.refuse_reentry(engine)
         try:
+            with engine.lock:
+                engine.check()
+                engine.time.take_hold(hold)
             yield
         finally:
             with engine.lock:
-                engine.scheduler.give_back(hold)
-                sync.go_on(engine)
+                engine.time.give_back(hold)
+                threads.go_on(engine)
 
     # -- stimulation ----------------------------------------------------------------------
 
@@ -341,7 +317,10 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
     def _submit(self, operations: tuple[Operation, ...], at_timestamp: int | None = None) -> None:
         if not self._control or not self._started:
             self._require_control()
-        self._engine.submit(operations, self._present(), at_timestamp)
+        engine = self._engine
+        if engine.lock.held_here():
+            threads.refuse_reentry(engine)
+        self._submit_to(operations, self._present(), at_timestamp)
 
     def _present(self) -> int:
         engine = self._engine
@@ -352,10 +331,9 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         return engine.now()
 
 
-def _blocks(start: int, stop: int, reading: Reading | None) -> Iterator[tuple[int, int]]:
+def _blocks(start: int, stop: int, reading: Reading) -> Iterator[tuple[int, int]]:
     for low in range(start, stop, _READ_BLOCK):
-        if reading is not None:
-            reading.at = low
+        reading.at = low
         yield low, min(low + _READ_BLOCK, stop)
 
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ._core.virtual import READ, Participant
+from ._core.participant import READ, Participant
 from ._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
-from ._wait import threads as sync
-from .error import RecordingFailedError
+from ._wait import threads
+from .error import DeviceDisconnectedError, RecordingFailedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,27 +108,27 @@ class Recording:
         participant = self._register("wait_until_stopped")
         if participant is not None:
             try:
-                sync.wait(self._engine, participant, self._recorder.last_frame)
+                threads.wait(self._engine, participant, self._recorder.last_frame)
             except Exception:
                 self._raise_unless_gone()
             finally:
-                sync.close(self._engine, participant)
+                threads.close(self._engine, participant)
         self._recorder.wait()
         self._check_whole()
 
     async def await_until_stopped(self) -> None:
         """Do what `wait_until_stopped` does, without blocking the event loop."""
+        from ._wait import tasks
         from ._wait.backend import current_backend
-        from ._wait.tasks import Waiter
 
         participant = self._register("await_until_stopped")
         if participant is not None:
             try:
-                await Waiter(self._engine, participant).wait(self._recorder.last_frame)
+                await tasks.wait(self._engine, participant, self._recorder.last_frame)
             except Exception:
                 self._raise_unless_gone()
             finally:
-                sync.close(self._engine, participant)
+                threads.close(self._engine, participant)
         parker = current_backend().parker()
         self._recorder.when_done(parker.wake)
         try:
@@ -162,42 +162,35 @@ class Recording:
     def _await_written(self) -> None:
         """Wait until the file is closed, its end being set."""
         engine, recorder = self._engine, self._recorder
-        if engine.clock is not None:
+        if engine.time.comes():
             try:
-                self._await_last_frame()
+                # The last spikes' samples: where time stands still the last frame stands for them.
+                threads.wait_once(engine, "Recording.stop", READ, recorder.last_frame)
             except Exception:
                 self._raise_unless_gone()
             recorder.hurry()
-        recorder.wait()
-        if engine.clock is None:
+        else:
             with engine.lock:
-                # Somebody may be waiting in accelerated time for just this.
-                sync.go_on(engine)
-
-    def _await_last_frame(self) -> None:
-        """Wait for the last spikes' samples; on a device that stands still the last frame stands for them."""
-        engine = self._engine
-        if engine.remote is None or engine.remote.is_running():
-            sync.wait_once(engine, "Recording.stop", READ, self._recorder.last_frame)
-            return
+                recorder.cut_off()
+        recorder.wait()
         with engine.lock:
-            self._recorder.cut_off()
+            # Another one may be waiting in accelerated time for just this.
+            threads.go_on(engine)
 
     def _register(self, name: str) -> Participant | None:
-        """Return who is to wait for the end in accelerated time; in wall-clock time the recorder does."""
+        """Return who is to wait for the end, where time does not come to it by itself."""
         self._check()
         if self._planned_end is None:
             raise RuntimeError(
                 f"{self._path.name} has no end to wait for: give stop_after_seconds or stop_after_frames"
             )
         engine, recorder = self._engine, self._recorder
-        if engine.clock is not None or self.has_stopped():
+        if engine.time.comes() or self.has_stopped():
             return None
         participant = Participant(
             name, READ, probe=lambda: engine.position if recorder.is_ending else recorder.last_frame
         )
-        with engine.lock:
-            engine.scheduler.register(participant)
+        threads.join(engine, participant)
         return participant
 
     def _raise_unless_gone(self) -> None:
@@ -308,15 +301,13 @@ class Recordings:
     def finalise(self) -> None:
         """End all that runs, and wait until it is written."""
         engine = self._engine
+        if engine.is_open():
+            try:
+                threads.catch_up(engine)
+            except DeviceDisconnectedError:
+                pass  # It has failed just now: what was recorded ends there.
         with engine.lock:
-            if engine.failure is None and not engine.closed:
-                try:
-                    engine.catch_up()
-                except Exception:
-                    # It has failed just now: what was recorded ends there.
-                    pass
             self._cut_off()
-            engine.refresh()
         for recording in self._recordings:
             recording._recorder.wait()
 

@@ -29,10 +29,6 @@ class DeviceInfo:
     is_simulator: bool
     detects_jitter: bool
     """Whether loops that fall behind raise; what a program may override."""
-    predictable: bool
-    """Whether what comes can be looked at without waiting, since nothing a program does changes it."""
-    pushes: bool
-    """Whether data arrives by itself (`Engine.post`); otherwise `produce` makes it on demand."""
     attributes: dict[str, Any] = field(default_factory=dict)
     """What `get_system_attributes` returns."""
 
@@ -74,6 +70,12 @@ class EventHistory:
         """Log delivered pulses, sorted by timestamp and channel."""
         self.stims.extend(timestamps, map(Stim, timestamps, channels))
 
+    def heal(self) -> None:
+        """Undo or finish what an interruption (Ctrl-C) has left half done."""
+        self.spikes.heal()
+        self.stims.heal()
+        self.entries.heal()
+
     def trim(self, before: int) -> None:
         """Drop what is older than `before`."""
         self.spikes.trim(before)
@@ -81,45 +83,23 @@ class EventHistory:
         self.entries.trim(before)
 
 
-class Device(Protocol):
-    """A dish: it makes frames and spikes as time goes on, and takes stimulation.
+class Acquisition(Protocol):
+    """The part of a device that senses: frames, spikes, waveforms. Locked, but for `frames`."""
 
-    The engine calls everything but `open`, `close` and `frames` with its lock held.
-    """
-
-    info: DeviceInfo
+    predictable: bool
+    """Whether what comes can be looked at without waiting, since nothing a program does changes it."""
 
     @property
     def end_timestamp(self) -> int:
         """Where the data ends, as far as that is known; NEVER for most."""
         ...
 
-    def open(self, history: EventHistory) -> None:
-        """Get ready to log to `bus`; an error leaves nothing behind."""
-        ...
-
-    def close(self) -> None:
-        """Give back everything that is held; called once, also after an error."""
-        ...
-
     def keep(self, frames: int) -> None:
         """Keep the last `frames` frames from now on, as far as that is possible."""
         ...
 
-    def produce(self, start: int, stop: int) -> None:
-        """Log what happens in [start, stop); `start` is where the last call ended."""
-        ...
-
-    def quiet_until(self) -> int:
-        """Return up to where `produce` would have nothing to log."""
-        ...
-
     def next_spike(self, position: int) -> int:
         """Return a timestamp at or after `position` before which no further spike comes."""
-        ...
-
-    def next_stim(self, position: int) -> int:
-        """Return a timestamp at or after `position` before which no further stim comes."""
         ...
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
@@ -130,10 +110,86 @@ class Device(Protocol):
         """Return a spike's own samples and mean where the device has them."""
         ...
 
-    def submit(self, operations: Sequence[Operation], frame: int, at: int | None) -> None:
-        """Queue operations as of `frame`, or for the time `at`; all of them, or raise and change nothing."""
+
+class Stimulator(Protocol):
+    """The part of a device that stimulates. Commands take the engine's lock themselves."""
+
+    def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
+        """Queue operations as of `frame`, or for the time `at`; all of them, or raise and change nothing.
+
+        Where frames beyond `frame` were given they count as of the next.
+        """
         ...
 
-    def interrupt_all(self, frame: int) -> int:
+    def interrupt_all(self) -> int:
         """Drop what is queued on every channel; return the frame by which what has begun is delivered."""
+        ...
+
+    def next_stim(self, position: int) -> int:
+        """Return a timestamp at or after `position` before which no further stim comes. Locked."""
+        ...
+
+
+class Control(Protocol):
+    """The part of a device that says who may command it, and whether it runs. Without the lock."""
+
+    def opened(self) -> None:
+        """Take note that whoever opens it has control by now, if they want it: a failure is the end."""
+        ...
+
+    def take(self) -> None:
+        """Become the one who may command it; ControlRequestError where somebody else is."""
+        ...
+
+    def release(self) -> None:
+        """Let others have control."""
+        ...
+
+    def is_running(self) -> bool:
+        """Return whether frames come."""
+        ...
+
+    def next_sign(self) -> int:
+        """Return a frame whose arrival shows that frames come."""
+        ...
+
+
+class Device(Protocol):
+    """A dish and what is around it, in four parts: these three, and the timebase of its engine."""
+
+    info: DeviceInfo
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """What it senses."""
+        ...
+
+    @property
+    def stimulator(self) -> Stimulator:
+        """What it stimulates with."""
+        ...
+
+    @property
+    def control(self) -> Control:
+        """Who may command it."""
+        ...
+
+    def open(self, history: EventHistory) -> None:
+        """Get ready to log to `history`; an error leaves nothing behind."""
+        ...
+
+    def close(self) -> None:
+        """Give back everything that is held; called once, also after an error."""
+        ...
+
+
+class MadeOnDemand(Device, Protocol):
+    """A device whose data are made when they are wanted, with the lock held."""
+
+    def produce(self, start: int, stop: int) -> None:
+        """Log what happens in [start, stop); `start` is where the last call ended."""
+        ...
+
+    def quiet_until(self) -> int:
+        """Return up to where `produce` would have nothing to log."""
         ...

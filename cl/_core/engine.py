@@ -6,42 +6,30 @@ are in `cl._wait`. Every method whose docstring says "locked" wants the caller t
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES, NEVER, SPARE_FRAMES
+from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES, SPARE_FRAMES
+from cl._values.no_op import no_op
 from cl.error import DeviceDisconnectedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
 
 from .device import Device, EventHistory
 from .host_clock import host_ns
 from .losses import Losses
-from .virtual import Participant, Scheduler
+from .reentry_lock import ReentryLock
 from .work_budget import WorkBudget
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cl._stim.sequencer import Operation
-
-    from .host_clock import Clock
-    from .remote import Remote
+    from .participant import Participant
+    from .supply import Supply
+    from .timebase import Consumer, Timebase
 
 _TRIM_EVERY = FRAMES_PER_SECOND
-
-
-class Tap(Protocol):
-    """A consumer that must miss nothing: it is called before device time goes beyond its limit."""
-
-    limit: int
-    """Never move beyond this frame without having called `take`."""
-
-    def take(self, position: int) -> None:
-        """Consume what there is before `position`, and set a later limit. Never raises. Locked."""
-        ...
 
 
 class LoopRun(Protocol):
@@ -59,33 +47,34 @@ class Engine:
     """A device in time.
 
     `position` is the frontier: frames before it have been given to the consumers, commands take
-    effect at it at the earliest. With `clock` None time is virtual, and `scheduler` serves it out.
+    effect at it at the earliest. `time` says what device time is, `supply` where the data come from.
     """
 
-    def __init__(
-        self,
-        device: Device,
-        clock: Clock | None,
-        ended: Callable[[object], bool] = lambda owner: False,
-    ) -> None:
+    time: Timebase
+    supply: Supply
+
+    def __init__(self, device: Device, lock: ReentryLock | None = None) -> None:
         self.device = device
-        self.clock = clock
-        self.lock = threading.Lock()
+        self.lock = ReentryLock() if lock is None else lock
+        """Held by one thread at a time, for moments: no disk, no user's code, no wait while it is held."""
         self.history = EventHistory()
         self.start = device.info.start_timestamp
         self.position = self.start
-        self.free_until = self.start
+        self.base = 0
+        """What the timestamps are ahead of a time that several devices share."""
+        self.quiet_until = self.start
+        """Up to where time may pass with nothing to be done."""
+        self.committed = self.start
+        """Frames that are being made or have been; commands take effect behind them."""
         self.failure: BaseException | None = None
         self.closed = False
-        self.taps: list[Tap] = []
-        self.scheduler = Scheduler(self, ended)
+        self.consumers: list[Consumer] = []
+        """Those that time waits for."""
+        self.standing = 0
+        """How many of them time stands for just now."""
+        self.produce: Callable[[int, int], None] = no_op
+        """Logs what happens from one frame to another, where data are made on demand."""
         self.budget = WorkBudget(host_ns)
-        self.asked = self.start
-        """Frames that are being made or have been; commands take effect behind them."""
-        self.demand: Callable[[int], None] | None = None
-        """How to ask a pushing device for frames up to a timestamp, where it wants to be asked."""
-        self.remote: Remote | None = None
-        """The device, where it is one in a time of its own."""
         self.losses = Losses()
         self._arrivals: list[tuple[int, Callable[[], None]]] = []
         self.history_frames = HISTORY_FRAMES
@@ -95,14 +84,14 @@ class Engine:
         self.spare_frames = SPARE_FRAMES
         """Frames beyond those for which a recording finds both."""
         self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
-        self.watch: Callable[[], None] = _nothing
-        """Called when a participant of virtual time begins to wait for others."""
         self.dropped: deque[Participant] = deque()
         """Participants whose iterators were let go while the lock was taken."""
         self.runs: list[LoopRun] = []
         """The loops that run, for whoever looks on or keeps out of their way."""
         self.looked_at = False
-        """Whether somebody who never moves time has looked at the position; taken back by the keeper."""
+        """Whether one who never moves time has looked at the position; taken back by the housekeeper."""
+        self.on_park: Callable[[], None] = no_op
+        """Called, without the lock, when a participant begins to wait for others."""
         self.listeners: list[Callable[[], None]] = []
         """Called, locked, when the device ends."""
 
@@ -114,6 +103,10 @@ class Engine:
             raise DeviceDisconnectedError(f"the device failed: {self.failure}") from self.failure
         if self.closed:
             raise DeviceDisconnectedError("the device was closed")
+
+    def is_open(self) -> bool:
+        """Return whether the device is there."""
+        return self.failure is None and not self.closed
 
     def fail(self, error: BaseException) -> None:
         """End the device with `error`, and wake everybody who waits. Locked."""
@@ -127,8 +120,8 @@ class Engine:
         self._release()
 
     def _release(self) -> None:
-        self.scheduler.solo = None
-        self.scheduler.release_all()
+        self.standing = 0
+        self.time.release()
         arrivals, self._arrivals = self._arrivals, []
         for _, wake in arrivals:
             wake()
@@ -138,14 +131,11 @@ class Engine:
     def reap(self) -> None:
         """Forget the participants that were dropped. Locked."""
         while self.dropped:
-            self.scheduler.unregister(self.dropped.popleft())
+            self.time.leave(self.dropped.popleft())
 
     def now(self) -> int:
         """Return the present device time."""
-        clock = self.clock
-        if clock is None:
-            return self.position
-        return max(clock.now(), self.position)
+        return self.time.now()
 
     @property
     def oldest(self) -> int:
@@ -160,93 +150,94 @@ class Engine:
     # -- moving time ----------------------------------------------------------------------
 
     def advance(self, to: int) -> None:
-        """Give everything before `to` to the history; only for devices that produce on demand. Locked."""
-        if to > self.free_until:
+        """Give everything before `to` to the history, or up to where a consumer has to be waited for.
+
+        Only for data that are made on demand. Locked.
+        """
+        if to > self.quiet_until:
             self._produce(to)
         elif to > self.position:
-            self.position = self.asked = to
+            self.position = self.committed = to
 
     def step(self, to: int) -> bool:
         """Move virtual time to `to` if that can be done at once; return whether it was. Locked.
 
         For the only participant, which has nothing to be scheduled with.
         """
-        if self.device.info.pushes or to - self.position > self.budget.frames:
+        if to - self.position > self.budget.frames or self.standing:
             return False
-        self.advance(to)
-        return True
+        return self.supply.move(to) and self.position >= to and not self.standing
 
     def _produce(self, to: int) -> None:
-        device = self.device
+        self.history.heal()
         try:
-            while self.position < to:
+            while self.position < to and not self.standing:
                 stop = self.next_stop(to)
-                self.asked = stop
-                device.produce(self.position, stop)
+                self.committed = stop
+                self.produce(self.position, stop)
                 self._arrive(stop)
-        except BaseException as error:
+        except DeviceDisconnectedError as error:
             self.fail(error)
             raise
         finally:
             self.refresh()
 
     def next_stop(self, to: int) -> int:
-        """Return `to`, or where a tap has to be served or the data ends before that. Locked."""
-        end = self.device.end_timestamp
+        """Return `to`, or where a consumer has to be served or the data end before that. Locked."""
+        end = self.device.acquisition.end_timestamp
         if to > end:
             if self.position >= end:
                 raise DeviceDisconnectedError(f"{self.device.info.name} has ended at frame {end}")
             to = end
-        for tap in self.taps:
-            if tap.limit < to:
-                to = tap.limit
+        for consumer in self.consumers:
+            if consumer.limit < to:
+                to = max(consumer.limit, self.position + 1)
         return to
 
     def _arrive(self, stop: int) -> None:
         self.position = stop
-        for tap in tuple(self.taps):
-            if tap.limit <= stop:
-                tap.take(stop)
+        for consumer in tuple(self.consumers):
+            if consumer.limit <= stop and consumer.take(stop):
+                self.standing += 1
         if stop >= self._next_trim:
             self.history.trim(stop - self.kept_frames - self.spare_frames)
             self._next_trim = stop + _TRIM_EVERY
+        if self._arrivals:
+            self._wake_arrived(stop)
 
     def refresh(self) -> None:
         """Compute anew up to where time may pass without a look at the device. Locked."""
-        free = self.device.quiet_until()
-        for tap in self.taps:
-            # At its limit a tap is served: that is something to look at.
-            free = min(free, tap.limit - 1)
-        self.free_until = min(free, self._next_trim)
-
-    def pass_quietly(self, to: int) -> bool:
-        """Let time pass to `to` if everything before it is logged already; return whether it is. Locked.
-
-        Not for a device whose position is its own doing.
-        """
-        if self.demand is None or to > self.free_until:
-            return False
-        self.advance(to)
-        return True
+        if self.standing:
+            self.quiet_until = self.position
+            return
+        quiet = self.supply.quiet_until()
+        for consumer in self.consumers:
+            # At its limit a consumer is served: that is something to look at.
+            quiet = min(quiet, consumer.limit - 1)
+        self.quiet_until = min(quiet, self._next_trim)
 
     def post(self, position: int) -> None:
-        """Take note that a pushing device has logged everything before `position`. Locked."""
+        """Take note that everything before `position` has been logged. Locked."""
         if position <= self.position:
             return
-        self.asked = max(self.asked, position)
+        self.committed = max(self.committed, position)
         self._arrive(position)
         self.refresh()
-        self.scheduler.moved()
-        while not self.scheduler.dispatch(self.budget):
-            pass
-        if self._arrivals:
-            self._wake_arrived(position)
+        self.time.arrived()
 
     def _wake_arrived(self, position: int) -> None:
         due = [wake for frame, wake in self._arrivals if frame <= position]
-        self._arrivals = [entry for entry in self._arrivals if entry[0] > position]
-        for wake in due:
+        if due:
+            self._arrivals = [entry for entry in self._arrivals if entry[0] > position]
+            for wake in due:
+                wake()
+
+    def recall(self) -> None:
+        """Have those who wait for data ask for them anew: what was demanded is so no longer. Locked."""
+        arrivals, self._arrivals = self._arrivals, []
+        for _, wake in arrivals:
             wake()
+        self.time.recalled()
 
     def on_arrival(self, frame: int, wake: Callable[[], None]) -> None:
         """Call `wake` once the position has come to `frame`, or the device is gone. Locked."""
@@ -262,22 +253,7 @@ class Engine:
         What is readable stays the same: of what has come already, older parts are gone.
         """
         self.kept_frames = max(self.kept_frames, frames + HISTORY_FRAMES)
-        self.device.keep(self.kept_frames)
-
-    def move(self, to: int) -> bool:
-        """Move virtual time to `to`, for the scheduler; False if it arrives later, by `post`. Locked."""
-        if not self.device.info.pushes or to <= self.free_until:
-            self.advance(to)
-            return True
-        assert self.demand is not None
-        self.demand(to)
-        return False
-
-    def catch_up(self) -> None:
-        """Bring a wall-clock device that produces on demand to the present. Locked."""
-        if self.clock is not None and not self.device.info.pushes:
-            # Where the data ends, only somebody who wants more finds the device ended.
-            self.advance(min(self.clock.now(), self.device.end_timestamp))
+        self.device.acquisition.keep(self.kept_frames)
 
     # -- reading --------------------------------------------------------------------------
 
@@ -300,59 +276,19 @@ class Engine:
         """Return the frames of [start, stop), int16 (n, 64), owned by the caller."""
         if start < max(self.start, self.position - self.kept_frames):
             self.check_readable(start)
-        return self.device.frames(start, stop)
+        return self.device.acquisition.frames(start, stop)
 
     def cut_waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float]:
         """Cut a spike's 75 samples out of the frames, mean-centred, in µV."""
-        own = self.device.waveform(timestamp, channel)
+        own = self.device.acquisition.waveform(timestamp, channel)
         if own is not None:
             return own
         import numpy as np
 
         low = max(timestamp - SAMPLES_BEFORE, self.start)
-        frames = self.device.frames(low, timestamp + SAMPLES_FROM)[:, channel]
+        frames = self.device.acquisition.frames(low, timestamp + SAMPLES_FROM)[:, channel]
         # Before the first frame there was nothing; the first sample stands for it.
         missing = low - (timestamp - SAMPLES_BEFORE)
         raw = np.concatenate((np.repeat(frames[:1], missing), frames)).astype(np.float64)
         mean = float(raw.mean())
         return ((raw - mean) * self.device.info.uV_per_sample_unit).astype(np.float32), mean
-
-    def next_event(self, start: int, spikes: bool, stims: bool) -> int:
-        """Return a timestamp at or after `start` before which no event of the kinds comes."""
-        found = NEVER
-        if spikes:
-            found = self.device.next_spike(start)
-        if stims:
-            found = min(found, self.device.next_stim(start))
-        return found
-
-    # -- commands -------------------------------------------------------------------------
-
-    def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
-        """Queue stimulation as of `frame`, or where frames beyond it were given, as of the next."""
-        if self.remote is not None:
-            self.check()
-            self.remote.submit(operations, frame, at)
-            return
-        with self.lock:
-            if self.failure is not None or self.closed:
-                self.check()
-            device = self.device
-            asked = self.asked
-            device.submit(operations, frame if frame > asked else asked, at)
-            quiet = device.quiet_until()
-            if quiet < self.free_until:
-                self.free_until = quiet
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return the engine's state, for a person or a page."""
-        return {
-            "device": self.device.info.name,
-            "position": self.position,
-            "oldest": self.oldest,
-            "accelerated": self.clock is None,
-        }
-
-
-def _nothing() -> None:
-    """Stand for a hook that nobody has set."""

@@ -29,13 +29,14 @@ class EventLog(Generic[T]):
     together, to which events are added item first, and which are replaced, not cut, when trimmed.
     """
 
-    __slots__ = ("_pair", "first", "items", "times")
+    __slots__ = ("_pair", "_trimmed", "first", "items", "times")
 
     def __init__(self) -> None:
         self.first = 0
         self.times: list[int] = []
         self.items: list[T] = []
         self._pair = self.times, self.items
+        self._trimmed: tuple[list[int], list[T], int] | None = None
 
     @property
     def end(self) -> int:
@@ -44,13 +45,28 @@ class EventLog(Generic[T]):
 
     def append(self, timestamp: int, item: T) -> None:
         """Add one event, not earlier than the last one."""
+        self.heal()
         self.items.append(item)
         self.times.append(timestamp)
 
     def extend(self, timestamps: Iterable[int], items: Iterable[T]) -> None:
         """Add events in order."""
+        self.heal()
         self.items.extend(items)
         self.times.extend(timestamps)
+
+    def heal(self) -> None:
+        """Undo or finish what an interruption (Ctrl-C) has left half done."""
+        if self._trimmed is not None:
+            self._put(*self._trimmed)
+        if len(self.items) > len(self.times):
+            del self.items[len(self.times) :]
+
+    def cut(self, end: int) -> None:
+        """Drop the events from the absolute index `end` on, which nobody has been given."""
+        self.heal()
+        del self.times[max(end - self.first, 0) :]
+        self.heal()
 
     def trim(self, before: int) -> None:
         """Drop what is older than `before`, once that is worth the move."""
@@ -60,10 +76,13 @@ class EventLog(Generic[T]):
         gone = bisect_left(times, before)
         if gone < 256 and gone * 2 < len(times):
             return
-        self.times = times[gone:]
-        self.items = self.items[gone:]
-        self._pair = self.times, self.items
-        self.first += gone
+        self._trimmed = times[gone:], self.items[gone:], self.first + gone
+        self._put(*self._trimmed)
+
+    def _put(self, times: list[int], items: list[T], first: int) -> None:
+        self.times, self.items, self.first = times, items, first
+        self._pair = times, items
+        self._trimmed = None
 
     def index(self, timestamp: int) -> int:
         """Return the absolute index of the first event at or after `timestamp`."""
@@ -119,8 +138,13 @@ class FrameRing:
         data = self._data
         low, high = start % len(data), stop % len(data)
         if stop - start >= len(data) or (high <= low and stop > start):
-            return np.concatenate((data[low:], data[:high]))
-        return data[low:high].copy()
+            found = np.concatenate((data[low:], data[:high]))
+        else:
+            found = data[low:high].copy()
+        if start < self.end - len(data):
+            # Another thread may have written over them meanwhile.
+            raise ValueError(f"frames {start} to {stop} are no longer held: {self.oldest} to {self.end} are")
+        return found
 
     def grow(self, frames: int) -> None:
         """Hold as many frames from now on, besides the spare and early ones; what is held stays."""

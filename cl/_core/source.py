@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ class ServedSource(StreamedSource, Protocol):
     """A streamed source as the simulated device drives it: from a thread of the source's, and watched.
 
     User code may keep whoever calls it waiting, or never return; so nobody calls it with the engine's lock
-    held, unless it is `inline`. A `read` in whose window the source ends or fails raises SourceEndedError
+    held. A `read` in whose window the source ends or fails raises SourceEndedError
     (`cl.sim.user.checks`), which has what there was before that.
     """
 
@@ -125,6 +126,14 @@ class ServedSource(StreamedSource, Protocol):
 
     def serve(self, work: Callable[[], object]) -> None:
         """Let `work`, which makes all further calls until it returns, run in the source's thread."""
+        ...
+
+    def lend(self) -> bool:
+        """Return whether the caller's thread can be lent to the source: a hang could be ended there."""
+        ...
+
+    def lent(self) -> AbstractContextManager[None]:
+        """Lend the caller's thread to the source, within a `with` block."""
         ...
 
     def overdue(self) -> DeviceDisconnectedError | None:

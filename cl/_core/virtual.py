@@ -21,22 +21,30 @@ No I/O and no clock in here: the caller holds the engine's lock, moves time, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from collections.abc import Callable, Collection, Iterator
+from heapq import heappop, heappush
+from typing import Protocol
 
 from cl._values.constants import NEVER
 
-LOOP: Final = 0
-STREAM: Final = 1
-SLEEP: Final = 2
-READ: Final = 3
-_UNKNOWN: Final = -1
+from .participant import UNKNOWN, Hold, Participant
+
+_FAR = NEVER >> 1
+"""What is due later is never due: timestamps of several devices differ by less than that."""
 
 
 class Mover(Protocol):
     """What moves time for the scheduler: the engine."""
 
-    position: int
+    @property
+    def position(self) -> int:
+        """Where time is."""
+        ...
+
+    @property
+    def stands(self) -> bool:
+        """Whether a consumer has to take what there is before time goes on and anybody is served."""
+        ...
 
     def move(self, to: int) -> bool:
         """Move device time towards `to`; return False where it arrives later, by itself."""
@@ -44,7 +52,7 @@ class Mover(Protocol):
 
 
 class Budget(Protocol):
-    """How much is moved in one call: the engine's `cl._core.work_budget.Pace`."""
+    """How much is moved in one call: a `cl._core.work_budget.WorkBudget`."""
 
     def begin(self) -> int:
         """Begin, and return how many frames to move in one go."""
@@ -55,121 +63,105 @@ class Budget(Protocol):
         ...
 
 
-class Hold:
-    """Time held by an owner, from the moment it is served.
-
-    `parent` is the hold of the body that the owner was started from, and works for. A hold with `workers`,
-    participants that wait and work for it, does not count: its body may be waiting for them.
-    """
-
-    __slots__ = ("active", "name", "owner", "parent", "transient", "workers")
-
-    def __init__(self, owner: object, name: str, transient: bool, parent: Hold | None = None) -> None:
-        self.owner = owner
-        self.name = name
-        self.transient = transient
-        self.parent = parent
-        self.active = False
-        self.workers = 0
-
-    @property
-    def counts(self) -> bool:
-        """Whether it stops time."""
-        return self.active and not self.workers
-
-
-class Participant:
-    """A participant in virtual time.
-
-    `deadline` is the timestamp it waits for, or None; `served` says that the wait is over.
-    `probe`, for one that waits for events, returns the next timestamp at which it may have one,
-    and a timestamp at or before the position when it has; it may set `due` to an answer that is final.
-    `horizon`, for one that must miss nothing, returns the timestamp beyond which time must not go while it
-    does not wait.
-    """
-
-    __slots__ = (
-        "arriving", "deadline", "due", "horizon", "key", "name", "own", "owner", "parent", "probe", "served",
-        "transient", "wake",
-    )  # fmt: skip
-
-    def __init__(self, name: str, kind: int, period: int = 0, probe: Callable[[], int] | None = None) -> None:
-        self.name = name
-        self.transient = kind >= SLEEP
-        self.key: tuple[int, int, int, int] = (0, kind, period, 0)
-        self.probe = probe
-        self.horizon: Callable[[], int] | None = None
-        self.arriving = False
-        """Whether it lets tasks that were started with it register before time moves."""
-        self.deadline: int | None = None
-        self.due = _UNKNOWN
-        """When it is to be served; of one with a probe only if that can no longer change."""
-        self.served = False
-        self.owner: object = None
-        self.parent: Hold | None = None
-        self.own: Hold | None = None
-        """What its owner held when it began to wait."""
-        self.wake: Callable[[], None] | None = None
-
-
 class Scheduler:
-    """Serves the participants of virtual time one at a time, in deadline order."""
+    """Serves the participants of virtual time one at a time, in deadline order.
+
+    Those whose due time is known stand in a heap, so that the next is found without a look at the others.
+
+    An interruption (Ctrl-C) may come between any two steps of these methods. So they are written to be
+    called again: what counts is kept in sets, and what says that a step is over is set last.
+    """
 
     def __init__(self, mover: Mover, ended: Callable[[object], bool]) -> None:
         self._mover = mover
         self._ended = ended
         self._registered = 0
-        self._open: list[Participant] = []
-        self._waiting: list[Participant] = []
-        self._keen: list[Participant] = []
+        self._open: dict[Participant, None] = {}
+        self._waiting: dict[Participant, None] = {}
+        self._timed: list[_Entry] = []
+        """A heap of those that wait and whose due time is known; some are there no more."""
+        self._probing: dict[Participant, None] = {}
+        """Those that wait and whose due time may change."""
+        self._keen: dict[Participant, None] = {}
         """Those of the open ones that must miss nothing."""
+        self._durable: dict[object, set[Participant]] = {}
+        """The open participants that last, by their owners."""
         self._holds: dict[object, Hold] = {}
+        self._sweep_at = _SWEEP
         self._active: set[Hold] = set()
         """Those that are active: mostly one of many, and looked at all the time."""
         self._moving = False
-        self._arriving = 0
+        self._arriving: set[Participant] = set()
+        self._serving: Participant | None = None
+        """The participant that is being served: an interruption may have come in between."""
+        self.shared = False
+        """Whether several devices share this time, so that none can move it alone."""
         self.solo: Participant | None = None
         """The only participant, which holds: time moves as it says."""
 
-    def register(self, participant: Participant) -> None:
-        """Make `party` a participant from now on."""
+    def register(self, participant: Participant, order: int = 0) -> None:
+        """Make `participant` a participant from now on; `order` is its device's place among several."""
         self.solo = None
         self._registered += 1
-        _, kind, period, _ = participant.key
-        participant.key = (self._mover.position, kind, period, self._registered)
-        self._open.append(participant)
+        _, _, kind, period, _ = participant.key
+        participant.key = (order, self._mover.position, kind, period, self._registered)
+        self._open[participant] = None
+        self._own(participant, participant.owner)
         if participant.horizon is not None:
-            self._keen.append(participant)
+            self._keen[participant] = None
 
     def unregister(self, participant: Participant) -> None:
-        """Forget `party`; the time that its owner holds for it alone is free."""
+        """Forget `participant`; the time that its owner holds for it alone is free."""
         if participant not in self._open:
             return
         self.solo = None
-        self._open.remove(participant)
-        if participant.horizon is not None:
-            self._keen.remove(participant)
+        self._disown(participant, participant.owner)
+        self._keen.pop(participant, None)
         self.withdraw(participant)
         self.arrive(participant)
         hold = self._holds.get(participant.owner)
         if hold is not None and not participant.transient and not self._has_durable(participant.owner):
             self._deactivate(hold)
+        self._open.pop(participant, None)
+
+    def _own(self, participant: Participant, owner: object) -> None:
+        """Take a participant for its owner's, if it lasts."""
+        if not participant.transient and owner is not None:
+            self._durable.setdefault(owner, set()).add(participant)
+
+    def _disown(self, participant: Participant, owner: object) -> None:
+        owned = self._durable.get(owner)
+        if owned is not None:
+            owned.discard(participant)
+            if not owned:
+                del self._durable[owner]
+
+    def _change_owner(self, participant: Participant, owner: object) -> None:
+        before = participant.owner
+        if before is not owner:
+            participant.owner = owner
+            if participant in self._open:
+                self._disown(participant, before)
+                self._own(participant, owner)
 
     def withdraw(self, participant: Participant) -> None:
         """End a wait: its owner, and the bodies that it works for, hold time again if they did before."""
         if participant.deadline is None:
             return
-        self._waiting.remove(participant)
-        participant.deadline = None
+        self._waiting.pop(participant, None)
+        self._probing.pop(participant, None)
+        participant.entry = None
         self.arrive(participant)
         for hold in _line(participant.parent):
-            hold.workers -= 1
-        own, participant.own = participant.own, None
+            hold.end_work(participant)
+        own = participant.own
         if own is not None and self._holds.get(own.owner) is own:
             self._activate(own)
+        participant.own = None
+        participant.deadline = None
 
     def begin(self, participant: Participant, deadline: int, owner: object, inherited: Hold | None) -> None:
-        """Let `party` wait for `deadline` on behalf of `owner`.
+        """Let `participant` wait for `deadline` on behalf of `owner`.
 
         `inherited` is the hold in whose context the owner runs: its own last one, or that of the body that it
         was started from. While somebody works for a body and waits, the body waits.
@@ -178,75 +170,113 @@ class Scheduler:
             raise RuntimeError(f"{participant.name} is waited for already: give each task and thread its own")
         self.solo = None
         self._hand_over(participant, owner)
-        parent = inherited
-        while parent is not None and parent.owner is owner:
-            parent = parent.parent
+        parent = self._living(inherited, owner)
+        participant.served = False
+        participant.parent = parent
+        participant.deadline = deadline
         hold = self._holds.get(owner)
         if hold is None:
             self._welcome(owner, participant.name, parent)
         elif hold.active:
-            self._deactivate(hold)
             participant.own = hold
-        participant.parent = parent
+            self._deactivate(hold)
         for body in _line(parent):
-            body.workers += 1
-        participant.owner = owner
-        participant.served = False
-        participant.deadline = deadline
-        participant.due = deadline if participant.probe is None else _UNKNOWN
-        self._waiting.append(participant)
+            body.begin_work(participant)
+        self._change_owner(participant, owner)
+        self._waiting[participant] = None
+        if participant.probe is None:
+            self._time(participant, deadline - participant.base)
+        else:
+            participant.due = UNKNOWN
+            self._probing[participant] = None
+
+    def _living(self, hold: Hold | None, owner: object) -> Hold | None:
+        """Return the nearest of a line of holds that may count, other than `owner`'s own.
+
+        Those that were replaced, or whose owners have ended, are taken out of the line: a task that starts
+        its successor, which starts its own, would otherwise leave all of them behind.
+        """
+        nearest = at = self._skip(hold, owner)
+        while at is not None:
+            at.parent = self._skip(at.parent)
+            at = at.parent
+        return nearest
+
+    def _skip(self, hold: Hold | None, owner: object = None) -> Hold | None:
+        """Return the first of a line of holds that is its owner's present one, and not `owner`'s."""
+        while hold is not None:
+            if hold.owner is not owner and self._holds.get(hold.owner) is hold:
+                if not self._ended(hold.owner):
+                    return hold
+                self._forget(hold)
+            hold = hold.parent
+        return None
+
+    def _time(self, participant: Participant, due: int) -> None:
+        """Put a participant that waits among those whose due time is known."""
+        participant.due = due
+        participant.entry = entry = (due, participant.key, participant)
+        heappush(self._timed, entry)
+        if len(self._timed) > 2 * len(self._waiting) + _SWEEP:
+            self._timed = sorted(e for e in self._timed if e[2].entry is e)
 
     def _hand_over(self, participant: Participant, owner: object) -> None:
         """End the hold of who drove the participant before, where that has nothing else to hold for."""
         before = participant.owner
         if before is None or before is owner:
             return
-        participant.owner = owner
+        self._change_owner(participant, owner)
         hold = self._holds.get(before)
         if hold is not None and not hold.transient and not self._has_durable(before):
             self._deactivate(hold)
 
     def await_arrivals(self, participant: Participant) -> None:
-        """Let no time pass until `arrive` has been called for `party`, or it is served or unregistered."""
-        if not participant.arriving:
-            participant.arriving = True
-            self._arriving += 1
+        """Let no time pass until `arrive` has been called for `participant`, or it is served or gone."""
+        self._arriving.add(participant)
 
     def arrive(self, participant: Participant) -> None:
         """End what `await_arrivals` began."""
-        if participant.arriving:
-            participant.arriving = False
-            self._arriving -= 1
+        self._arriving.discard(participant)
 
     def dispatch(self, budget: Budget) -> bool:
         """Serve whoever is next, moving time there; return False when there is more to move.
 
-        The call ends when `pace` says so, since callers must not work for long.
+        The call ends when `budget` says so, since callers must not work for long.
         """
         mover = self._mover
         most = budget.begin()
-        while self._waiting and not self._moving and not self._arriving and not self.holding():
-            participant, deadline = self._next()
-            if deadline >= NEVER:
+        while self._may_go_on():
+            participant, due = self._next()
+            if due >= _FAR:
                 return True
             position = mover.position
-            if deadline <= position:
+            if due <= position:
                 self._serve(participant)
                 continue
             if self._keen:
-                deadline = min(deadline, self._bound())
-                if deadline <= position:
+                due = min(due, self._bound())
+                if due <= position:
                     return True
-            step = min(deadline - position, most)
+            step = min(due - position, most)
             self._moving = not mover.move(position + step)
             if budget.over(step) and not self._moving:
                 return False
         return True
 
+    def _may_go_on(self) -> bool:
+        if self._serving is not None:
+            self._serve(self._serving)
+        if not self._waiting or self._moving or self._arriving or self._mover.stands:
+            return False
+        return not self.holding()
+
     def _bound(self) -> int:
         """Return up to where time may go without a loss for those that must miss nothing."""
-        horizons = [p.horizon() for p in self._keen if p.deadline is None and p.horizon is not None]
-        return min(horizons, default=NEVER)
+        bound = NEVER
+        for participant in self._keen:
+            if participant.deadline is None and participant.horizon is not None:
+                bound = min(bound, participant.horizon() - participant.base)
+        return bound
 
     def take(self, hold: Hold) -> None:
         """Hold time explicitly. `hold.owner` must be its own."""
@@ -267,6 +297,16 @@ class Scheduler:
         hold.active = False
         self._active.discard(hold)
 
+    def _forget(self, hold: Hold) -> None:
+        self._deactivate(hold)
+        if self._holds.get(hold.owner) is hold:
+            del self._holds[hold.owner]
+
+    @property
+    def moving(self) -> bool:
+        """Whether time is on its way to where it was moved: data are awaited."""
+        return self._moving
+
     def moved(self) -> None:
         """Take note that time has arrived where it was moved to."""
         self._moving = False
@@ -278,8 +318,7 @@ class Scheduler:
                 continue
             if not self._ended(hold.owner):
                 return True
-            self._deactivate(hold)
-            del self._holds[hold.owner]
+            self._forget(hold)
         return False
 
     def holders(self) -> list[str]:
@@ -287,11 +326,9 @@ class Scheduler:
         names = [hold.name for hold in self._holds.values() if hold.counts and not self._ended(hold.owner)]
         position = self._mover.position
         for participant in self._keen:
-            if (
-                participant.deadline is None
-                and participant.horizon is not None
-                and participant.horizon() <= position
-            ):
+            horizon = participant.horizon
+            is_keen = participant.deadline is None and horizon is not None
+            if is_keen and horizon() - participant.base <= position:  # type: ignore[misc]
                 names.append(participant.name)
         return names
 
@@ -304,12 +341,16 @@ class Scheduler:
         """Return whether somebody holds time who may end without a word: after a single wait."""
         return any(hold.transient and hold.counts for hold in self._active)
 
+    def keeps(self, hold: Hold) -> bool:
+        """Return whether `hold` is its owner's present one."""
+        return self._holds.get(hold.owner) is hold
+
     def hold_of(self, participant: Participant) -> Hold | None:
-        """Return the hold that `party` was served with."""
+        """Return the hold that `participant` was served with."""
         return self._holds.get(participant.owner)
 
     def is_next(self, participant: Participant) -> bool:
-        """Return whether `party` is the one that time moves for, as far as can be seen now."""
+        """Return whether `participant` is the one that time moves for, as far as can be seen now."""
         return not self._arriving and not self.holding() and self._next()[0] is participant
 
     def waiting(self) -> list[Participant]:
@@ -323,61 +364,88 @@ class Scheduler:
                 _wake(participant)
                 return
 
+    def release(self, participants: Collection[Participant]) -> None:
+        """Wake those of some participants that wait, unserved: their device is gone."""
+        for participant in tuple(self._waiting):
+            if participant in participants:
+                self.withdraw(participant)
+                _wake(participant)
+
     def release_all(self) -> None:
         """Wake everybody, unserved: the device is gone."""
-        for participant in tuple(self._waiting):
-            self.withdraw(participant)
-            _wake(participant)
+        self.release(tuple(self._waiting))
 
     def _next(self) -> tuple[Participant, int]:
         best, best_due = None, NEVER
+        timed = self._timed
+        while timed and timed[0][2].entry is not timed[0]:
+            heappop(timed)
+        if timed:
+            best_due, _, best = timed[0]
         position = self._mover.position
-        for participant in self._waiting:
-            due = participant.due
-            if due == _UNKNOWN:
-                assert participant.probe is not None
-                due = participant.probe()
-                if due <= position:
-                    # What has come stays until it is taken.
-                    participant.due = due
+        for participant in tuple(self._probing):
+            due = self._probed(participant, position)
             if best is None or due < best_due or (due == best_due and participant.key < best.key):
                 best, best_due = participant, due
         assert best is not None
         return best, best_due
 
+    def _probed(self, participant: Participant, position: int) -> int:
+        """Return when a participant with a probe is due, as far as that is known."""
+        assert participant.probe is not None
+        base = participant.base
+        due = participant.probe() - base
+        if participant.due != UNKNOWN:
+            due = participant.due - base
+        elif due > position:
+            return due
+        # What has come stays until it is taken.
+        del self._probing[participant]
+        self._time(participant, due)
+        return due
+
     def _serve(self, participant: Participant) -> None:
         owner = participant.owner
+        self._serving = participant
         self.withdraw(participant)
         transient = participant.transient and not self._has_durable(owner)
         before = self._holds.get(owner)
         if before is not None:
             self._deactivate(before)
-        hold = self._holds[owner] = Hold(owner, participant.name, transient, participant.parent)
+        hold = self._holds[owner] = Hold(owner, participant.name, transient, participant.parent, self)
+        participant.hold = hold
         # What is done for a body is covered by the body's hold, which ends when the body says so. That a task
         # or a thread has ended has to be noticed, which takes a moment.
         if not (transient and any(body.counts for body in _line(participant.parent))):
             self._activate(hold)
         participant.served = True
-        if len(self._open) == 1 and not transient and self._only_holder(participant.owner):
+        if len(self._open) == 1 and not (transient or self.shared) and self._only_holder(participant.owner):
             self.solo = participant
         _wake(participant)
+        self._serving = None
 
     def _only_holder(self, owner: object) -> bool:
         return all(hold.owner is owner for hold in self._active)
 
     def _has_durable(self, owner: object) -> bool:
-        return any(participant.owner is owner and not participant.transient for participant in self._open)
+        return owner in self._durable
 
     def _welcome(self, owner: object, name: str, parent: Hold | None) -> None:
         works = any(self._holds.get(body.owner) is body for body in _line(parent))
-        for other, hold in tuple(self._holds.items()):
-            if hold.transient and not works:
-                # Whoever it is may be waiting for the newcomer, and nobody can know.
+        if not works:
+            # Whoever holds after a single wait may be waiting for the newcomer, and nobody can know.
+            for hold in [hold for hold in self._active if hold.transient]:
                 self._deactivate(hold)
-            if self._ended(other):
-                self._deactivate(hold)
-                del self._holds[other]
-        self._holds[owner] = Hold(owner, name, transient=True)
+        if len(self._holds) >= self._sweep_at:
+            for hold in [hold for other, hold in self._holds.items() if self._ended(other)]:
+                self._forget(hold)
+            self._sweep_at = 2 * len(self._holds) + _SWEEP
+        self._holds[owner] = Hold(owner, name, transient=True, scheduler=self)
+
+
+_Entry = tuple[int, tuple[int, int, int, int, int], Participant]
+_SWEEP = 64
+"""What is out of date is thrown away when there is about as much of it as of the rest, and this many more."""
 
 
 def _line(hold: Hold | None) -> Iterator[Hold]:
@@ -388,6 +456,7 @@ def _line(hold: Hold | None) -> Iterator[Hold]:
 
 
 def _wake(participant: Participant) -> None:
-    wake, participant.wake = participant.wake, None
+    wake = participant.wake
     if wake is not None:
         wake()
+        participant.wake = None

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from cl._core.host_clock import host_ns
 from cl._core.lateness import Lateness, LoopStatistics
-from cl._core.virtual import LOOP, Participant
+from cl._core.participant import LOOP, Participant
 from cl._values.constants import FRAME_NS, FRAMES_PER_SECOND
 from cl._values.rates import duration_ticks, exact, frames_per_tick, ordinal, seconds_to_frames, whole
-from cl._wait import threads as sync
+from cl._wait import threads
 from cl._wait.body import Body, current_body
 
 from .tick import LoopTick
@@ -114,12 +113,11 @@ class Run:
         self._outer: Body | None = None
         with engine.lock:
             engine.check()
-            start = engine.now() if engine.remote is None else engine.remote.begin_loop(n)
+            start = engine.time.begin_loop(n)
             self.known_losses = engine.losses.total
-            if engine.clock is None:
-                engine.scheduler.register(self.participant)
-                # Its thread may get its turn late, and the first tick would be missed.
-                engine.scheduler.await_arrivals(self.participant)
+            engine.time.join(self.participant)
+            # Its thread may get its turn late, and the first tick would be missed.
+            engine.time.expect(self.participant)
             if n > FRAMES_PER_SECOND:
                 engine.keep(n)
         loop._start = start
@@ -202,21 +200,14 @@ class Run:
                     f"{_frames(engine.now() - self.due)} behind at the {ordinal(self.index + 1)} iteration."
                 )
             self._check_backlog(engine.now())
-            self._count(engine.now() - self.due)
+            self._lateness.add((engine.now() - self.due) * FRAME_NS)
             yield self.enter(self.due), handler
             self.leave()
         loop._recovery = None
 
-    def _count(self, late_frames: int) -> None:
-        self._lateness.add(late_frames * FRAME_NS)
-
-    def count_wall(self, due_ns: int) -> None:
+    def count(self, due: int) -> None:
         """Count a tick whose body begins now."""
-        self._lateness.add(host_ns() - due_ns)
-
-    def count_virtual(self, late_frames: int) -> None:
-        """Count a tick that begins `late_frames` of device time after it was due."""
-        self._count(late_frames)
+        self._lateness.add(self.engine.time.lateness_ns(due))
 
     def finish(self) -> None:
         """Set the tick to how many have run: the loop has come to its end."""
@@ -233,10 +224,8 @@ class Run:
             if all(run.loop is not self.loop for run in engine.runs):
                 # What was to end has ended: the loop can be iterated over again.
                 self.loop._stopping = False
-        if engine.remote is not None:
-            engine.remote.end_loop(self.n)
-        if engine.clock is None:
-            sync.drop(engine, self.participant)
+        engine.time.end_loop(self.n)
+        threads.drop(engine, self.participant)
 
 
 def _frames(count: int) -> str:

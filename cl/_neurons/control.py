@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cl._core.virtual import READ
-from cl._wait import threads as sync
+from cl._wait import threads
 from cl.error import ControlRequiredError
 
 if TYPE_CHECKING:
@@ -30,8 +29,7 @@ class ControlMethods:
         """Take control of the device; `ControlRequestError` where somebody else has it."""
         engine = self._engine
         engine.check()
-        if engine.remote is not None:
-            engine.remote.take_control()
+        engine.device.control.take()
         self._control = True
 
     def release_control(self) -> None:
@@ -39,8 +37,7 @@ class ControlMethods:
         if self._control:
             self._interrupt_all()
             self._control = False
-            if self._engine.remote is not None:
-                self._engine.remote.release_control()
+            self._engine.device.control.release()
 
     def _require_control(self) -> None:
         self._engine.check()
@@ -83,7 +80,7 @@ class ControlMethods:
         engine = self._engine
         if engine.closed or engine.failure is not None or not self._started:
             return False
-        return engine.remote is None or engine.remote.is_running()
+        return engine.device.control.is_running()
 
     def wait_until_readable(self, timeout_seconds: float = 15.0) -> None:
         """Wait until frames can be read; raises where they never will be.
@@ -93,8 +90,8 @@ class ControlMethods:
         """
         self._engine.check()
         self._require_started()
-        if self._engine.remote is not None and not (timeout_seconds <= 0 and self.is_readable()):
-            sync.wait_for_more(self._engine, timeout_seconds)
+        if not (timeout_seconds <= 0 and self.is_readable()):
+            threads.wait_for_sign(self._engine, timeout_seconds)
 
     def is_recordable(self) -> bool:
         """Return whether a recording can be started."""
@@ -107,17 +104,9 @@ class ControlMethods:
     _on_close: Callable[[], None] = staticmethod(lambda: None)
 
     def _interrupt_all(self) -> None:
+        """Interrupt all channels, and have what has begun delivered, where that needs no turn in time."""
         engine = self._engine
-        if engine.remote is not None:
-            engine.check()
-            delivered = engine.remote.interrupt_all(engine.now())
-            if engine.remote.is_running():  # Else its time stands still, and nothing is delivered.
-                sync.wait_once(engine, "stop", READ, delivered)
-            return
-        with engine.lock:
-            engine.check()
-            frame = max(engine.asked, engine.now())
-            begun = engine.device.interrupt_all(frame)
-            engine.refresh()
-            if not engine.device.info.pushes and begun > frame:
-                engine.advance(begun)
+        engine.check()
+        threads.refuse_reentry(engine)
+        delivered = engine.device.stimulator.interrupt_all()
+        threads.hasten(engine, delivered)

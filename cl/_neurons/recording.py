@@ -99,7 +99,6 @@ class RecordingMethods:
     def _oldest(self) -> int:
         """Return the oldest frame that a recording can begin with."""
         engine = self._engine
-        if engine.clock is None:
-            return engine.oldest
-        # It has to be there still when its turn comes to be written.
-        return max(engine.start, engine.now() - engine.history_frames + _SPARE_FRAMES)
+        # Where time goes on it has to be there still when its turn comes to be written.
+        spare = _SPARE_FRAMES if engine.time.comes() else 0
+        return max(engine.start, engine.now() - engine.history_frames + spare)

@@ -54,7 +54,7 @@ class Capture:
         `streams` returns the data streams to record, `application` the attributes of the end.
         """
         self.start = start
-        self.ahead = 0 if engine.device.info.predictable or not spikes else SAMPLES_FROM
+        self.ahead = 0 if engine.device.acquisition.predictable or not spikes else SAMPLES_FROM
         """Frames beyond the end that the last spikes' samples have to be waited for."""
         self._engine = engine
         self._writer = writer
@@ -155,7 +155,7 @@ class Capture:
         if self._samples or spikes:
             # Also without samples: to cut spikes out of a block is faster than to make each one's frames.
             self._wait_for_tick_gap()
-            frames = self._engine.device.frames(at, stop)
+            frames = self._engine.device.acquisition.frames(at, stop)
             self._cutter.feed(at, frames)
         self._wait_for_tick_gap()
         waveforms = self._cutter.cut(spikes) if spikes else None
@@ -206,14 +206,13 @@ class Capture:
 
     def _wait_for_tick_gap(self) -> None:
         """Keep out of the way of loops, unless that has taken too long already, as on a busy host."""
-        clock = self._engine.clock
-        if clock is None or clock.seconds_until(max(self._at, self._past)) > -_LATE_S:
+        if self._engine.time.seconds_until(max(self._at, self._past)) > -_LATE_S:
             wait_for_tick_gap(self._engine)
 
     def _check_kept(self, timestamp: int) -> None:
         """Raise if what was just looked at may have been dropped before."""
         engine = self._engine
-        if engine.clock is not None and timestamp < engine.oldest_to_write:
+        if timestamp < engine.oldest_to_write:
             raise RuntimeError(
                 f"the recording cannot keep up: frame {timestamp} was dropped from the history before "
                 f"it was written, the oldest is {engine.oldest_to_write}"

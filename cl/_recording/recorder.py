@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from _thread import LockType, allocate_lock
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cl._values.constants import NEVER
+from cl.error import DeviceDisconnectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
     from .capture import Capture
 
-TAP_FRAMES: Final = 5_000
-"""In accelerated time a recording is served this often: less than a task may keep its event loop."""
+BATCH_FRAMES: Final = 5_000
+"""In accelerated time what there is is written this often, and time stands until it is."""
 PERIOD_S: Final = 0.4
 """What has been given is on its way to the disk after this time, whatever time does."""
 _ARRIVAL_S: Final = 0.002
 """How often the thread looks whether a device has come to the end of the recording."""
-_ATTENTION_S: Final = 0.1
 
 _log = logging.getLogger("cl")
 
@@ -41,16 +40,17 @@ class Batch(NamedTuple):
     """The entries from the absolute index `first_entry` on; some may have been in an earlier portion."""
     is_last: bool
     """Whether nothing more comes, so that the recording has to end here if it does not before."""
-    gate: LockType | None
-    """Released when it is done."""
+    stands: bool
+    """Whether time stands until it is written."""
 
 
 class Recorder:
     """Has a window of device time written, while it happens, to its end or until told to stop.
 
-    In accelerated time it is a tap of the engine, which never moves on without it; in wall-clock
-    time it looks for itself, seldom, since each look may cost a loop a late tick. Either way the file
-    is written by one thread: an exception that comes from outside (Ctrl-C) finds it whole.
+    In accelerated time it is a consumer that time waits for: it stands at the consumer's limit until what
+    there is has been written. In wall-clock time the thread looks for itself, seldom, since each look may
+    cost a loop a late tick. Either way the file is written by one thread, without the engine's lock: an
+    exception that comes from outside (Ctrl-C) finds it whole.
     """
 
     def __init__(self, engine: Engine, capture: Capture, end: int | None, name: str) -> None:
@@ -70,6 +70,8 @@ class Recorder:
         """Where the entries end, if that has been decided."""
         self.is_ending = False
         """Whether the last portion has been given."""
+        self._has_left = False
+        """Whether the thread takes no more batches. Locked."""
         self._turn = threading.Lock()
         self._waiting: list[Callable[[], None]] = []
         self._batches: SimpleQueue[Batch | None] = SimpleQueue()
@@ -92,40 +94,30 @@ class Recorder:
                 self.cut_off()
                 return
             self._batches.put(self._portion())
-            if engine.clock is None:
-                # Nothing is dropped from the history before it was written.
-                kept = max(self._capture.start + engine.history_frames, engine.position + 1)
-                self.limit = min(self._next_limit(engine.position), kept)
-                engine.taps.append(self)
-                engine.refresh()
+            # Nothing is dropped from the history before it was written.
+            kept = max(self._capture.start + engine.history_frames, engine.position + 1)
+            self.limit = min(self._next_limit(engine.position), kept)
+            engine.time.watch(self)
 
-    def take(self, position: int) -> None:
-        """Write what there is before `position`: the tap's side. Locked."""
-        if not self.done.is_set():
-            gate = allocate_lock()
-            gate.acquire()
-            self._batches.put(self._portion(gate))
-            while not gate.acquire(timeout=_ATTENTION_S) and not self.done.is_set():
-                pass
+    def take(self, position: int) -> bool:
+        """Have what there is before `position` written, and time stand until it is. Locked."""
         self.limit = self._next_limit(position)
+        if self._has_left:
+            return False
+        self._batches.put(self._portion(stands=True))
+        return True
 
     def end_now(self, present: Callable[[], int]) -> None:
         """Let the recording end at the present, with all entries that were appended so far.
 
-        In accelerated time its last portion is written at once, in wall-clock time when the samples of
-        the last spikes are there.
+        Its last batch is written when the samples of the last spikes are there, or once it is `cut_off`.
         """
-        engine = self._engine
-        with engine.lock:
+        with self._engine.lock:
             self._end_at(present())
-            if engine.clock is None:
-                self.cut_off()
-                engine.refresh()
 
     def cut_off(self) -> None:
         """End the recording where the device has come to, if it does not end before. Locked."""
-        if self in self._engine.taps:
-            self._engine.taps.remove(self)
+        self._engine.time.unwatch(self)
         if not self.is_ending:
             self._end_at(self._engine.position)
             # In this order: who is interrupted in between does it again.
@@ -140,7 +132,7 @@ class Recorder:
 
     def _last_frame(self, end: int) -> int:
         # The samples of the last spikes come after the end, unless the data end before that.
-        return max(end, min(end + self._capture.ahead, self._engine.device.end_timestamp))
+        return max(end, min(end + self._capture.ahead, self._engine.device.acquisition.end_timestamp))
 
     def wait(self) -> None:
         """Wait until the file is closed and the thread has ended."""
@@ -177,10 +169,10 @@ class Recorder:
             self._last_entry = self._engine.history.entries.end
             self.end = max(end, self._capture.start)
 
-    def _portion(self, gate: LockType | None = None, is_last: bool = False) -> Batch:
+    def _portion(self, stands: bool = False, is_last: bool = False) -> Batch:
         """Return what there is to write. Locked."""
         first, entries = self._entries()
-        return Batch(self._engine.position, self.end, first, entries, is_last, gate)
+        return Batch(self._engine.position, self.end, first, entries, is_last, stands)
 
     def _entries(self) -> tuple[int, list[StreamEntry]]:
         """Return the entries that are not known to be written, from which absolute index on. Locked.
@@ -197,12 +189,11 @@ class Recorder:
         return first, log.items[first - log.first : max(stop, first) - log.first]
 
     def _next_limit(self, position: int) -> int:
-        """Return up to where time may go before the tap is served again. Locked."""
+        """Return up to where time may go before there is something to write again. Locked."""
         if self.done.is_set():
-            if self in self._engine.taps:
-                self._engine.taps.remove(self)
+            self._engine.time.unwatch(self)
             return NEVER
-        limit = position + TAP_FRAMES
+        limit = position + BATCH_FRAMES
         if self.end is not None:
             # Exactly at the end, and again when the last spikes' samples are there.
             for edge in (self.end, self.end + self._capture.ahead):
@@ -219,82 +210,86 @@ class Recorder:
         except BaseException as error:
             self._fail(error)
         finally:
-            with self._turn:
-                waiting, self._waiting = self._waiting, []
-            for wake in waiting:
-                wake()
+            self._leave()
+
+    def _leave(self) -> None:
+        """Let nobody wait for the thread any more."""
+        with self._engine.lock:
+            self._has_left = True
+            self._engine.time.unwatch(self)
+            while not self._batches.empty():
+                batch = self._batches.get_nowait()
+                if batch is not None and batch.stands:
+                    self._engine.time.taken()
+        with self._turn:
+            waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
 
     def _serve(self) -> None:
-        """Write the next portion, or see to it that there is one."""
+        """Write the next batch, or see to it that there is one."""
         try:
-            portion = self._batches.get(timeout=self._pause())
+            batch = self._batches.get(timeout=self._pause())
         except Empty:
-            portion = None
-        if portion is None:
+            batch = None
+        if batch is None:
             self._look()
             return
         try:
-            self._write(portion)
+            self._write(batch)
         except BaseException as error:
             self._fail(error)
         finally:
-            if portion.gate is not None:
-                portion.gate.release()
+            if batch.stands:
+                with self._engine.lock:
+                    self._engine.time.taken()
 
     def _pause(self) -> float:
-        clock = self._engine.clock
-        if self.end is None or clock is None:
+        if self.end is None:
             return PERIOD_S
-        left = clock.seconds_until(self.last_frame)
+        left = self._engine.time.seconds_until(self.last_frame)
         return min(PERIOD_S, max(left, _ARRIVAL_S))
 
     def _look(self) -> None:
         """Take what has come since: in wall-clock time, or while virtual time stands still."""
         engine = self._engine
-        # Whoever moves virtual time holds the lock and may be waiting for this thread.
-        if not engine.lock.acquire(blocking=engine.clock is not None):
+        if not engine.is_open():
             return
         try:
-            if engine.failure is None and not engine.closed:
-                self._bring_up()
-                self._batches.put(self._portion())
-        except Exception as error:
+            self._bring_up()
+        except DeviceDisconnectedError as error:
             _log.debug("the device failed: %s", error)
-        finally:
-            engine.lock.release()
+            return
+        with engine.lock:
+            self._batches.put(self._portion())
 
     def _bring_up(self) -> None:
-        """Let a wall-clock device come to the recording's end, if that has passed. Locked.
+        """Let a wall-clock device come to the recording's end, if that has passed.
 
         Otherwise it is left to others: a stim takes effect behind what was given.
         """
         engine = self._engine
-        clock = engine.clock
-        if clock is None or self.end is None:
+        if self.end is None:
             return
         end = self.last_frame
-        if clock.now() < end or engine.position >= end:
-            return
-        if not engine.device.info.pushes:
-            engine.advance(end)
-        elif engine.demand is not None:
-            engine.demand(end)
+        if engine.position < end <= engine.time.now():
+            engine.supply.bring_up(end)
 
-    def _write(self, portion: Batch) -> None:
-        position, end, first, entries, is_last, gate = portion
+    def _write(self, batch: Batch) -> None:
+        position, end, first, entries, is_last, stands = batch
         capture = self._capture
         entries = [
             entry
             for number, entry in enumerate(entries, first)
             if number >= self._next_entry and (number >= self._first_own or entry.timestamp >= capture.start)
         ]
-        self._next_entry = max(self._next_entry, first + len(portion.entries))
+        self._next_entry = max(self._next_entry, first + len(batch.entries))
         if end is not None and (is_last or position >= self._last_frame(end)):
             capture.finish(end, entries)
             self.done.set()
         else:
             # Virtual time stands still where nobody waits for this: it may do so for long.
-            foresee = gate is None and self._engine.clock is None
+            foresee = not stands and self._engine.time.peeks
             capture.write(position if end is None else min(position, end), entries, foresee)
 
     def _fail(self, error: BaseException) -> None:

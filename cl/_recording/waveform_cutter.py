@@ -69,7 +69,7 @@ class WaveformCutter:
         """Return samples that came with the spike, or were looked at before."""
         if spike._samples is not None:
             return spike._samples
-        own = self._engine.device.waveform(spike.timestamp, spike.channel)
+        own = self._engine.device.acquisition.waveform(spike.timestamp, spike.channel)
         return None if own is None else own[0]
 
     def _gather(
@@ -96,9 +96,9 @@ class WaveformCutter:
         engine = self._engine
         end = spike.timestamp + SAMPLES_FROM
         position = engine.position
-        if engine.device.info.predictable or position >= end:
+        if engine.device.acquisition.predictable or position >= end:
             return engine.cut_waveform(spike.timestamp, spike.channel)[0]
         low = max(spike.timestamp - SAMPLES_BEFORE, engine.start)
-        raw = engine.device.frames(low, position)[:, spike.channel]
+        raw = engine.device.acquisition.frames(low, position)[:, spike.channel]
         before = low - (spike.timestamp - SAMPLES_BEFORE)
         return self._centred(np.pad(raw, (before, end - position), mode="edge"))

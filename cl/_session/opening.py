@@ -17,27 +17,17 @@ from contextlib import (
 from typing import TYPE_CHECKING, Any, cast
 
 from cl._core.device import Device
-from cl._core.engine import Engine
-from cl._core.host_clock import WallClock
 from cl._core.settings import Settings, load_settings
 from cl._values.upwards import from_above
-from cl._wait.housekeeper import Housekeeper
-from cl._wait.owner import has_ended
-from cl._wait.source_pump import SourcePump
-from cl._wait.waveforms import EngineWaveforms
 from cl.error import DeviceDisconnectedError
 from cl.neurons import Neurons
 
 from .open_context import AsyncOpenContext, OpenContext
+from .wiring import Wired
 
 if TYPE_CHECKING:
-    from cl._core.host_clock import Clock
-    from cl.hw.driver.device import HardwareDevice
-    from cl.sim.device import StreamedDevice
     from cl.visualisation.server.server import VisualiserServer
 
-_LAST_PULSES_S = 1.0
-"""How long closing waits for a source to give the frames of the pulses that have begun."""
 _log = logging.getLogger("cl")
 
 
@@ -61,12 +51,8 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         device = _build(settings)
-        self.engine = Engine(device, _clock(settings, device), has_ended)
-        if not device.info.is_simulator:
-            cast("HardwareDevice", device).attach(self.engine)
-        self.engine.history.waveforms = EngineWaveforms(self.engine)
-        self._housekeeper = Housekeeper(self.engine)
-        self._source_pump: SourcePump | None = None
+        self._wired = Wired(device, settings, None, 0)
+        self.engine = self._wired.engine
         self.visualiser: VisualiserServer | None = None
         self._process = os.getpid()
         self._closing = threading.Lock()
@@ -79,29 +65,17 @@ class Session:
         # A program may end without leaving its block; the threads that close recordings end with it.
         atexit.register(self.close)
         try:
-            self._begin()
+            self._wired.begin()
+            if settings.visualisation:
+                self.visualiser = self._show()
         except BaseException:
             self.close()
             raise
 
-    def _begin(self) -> None:
-        engine, device = self.engine, self.engine.device
-        if engine.clock is not None:
-            # Time begins when the device is ready, not when it began to get ready.
-            engine.clock.restart()
-        engine.refresh()
-        engine.watch = self._housekeeper.start
-        if engine.clock is not None and engine.remote is None:
-            self._housekeeper.start()
-        if device.info.pushes and device.info.is_simulator:
-            self._source_pump = SourcePump(engine, cast("StreamedDevice", device))
-            self._housekeeper.look = self._source_pump.look
-            self._housekeeper.bring_up = self._source_pump.bring_up
-            self._source_pump.start()
-        if self.settings.visualisation:
-            self.visualiser = self._show()
-
     def _show(self) -> VisualiserServer | None:
+        if self.settings.accelerated:
+            _log.info("the data visualiser is not started: time is accelerated")
+            return None
         recordings = self.neurons._recordings
         server: VisualiserServer | None = from_above("start_server")(
             self.engine,
@@ -138,19 +112,16 @@ class Session:
                 self.engine.end()
             if self.visualiser is not None:
                 self.visualiser.stop()
-            self._housekeeper.stop()
-            if self._source_pump is not None:
-                self._source_pump.stop()
+            self._wired.stop()
             self._close_device()
 
     def _end(self) -> None:
         try:
             if self.engine.failure is None:
                 self.neurons._interrupt_all()
-                if self._source_pump is not None:
-                    self._source_pump.settle(_LAST_PULSES_S)
+                self._wired.settle()
         except DeviceDisconnectedError as error:
-            if self.engine.remote is None:
+            if self.engine.device.info.is_simulator:
                 raise
             # It went while it was being closed: nobody wants anything of it any more.
             _log.warning("closing %s: %s", self.engine.device.info.name, error)
@@ -171,16 +142,10 @@ def _build(settings: Settings) -> Device:
     if settings.device is not None:
         from cl.hw import build as hardware
 
-        return hardware.build(settings)
+        return cast("Device", hardware.build(settings))
     from cl.sim import build as simulator
 
     return simulator.build(settings)
-
-
-def _clock(settings: Settings, device: Device) -> Clock | None:
-    if not device.info.is_simulator:
-        return cast("HardwareDevice", device).clock
-    return None if settings.accelerated else WallClock(device.info.start_timestamp)
 
 
 class _Slot:
@@ -240,8 +205,8 @@ def _enter(take_control: bool, wait_until_recordable: bool) -> tuple[Session, Ca
 
     try:
         restore = _take(session, take_control, outermost)
-        if outermost and session.engine.remote is not None:
-            session.engine.remote.opened()
+        if outermost:
+            session.engine.device.control.opened()
         if outermost and wait_until_recordable:
             session.neurons.wait_until_recordable()
     except BaseException:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cl._values.constants import NEVER
 from cl._values.rates import whole
-from cl._wait.events import EventWaiter
 
 from .cursor import Cursor
 from .statistics import StreamStatistics
@@ -21,11 +20,8 @@ SPIKES: Final = 1
 STIMS: Final = 2
 ENTRIES: Final = 4
 
-GRID: Final = 25
-"""Where spikes cannot be foreseen, accelerated time serves their streams every millisecond of device time.
-
-A source that answers stims would otherwise have to be asked frame by frame.
-"""
+SURPRISE_S: Final = 0.004
+"""So often there is a look for events that may come sooner than was known."""
 _FAR: Final = NEVER >> 2
 """What is later than this never happens: the stimulator's own never, in steps of half a frame, is."""
 
@@ -55,6 +51,10 @@ class EventStream(Stream[T]):
         self._start = 0
         self._participant.probe = self._probe
         self._participant.horizon = self._horizon
+        self._participant.exact = engine.device.acquisition.predictable
+        if kinds != SPIKES:
+            # Stims, and what programs append, may come sooner than was known.
+            self._participant.longest_s = SURPRISE_S
 
     async def batch(self, limit: int | None = None) -> list[T]:
         """Wait until there is an event, and return all there are, at most `limit`.
@@ -71,18 +71,12 @@ class EventStream(Stream[T]):
             head = min((cursor.head(upto) for cursor in self._cursors), default=upto)
         return StreamStatistics(self._delivered, self._missed, waiting, min(head, upto))
 
-    def _make_waiter(self) -> EventWaiter:
-        predictable = self._engine.device.info.predictable
-        return EventWaiter(
-            self._engine, self._participant, exact=predictable, surprises=self._kinds != SPIKES
-        )
-
     def _begin(self, start: int) -> None:
         engine = self._engine
         history, kinds, mask = engine.history, self._kinds, self._mask
         self._start = start
-        if engine.clock is None and not engine.device.info.predictable and kinds & SPIKES:
-            self._grid = GRID
+        if kinds & SPIKES:
+            self._grid = engine.time.grid
         if kinds & SPIKES:
             self._cursors.append(Cursor(history.spikes, start, mask))
         if kinds & STIMS:
@@ -136,10 +130,10 @@ class EventStream(Stream[T]):
         at = NEVER
         if kinds & SPIKES:
             times = history.spikes.times
-            at = device.next_spike(max(after, times[-1] + 1) if times else after)
+            at = device.acquisition.next_spike(max(after, times[-1] + 1) if times else after)
         if kinds & STIMS:
             times = history.stims.times
-            at = min(at, device.next_stim(max(after, times[-1] + 1) if times else after))
+            at = min(at, device.stimulator.next_stim(max(after, times[-1] + 1) if times else after))
         return at
 
     def _horizon(self) -> int:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cl._values.constants import FRAMES_PER_SECOND
 from cl._values.rates import whole
-from cl._wait.events import EventWaiter
 
 from .statistics import StreamStatistics
 from .stream import SLACK_FRAMES, Stream
@@ -64,15 +63,12 @@ class FrameStream(Stream["NDArray[np.int16]"]):
         return StreamStatistics(self._delivered, self._missed, backlog, self._at)
 
     async def _frames(self, start: int, stop: int) -> NDArray[np.int16]:
-        frames = self._engine.device.frames
+        frames = self._engine.device.acquisition.frames
         if self._block <= _HEAVY_FRAMES:
             return frames(start, stop)
         from anyio import to_thread
 
         return await to_thread.run_sync(frames, start, stop)
-
-    def _make_waiter(self) -> EventWaiter:
-        return EventWaiter(self._engine, self._participant, exact=True, surprises=False)
 
     def _begin(self, start: int) -> None:
         self._at = start

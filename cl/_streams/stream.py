@@ -6,12 +6,10 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
-from cl._core.virtual import STREAM, Participant
+from cl._core.participant import STREAM, Participant
 from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
 from cl._values.rates import whole
-from cl._wait import tasks as aio
-from cl._wait import threads as sync
-from cl._wait.events import EventWaiter
+from cl._wait import tasks, threads
 from cl._wait.owner import current_owner
 from cl.error import LaggedError
 
@@ -45,7 +43,7 @@ class Stream(ABC, Generic[T]):
         self._engine = engine
         self._participant = Participant(name, STREAM, period)
         self._from = None if from_timestamp is None else whole("from_timestamp", from_timestamp, 0)
-        self._waiter: EventWaiter | None = None
+        self._waiter: tasks.Waiter | None = None
         self._iterating = False
         self._closed = False
         self._delivered = self._missed = 0
@@ -56,20 +54,18 @@ class Stream(ABC, Generic[T]):
     async def __aenter__(self) -> Self:
         engine = self._engine
         if self._from is not None:
-            await aio.catch_up(engine)
+            await tasks.catch_up(engine)
         if self._waiter is not None or self._closed:
             raise RuntimeError(f"{self._participant.name} has been entered before: ask for a new one")
-        waiter = self._make_waiter()
+        threads.refuse_reentry(engine)
+        waiter = tasks.Waiter(engine, self._participant)
         with engine.lock:
             engine.check()
-            if engine.clock is not None and self._from is not None:
-                engine.catch_up()
             start = engine.now() if self._from is None else self._from
             engine.check_readable(start)
             self._begin(start)
             self._known_losses = engine.losses.total
-            if engine.clock is None:
-                engine.scheduler.register(self._participant)
+            engine.time.join(self._participant)
             self._waiter = waiter
             engine.listeners.append(waiter.wake)
         return self
@@ -93,10 +89,12 @@ class Stream(ABC, Generic[T]):
         engine = self._engine
         waiter.stopped = True
         with engine.lock:
-            engine.listeners.remove(waiter.wake)
-            engine.scheduler.unregister(self._participant)
+            if waiter.wake in engine.listeners:
+                engine.listeners.remove(waiter.wake)
+            engine.time.leave(self._participant)
             waiter.wake()
-            sync.go_on(engine)
+            threads.go_on(engine)
+        waiter.close()
 
     async def aclose(self) -> None:
         """End the stream, as `close` does."""
@@ -130,7 +128,7 @@ class Stream(ABC, Generic[T]):
             self._iterating = False
         return []
 
-    def _ready(self) -> EventWaiter:
+    def _ready(self) -> tasks.Waiter:
         if self._waiter is None:
             raise RuntimeError(f"{self._participant.name} must be entered first: async with ... as stream")
         if self._iterating:
@@ -140,7 +138,7 @@ class Stream(ABC, Generic[T]):
     def _take(self, limit: int | None) -> list[T]:
         engine = self._engine
         with engine.lock:
-            if engine.clock is None and not self._serving():
+            if not self._serving():
                 return []
             lost = self._drop_lost(engine.oldest + SLACK_FRAMES)
             known, self._known_losses = self._known_losses, engine.losses.total
@@ -156,7 +154,7 @@ class Stream(ABC, Generic[T]):
         engine = self._engine
         if engine.closed or engine.failure is not None:
             return True
-        return engine.scheduler.is_held_by(current_owner())
+        return engine.time.lets_take(current_owner())
 
     def _lagged(self, lost: int) -> str:
         return (
@@ -167,10 +165,6 @@ class Stream(ABC, Generic[T]):
     # -- what the kinds differ in ---------------------------------------------------------
 
     _noun = "events"
-
-    @abstractmethod
-    def _make_waiter(self) -> EventWaiter:
-        """Return what waits for it, on the running event loop."""
 
     @abstractmethod
     def _begin(self, start: int) -> None:

@@ -6,7 +6,7 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any
 
-from . import numbers as _numbers
+from . import numbers
 from .constants import FRAMES_PER_SECOND
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def exact(name: str, value: Any) -> int | Fraction:
 
 def whole(name: str, value: Any, least: int) -> int:
     """Return an int of at least `least`; `TypeError` for what is no integer, `ValueError` below."""
-    number = _numbers.whole(value, name)
+    number = numbers.whole(value, name)
     if number < least:
         raise ValueError(f"{name} must be at least {least}, not {number}")
     return number

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .owner import asyncio_runs, trio_runs
+
+if TYPE_CHECKING:
+    from .alarm import Alarm
 
 
 class Parker(Protocol):
@@ -38,6 +41,14 @@ class Backend(Protocol):
 
     def parker(self) -> Parker:
         """Return a fresh parking place."""
+        ...
+
+    def rounds(self, count: int) -> Awaitable[None]:
+        """Return what to await so that tasks that are ready have had so many turns."""
+        ...
+
+    def alarm(self) -> Alarm:
+        """Return a new alarm, which is to be closed."""
         ...
 
 
@@ -90,6 +101,27 @@ class _AsyncioBackend:
     def parker(self) -> Parker:
         return _AsyncioParker(self._get_loop())
 
+    async def rounds(self, count: int) -> None:
+        # Callbacks, rather than turns of the task: they cost a fraction.
+        loop = self._get_loop()
+        over = loop.create_future()
+
+        def turn(left: int) -> None:
+            if left:
+                loop.call_soon(turn, left - 1)
+            elif not over.done():
+                over.set_result(None)
+
+        loop.call_soon(turn, count - 2)
+        await over
+
+    def alarm(self) -> Alarm:
+        from .alarm import Alarm
+        from .loop_timers import asyncio_timer
+        from .pacer import PacedTimer
+
+        return Alarm(asyncio_timer(self._get_loop()) or PacedTimer(self.parker), self.checkpoint)
+
 
 class _TrioParker:
     __slots__ = ("_event", "_thread", "_token", "_trio")
@@ -128,6 +160,17 @@ class _TrioBackend:
 
     def parker(self) -> Parker:
         return _TrioParker(self._trio)
+
+    async def rounds(self, count: int) -> None:
+        for _ in range(count):
+            await self.checkpoint()
+
+    def alarm(self) -> Alarm:
+        from .alarm import Alarm
+        from .loop_timers import trio_timer
+        from .pacer import PacedTimer
+
+        return Alarm(trio_timer(self._trio) or PacedTimer(self.parker), self.checkpoint)
 
 
 def current_backend() -> Backend:

@@ -1,16 +1,16 @@
-"""The one background thread: it keeps a wall-clock device moving, and watches over virtual time."""
+"""The background thread of a device: it keeps a wall-clock device moving, or watches over virtual time."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cl._core.host_clock import host_seconds
 from cl._values.constants import FRAMES_PER_SECOND
 
-from .threads import advance_a_portion, go_on
+from .threads import go_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,97 +30,59 @@ _SLICE: Final = FRAMES_PER_SECOND // 10
 _log = logging.getLogger("cl")
 
 
-class Housekeeper:
-    """Runs while a device is open: at once in wall-clock time, when somebody waits in virtual time."""
+class Chores(Protocol):
+    """What is to be done every now and then."""
 
-    def __init__(self, engine: Engine, patience_seconds: float = _PATIENCE_S) -> None:
+    period_s: float
+
+    def do(self, stop: threading.Event) -> None:
+        """Do it; end early once `stop` is set. Errors are the device's, and others hear of them."""
+        ...
+
+
+class WallChores:
+    """Brings a device to the present that nobody waits for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.period_s = _WALL_PERIOD_S
         self._engine = engine
-        self._patience_s = patience_seconds
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self._stalled_since: float | None = None
-        self._state: tuple[int, tuple[str, ...]] | None = None
-        self._warned = False
-        self.look: Callable[[], None] = _nothing
-        """Called every now and then, for whoever has to look at something that says nothing."""
-        self.bring_up: Callable[[int], None] = _nothing
-        """Asks a pushing device for what there is before a timestamp. Locked."""
 
-    def start(self) -> None:
-        """Start the thread unless it runs."""
-        if self._thread is not None:
-            return
-        with self._starting:
-            if self._thread is not None or self._stop.is_set():
-                return
-            run = self._keep_virtual if self._engine.clock is None else self._keep_wall
-            thread = threading.Thread(target=run, name="cl-housekeeper", daemon=True)
-            # Known before it starts: Ctrl-C may come while that is waited for.
-            self._thread = thread
-            thread.start()
-
-    def stop(self) -> None:
-        """Stop the thread and wait for its end."""
-        with self._starting:
-            self._stop.set()
-            thread, self._thread = self._thread, None
-        if thread is not None and thread is not threading.current_thread():
-            with suppress(RuntimeError):  # It has not begun yet, and will end as it does.
-                thread.join()
-
-    def _keep_wall(self) -> None:
+    def do(self, stop: threading.Event) -> None:
         engine = self._engine
-        while not self._stop.wait(_WALL_PERIOD_S):
-            if engine.failure is not None or engine.closed:
-                return
-            try:
-                self._move_wall()
-            except Exception as error:
-                _log.debug("the device failed: %s", error)
-            self.look()
-
-    def _move_wall(self) -> None:
-        engine = self._engine
-        assert engine.clock is not None
         slack = self._slack()
-        while engine.clock.now() - engine.position > slack and not self._stop.is_set():
-            with engine.lock:
-                if engine.failure is not None or engine.closed:
-                    return
-                # Only those who want what comes after the end are to find out that there is none.
-                to = min(engine.clock.now(), engine.device.end_timestamp)
-                if engine.device.info.pushes:
-                    self.bring_up(min(engine.clock.now(), engine.position + _SLICE))
-                    return
-                if to <= engine.position:
-                    return
-                advance_a_portion(engine, to)
-            # Whoever waits for the lock gets it.
-            self._stop.wait(_BREATH_S)
+        while (now := engine.time.now()) - (position := engine.position) > slack and not stop.is_set():
+            engine.supply.bring_up(min(now, position + _SLICE))
+            if engine.position <= position:
+                return  # Another thread makes it, or there is no more.
+            # Those who wait for the lock get it.
+            stop.wait(_BREATH_S)
 
     def _slack(self) -> int:
         """Return how many frames the position may be behind."""
         engine = self._engine
         looked, engine.looked_at = engine.looked_at, False
         in_body = any(run.due <= engine.position for run in tuple(engine.runs))
-        return _BODY_FRAMES if in_body and not looked and not engine.taps else _STALE_FRAMES
+        return _BODY_FRAMES if in_body and not looked else _STALE_FRAMES
 
-    def _keep_virtual(self) -> None:
+
+class VirtualChores:
+    """Sees when those who hold time have ended without a word, and names those who hold it for long."""
+
+    def __init__(self, engine: Engine, patience_seconds: float = _PATIENCE_S) -> None:
+        self.period_s = _VIRTUAL_PERIOD_S
+        self._engine = engine
+        self._patience_s = patience_seconds
+        self._stalled_since: float | None = None
+        self._state: tuple[int, tuple[str, ...]] | None = None
+        self._warned = False
+
+    def do(self, stop: threading.Event) -> None:
         engine = self._engine
-        while not self._stop.wait(_VIRTUAL_PERIOD_S):
-            if engine.failure is not None or engine.closed:
-                return
-            try:
-                with engine.lock:
-                    # Tasks and threads end without a word: somebody has to look.
-                    go_on(engine)
-                    holders = engine.scheduler.holders() if engine.scheduler.waiting() else []
-            except Exception as error:
-                _log.debug("the device failed: %s", error)
-                return
-            self.look()
-            self._watch_stall((engine.position, tuple(holders)) if holders else None)
+        with engine.lock:
+            # Tasks and threads end without a word: somebody has to look.
+            go_on(engine)
+            holders = engine.time.holders() if engine.time.waiting() else []
+        self._watch_stall((engine.position, tuple(holders)) if holders else None)
 
     def _watch_stall(self, state: tuple[int, tuple[str, ...]] | None) -> None:
         if state is None or state != self._state:
@@ -140,5 +102,47 @@ class Housekeeper:
             )
 
 
-def _nothing(*_: object) -> None:
-    """Stand for a hook that nobody has set."""
+class Housekeeper:
+    """Does the chores of an open device, once it is started."""
+
+    def __init__(self, engine: Engine, chores: Chores) -> None:
+        self._engine = engine
+        self._chores = chores
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self.looks: list[Callable[[], None]] = []
+        """Called every now and then, for those who have to look at something that says nothing."""
+
+    def start(self) -> None:
+        """Start the thread unless it runs."""
+        if self._thread is not None:
+            return
+        with self._starting:
+            if self._thread is not None or self._stop.is_set():
+                return
+            thread = threading.Thread(target=self._run, name="cl-housekeeper", daemon=True)
+            # Known before it starts: Ctrl-C may come while that is waited for.
+            self._thread = thread
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread and wait for its end."""
+        with self._starting:
+            self._stop.set()
+            thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            with suppress(RuntimeError):  # It has not begun yet, and will end as it does.
+                thread.join()
+
+    def _run(self) -> None:
+        engine = self._engine
+        while not self._stop.wait(self._chores.period_s):
+            if not engine.is_open():
+                return
+            try:
+                self._chores.do(self._stop)
+            except Exception as error:
+                _log.debug("the device failed: %s", error)
+            for look in self.looks:
+                look()

@@ -6,12 +6,40 @@ import sys
 import threading
 import weakref
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cl._core.virtual import Hold
+from cl._core.participant import Hold
 
-serving: ContextVar[Hold | None] = ContextVar("cl_serving", default=None)
-"""The hold of the body that runs in this context. A task or thread started from a body inherits it."""
+if TYPE_CHECKING:
+    from cl._core.virtual import Scheduler
+
+_serving: ContextVar[tuple[Hold, ...]] = ContextVar("cl_serving", default=())
+"""The holds of the bodies that run in this context, one of each time: a program may have several devices.
+
+A task or thread started from a body inherits them.
+"""
+
+
+def owner_in(scheduler: Scheduler) -> tuple[object, Hold | None]:
+    """Return the running task or thread, and the hold of the body that runs in this context."""
+    for hold in _serving.get():
+        if hold.scheduler is scheduler:
+            return current_owner(), hold
+    return current_owner(), None
+
+
+def serve_with(hold: Hold) -> None:
+    """Take note that the body that runs in this context holds time by `hold`."""
+    others = _serving.get()
+    if len(others) == 1 and others[0].scheduler is hold.scheduler:
+        _serving.set((hold,))
+    else:
+        _serving.set((*(h for h in others if h.scheduler is not hold.scheduler and not _is_over(h)), hold))
+
+
+def _is_over(hold: Hold) -> bool:
+    """Return whether a hold is none any more: what it held time for has ended."""
+    return hold.scheduler is None or not hold.scheduler.keeps(hold)
 
 
 class _Use:

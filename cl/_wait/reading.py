@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._core.virtual import READ, Participant
+from cl._core.participant import READ, Participant
 from cl._values.constants import HISTORY_FRAMES
 
-from .threads import close
+from .threads import close, refuse_reentry
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
 
 
 class Reading:
-    """A read that is under way in accelerated time, from `at` on; `at` moves on with it.
+    """A read that is under way, from `at` on; `at` moves on with it.
 
-    The thread that reads may get its turn when others, who do not know of it, have moved time by more than
-    the history: so time stops before that, whoever holds it. To be ended by `end`.
+    In accelerated time the thread that reads may get its turn when others, who do not know of it, have moved
+    time by more than the history: so time stops before that, whoever holds it. To be ended by `end`.
     """
 
     __slots__ = ("_engine", "at", "participant")
@@ -28,11 +28,12 @@ class Reading:
         participant = self.participant = Participant(name, READ)
         """The one who waits for it."""
         participant.horizon = self._horizon
+        refuse_reentry(engine)
         with engine.lock:
             engine.check()
             self.at = engine.now() if at is None else at
             engine.check_readable(self.at)
-            engine.scheduler.register(participant)
+            engine.time.join(participant)
 
     def end(self) -> None:
         """Let time go on."""

@@ -1,68 +1,170 @@
-"""Waiting in a thread."""
+"""Waiting in a thread: the interpreter of a wait's steps that blocks."""
 
 from __future__ import annotations
 
 from _thread import TIMEOUT_MAX, allocate_lock
 from typing import TYPE_CHECKING, Final
 
-from cl._core.virtual import Participant
+from cl._core.participant import READ, Participant
+from cl._core.steps import Step
 
-from .owner import current_owner, current_task, serving
+from .owner import current_task, owner_in, serve_with
 
 if TYPE_CHECKING:
     from _thread import LockType
+    from collections.abc import Callable
 
     from cl._core.engine import Engine
 
-_LONGEST_SLEEP_S: Final = 0.1
-"""A device that has gone is noticed by a sleeper within this time."""
 _LOOK_UP_S: Final = 0.5
-"""Whoever is waiting for others looks up this often."""
+"""A thread that waits for others looks up this often."""
+_DONE, _SLEEP, _PARK, _ASK = Step.DONE, Step.SLEEP, Step.PARK, Step.ASK
+
+
+class _Gate:
+    """Where a thread parks."""
+
+    __slots__ = ("_lock",)
+
+    def arm(self) -> Callable[[], None]:
+        """Make it ready, and return what opens it: from any thread, again and again."""
+        lock = self._lock = allocate_lock()
+        lock.acquire()
+
+        def open_() -> None:
+            if lock.locked():
+                lock.release()
+
+        return open_
+
+    def park(self) -> None:
+        """Wait until it is opened."""
+        lock: LockType = self._lock
+        # A signal that comes just before a thread blocks does not wake it: Ctrl-C must not be lost by that.
+        while not lock.acquire(True, _LOOK_UP_S):
+            pass
 
 
 def wait(engine: Engine, participant: Participant, deadline: int) -> None:
-    """Block until device time has come to `deadline`, as `party`, and everything before it is given."""
-    if engine.clock is None:
-        _wait_virtual(engine, participant, deadline)
-    elif engine.device.info.pushes:
-        _wait_arrival(engine, deadline)
-    else:
-        _wait_wall(engine, deadline)
+    """Block until device time has come to `deadline`, as `participant`, and everything before it is given."""
+    time, lock = engine.time, engine.lock
+    gate = _Gate()
+    in_task = current_task() is not None
+    refuse_reentry(engine)
+    try:
+        with lock:
+            engine.check()
+            participant.blocks, participant.arm = True, gate.arm
+            time.begin(participant, deadline, owner_in)
+        while True:
+            with lock:
+                engine.check()
+                if in_task and not time.may_block(participant):
+                    raise _would_deadlock(engine, participant)
+                step = time.poll(participant)
+            if step is _DONE:
+                break
+            if step is _SLEEP:
+                time.sleep(deadline)
+            elif step is _PARK:
+                engine.on_park()
+                gate.park()
+            elif step is _ASK:
+                assert participant.ask is not None
+                participant.ask()
+    except BaseException:
+        with lock:
+            time.give_up(participant)
+            if engine.is_open():
+                go_on(engine)
+        raise
+    if participant.hold is not None:
+        serve_with(participant.hold)
+
+
+def refuse_reentry(engine: Engine) -> None:
+    """Raise RuntimeError in a thread that holds the engine's lock: it would wait for itself.
+
+    That is one which was interrupted there, and calls from a signal's handler, a `__del__` or the like.
+    """
+    if engine.lock.held_here():
+        raise RuntimeError(
+            "the device cannot be used from here: this code (a signal handler, a destructor, a callback) has "
+            "interrupted a call of the device in the same thread; set a flag here, and act on it afterwards"
+        )
 
 
 def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
     """Block until `deadline` as a participant for just this wait."""
-    if engine.clock is not None:
-        wait(engine, _NOBODY, deadline)
-        return
     participant = Participant(name, kind)
-    with engine.lock:
-        engine.scheduler.register(participant)
+    join(engine, participant)
     try:
         wait(engine, participant, deadline)
     finally:
         close(engine, participant)
 
 
-_NOBODY: Final = Participant("nobody", 0)
+def join(engine: Engine, participant: Participant) -> None:
+    """Let a participant take part in device time."""
+    refuse_reentry(engine)
+    with engine.lock:
+        engine.check()
+        engine.time.join(participant)
 
 
-def wait_for_more(engine: Engine, timeout_seconds: float) -> None:
-    """Block until a device that pushes has given anything more; TimeoutError if it does not."""
+def hasten(engine: Engine, frame: int) -> None:
+    """Have everything before `frame` given, as far as that needs nobody else, without a turn in time."""
+    while True:
+        with engine.lock:
+            engine.check()
+            standing, engine.standing = engine.standing, 0
+            try:
+                step = engine.supply.deliver(frame)
+                ask = engine.supply.asks(False) if step is Step.ASK else None
+            finally:
+                engine.standing += standing
+                engine.refresh()
+        if ask is not None:
+            ask()
+        elif step is Step.SLEEP:
+            wait_once(engine, "stop", READ, frame)
+        elif step is not Step.AGAIN:
+            return
+
+
+def catch_up(engine: Engine) -> None:
+    """Let the history reach the present, where the data can be made at once."""
+    refuse_reentry(engine)
+    to = engine.supply.present(engine.now())
+    while True:
+        with engine.lock:
+            engine.check()
+            step = engine.supply.reach(to)
+            ask = engine.supply.asks(False) if step is Step.ASK else None
+        if ask is not None:
+            ask()
+        elif step is not Step.AGAIN:
+            return
+
+
+def wait_for_sign(engine: Engine, timeout_seconds: float) -> None:
+    """Block until the device shows that it gives frames; TimeoutError if it does not."""
+    frame = engine.device.control.next_sign()
     came = allocate_lock()
     came.acquire()
     wake = came.release
     longest = max(0.0, min(timeout_seconds, TIMEOUT_MAX))
     with engine.lock:
         engine.check()
-        before = engine.position
-        engine.on_arrival(before + 1, wake)
+        if engine.position >= frame:
+            return
+        engine.on_arrival(frame, wake)
     try:
         in_time = came.acquire(timeout=longest)
     finally:
         with engine.lock:
             engine.forget_arrival(wake)
-    if engine.position > before:
+    if engine.position >= frame:
         return
     engine.check()
     if not in_time:
@@ -72,16 +174,18 @@ def wait_for_more(engine: Engine, timeout_seconds: float) -> None:
 def close(engine: Engine, participant: Participant) -> None:
     """End a participant; what waits behind it goes on."""
     with engine.lock:
-        engine.scheduler.unregister(participant)
+        engine.time.leave(participant)
         go_on(engine)
 
 
 def drop(engine: Engine, participant: Participant) -> None:
     """End a participant from wherever its iterator is let go, which may be inside of the engine's lock.
 
-    Where the lock is taken, whoever holds it or comes next clears up.
+    Where the lock is taken, the one who holds it or comes next clears up.
     """
     engine.dropped.append(participant)
+    if engine.lock.held_here():
+        return
     if engine.lock.acquire(blocking=False):
         try:
             go_on(engine)
@@ -90,127 +194,18 @@ def drop(engine: Engine, participant: Participant) -> None:
 
 
 def go_on(engine: Engine) -> None:
-    """Let whoever is next be served now that somebody is out of the way. Locked."""
+    """Let the next participant be served now that one is out of the way. Locked."""
     engine.reap()
-    if engine.failure is not None or engine.closed:
-        return
-    # A task does not move time for others on its way out: among them may be some that were cancelled
-    # with it and do not know yet. They are woken, and find out.
-    if current_task() is not None or not engine.scheduler.dispatch(engine.budget):
-        engine.scheduler.nudge()
-
-
-def advance_a_portion(engine: Engine, to: int) -> bool:
-    """Make frames for half a millisecond or so, towards `to`; return whether it is reached. Locked.
-
-    For devices that produce on demand, in wall-clock time.
-    """
-    budget = engine.budget
-    frames = budget.begin()
-    while (at := engine.position) < to:
-        engine.advance(min(to, at + frames))
-        if budget.over(engine.position - at):
-            break
-    return engine.position >= to
-
-
-def _dispatch(engine: Engine) -> None:
-    if engine.failure is not None or engine.closed:
-        return
-    engine.reap()
-    while not engine.scheduler.dispatch(engine.budget):
-        engine.lock.release()
-        engine.lock.acquire()
-
-
-def _wait_wall(engine: Engine, deadline: int) -> None:
-    clock = engine.clock
-    assert clock is not None
-    while clock.seconds_until(deadline) > 2 * _LONGEST_SLEEP_S:
-        clock.nap(deadline, int(_LONGEST_SLEEP_S * 1e9))
-        engine.check()
-    clock.wait(deadline)
-    with engine.lock:
-        engine.check()
-        engine.advance(deadline)
-
-
-def _wait_arrival(engine: Engine, deadline: int) -> None:
-    remote = engine.remote
-    if remote is not None and engine.position < deadline and remote.wait(deadline):
-        engine.check()
-        return
-    clock = engine.clock
-    if engine.demand is not None and clock is not None:
-        while clock.seconds_until(deadline) > 2 * _LONGEST_SLEEP_S:
-            clock.nap(deadline, int(_LONGEST_SLEEP_S * 1e9))
-            engine.check()
-        clock.wait(deadline)
-    with engine.lock:
-        engine.check()
-        if engine.position >= deadline or engine.pass_quietly(deadline):
-            return
-        if engine.demand is not None:
-            engine.demand(deadline)
-        gate = allocate_lock()
-        gate.acquire()
-        wake = gate.release
-        engine.on_arrival(deadline, wake)
-    try:
-        _pass(gate)
-    except BaseException:
-        with engine.lock:
-            engine.forget_arrival(wake)
-        raise
-    if engine.position < deadline:
-        engine.check()
-
-
-def _wait_virtual(engine: Engine, participant: Participant, deadline: int) -> None:
-    scheduler = engine.scheduler
-    owner = current_owner()
-    with engine.lock:
-        engine.check()
-        scheduler.begin(participant, deadline, owner, serving.get())
-        scheduler.arrive(participant)
-    try:
-        while not participant.served:
-            _turn(engine, participant)
-    except BaseException:
-        with engine.lock:
-            scheduler.withdraw(participant)
-            go_on(engine)
-        raise
-    serving.set(scheduler.hold_of(participant))
-
-
-def _turn(engine: Engine, participant: Participant) -> None:
-    """Move time if it is ours to move; unless served by that, block until woken."""
-    with engine.lock:
-        engine.check()
-        if current_task() is not None and not engine.scheduler.is_next(participant):
-            raise _would_deadlock(engine, participant)
-        _dispatch(engine)
-        if participant.served:
-            return
-        gate = allocate_lock()
-        gate.acquire()
-        participant.wake = gate.release
-    engine.watch()
-    _pass(gate)
-
-
-def _pass(gate: LockType) -> None:
-    """Wait until a gate is opened."""
-    # A signal that comes just before a thread blocks does not wake it: Ctrl-C must not be lost by that.
-    while not gate.acquire(True, _LOOK_UP_S):
-        pass
+    if engine.is_open():
+        # A task does not move time for others on its way out: among them may be some that were cancelled
+        # with it and do not know yet. They are woken, and find out.
+        engine.time.go_on(current_task() is None)
 
 
 def _would_deadlock(engine: Engine, participant: Participant) -> RuntimeError:
     """Return the error for a wait that would block the event loop whose tasks have to run first."""
-    others = [other.name for other in engine.scheduler.waiting() if other is not participant]
+    others = [name for name in engine.time.waiting() if name != participant.name]
     return RuntimeError(
         f"{participant.name} would block the event loop while other participants of accelerated time have to "
-        f"run first ({', '.join(engine.scheduler.holders() + others)}): use the async form"
+        f"run first ({', '.join(engine.time.holders() + others)}): use the async form"
     )

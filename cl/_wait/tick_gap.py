@@ -9,7 +9,7 @@ from cl._values.constants import FRAME_NS
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine, LoopRun
-    from cl._core.host_clock import Clock
+    from cl._core.timebase import Timebase
 
 GAP_S: Final = 0.0008
 """So long before a tick a piece of background work begins, if it takes no longer than some 0.6 ms.
@@ -27,21 +27,21 @@ def wait_for_tick_gap(engine: Engine) -> None:
     Loops whose ticks are too close together to leave such room are not waited for, and several whose ticks
     fill the time only for a moment. In accelerated time nothing is late, and this returns at once.
     """
-    clock = engine.clock
-    if clock is None or not engine.runs:
+    if not engine.runs:
         return
+    time = engine.time
     for _ in range(_TRIES):
-        left = min((_left(clock, run) for run in tuple(engine.runs)), default=GAP_S)
+        left = min((_left(time, run) for run in tuple(engine.runs)), default=GAP_S)
         if left >= GAP_S:
             return
         host_sleep(left + _BODY_S)
 
 
-def _left(clock: Clock, run: LoopRun) -> float:
+def _left(time: Timebase, run: LoopRun) -> float:
     """Return the seconds until a loop's next tick, or LULL_S where it leaves no room."""
     period = run.n * FRAME_NS * 1e-9
     if period < GAP_S + 2 * _BODY_S:
         return GAP_S
-    left = clock.seconds_until(run.due)
+    left = time.seconds_until(run.due)
     # A tick that was due is running; the one after it is what counts.
     return left if left > 0 else left % period

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._core.virtual import READ
+from cl._core.participant import READ
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM
 
-from . import threads as sync
+from . import threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,6 @@ class EngineWaveforms:
                 f"history, whose oldest frame is {oldest}: they can be loaded for about 5 s"
             )
         end = timestamp + SAMPLES_FROM
-        peeks = engine.clock is None and engine.device.info.predictable
-        if end > engine.position and not peeks:
-            sync.wait_once(engine, "Spike.samples", READ, end)
+        if end > engine.position and not engine.time.peeks:
+            threads.wait_once(engine, "Spike.samples", READ, end)
         return engine.cut_waveform(timestamp, channel)

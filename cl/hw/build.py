@@ -81,8 +81,6 @@ def _info(link: Any) -> DeviceInfo:
         uV_per_sample_unit=facts.uV_per_sample_unit,
         is_simulator=False,
         detects_jitter=True,
-        predictable=False,
-        pushes=True,
         attributes=attributes,
     )
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cl._core.device import DeviceInfo
-from cl._stim.sequencer import Sequencer, StimLimits
+from cl._stim.limits import StimLimits
 
 from .device import FixedDevice, StreamedDevice
 
@@ -23,20 +23,16 @@ _log = logging.getLogger("cl")
 
 def build(settings: Settings) -> FixedDevice | StreamedDevice:
     """Return the device for these settings, not yet open."""
-    sequencer = Sequencer(
-        StimLimits(
-            channel_queue=settings.channel_queue_limit,
-            syncs=settings.sync_limit,
-            deferred_interrupts=settings.deferred_interrupt_limit,
-        )
+    limits = StimLimits(
+        channel_queue=settings.channel_queue_limit,
+        syncs=settings.sync_limit,
+        deferred_interrupts=settings.deferred_interrupt_limit,
     )
     own = _own(settings)
     if own is not None:
-        # Code that may take its time runs in a thread, and nobody waits for it with a lock.
-        info = _info(settings, own.name, own, predictable=False, pushes=not own.inline)
-        return StreamedDevice(info, own, sequencer)
+        return StreamedDevice(_info(settings, own.name, own), own, limits)
     name, source = _replay(settings) if settings.replay_path is not None else _random(settings)
-    return FixedDevice(_info(settings, name, source, predictable=True), source, sequencer)
+    return FixedDevice(_info(settings, name, source), source, limits)
 
 
 def system_attributes() -> dict[str, Any]:
@@ -59,15 +55,13 @@ def _hostname() -> str:
     return socket.gethostname()
 
 
-def _info(settings: Settings, name: str, source: Any, predictable: bool, pushes: bool = False) -> DeviceInfo:
+def _info(settings: Settings, name: str, source: Any) -> DeviceInfo:
     return DeviceInfo(
         name=f"simulator ({name})",
         start_timestamp=source.start_timestamp,
         uV_per_sample_unit=source.uV_per_sample_unit,
         is_simulator=True,
         detects_jitter=settings.jitter_detection,
-        predictable=predictable,
-        pushes=pushes,
         attributes=system_attributes(),
     )
 

@@ -63,11 +63,10 @@ class Trace:
         self.digests: list[str] = []
         self.result: Any = None
         with engine.lock:
-            engine.taps.append(self)
-            engine.refresh()
+            engine.time.watch(self)
 
-    def take(self, position: int) -> None:
-        """Note what happened before `position`. Locked."""
+    def take(self, position: int) -> bool:
+        """Note what happened before `position`, at once. Locked."""
         engine, history = self._engine, self._engine.history
         self.spikes += history.spikes.window(self._at, position)
         self.stims += history.stims.window(self._at, position)
@@ -79,12 +78,13 @@ class Trace:
             self.digests.append(blake2b(frames.tobytes(), digest_size=16).hexdigest())
         self._at = position
         self.limit = position + _PORTION
+        return False
 
     def finish(self) -> None:
         """Note what has happened since."""
         with self._engine.lock:
             self.take(self._engine.position)
-            self._engine.taps.remove(self)
+            self._engine.time.unwatch(self)
 
     def difference(self, other: Trace) -> str | None:
         """Return where this trace and another one differ first."""

@@ -36,13 +36,10 @@ def start_server(
 ) -> VisualiserServer | None:
     """Start the data visualiser of an open device, and say on stderr where it is.
 
-    `recordings`, `loops` and `streams` return what is running, see `StatusProvider`. Returns None in
-    accelerated time, and where no port from `port_from` upward is free. A host that cannot be listened
+    `recordings`, `loops` and `streams` return what is running, see `StatusProvider`. Returns None
+    where no port from `port_from` upward is free. A host that cannot be listened
     on raises `ValueError`. Nothing but a socket and a thread is made before somebody opens the page.
     """
-    if engine.clock is None:
-        _log.info("the data visualiser is not started: time is accelerated")
-        return None
     from .server.server import VisualiserServer, announce
 
     made: list[Source] = []

@@ -12,7 +12,7 @@ import numpy as np
 import cl
 import cl.sim
 from cl._core.entries import StreamEntry
-from cl._wait.events import EventWaiter
+from cl._wait.tasks import Waiter
 from cl._wait.threads import go_on
 
 
@@ -97,7 +97,7 @@ def busy_keeper(neurons: cl.Neurons) -> Iterator[None]:
 def streams_told_of_the_end(neurons: cl.Neurons) -> int:
     """Return how many streams the device would tell of its end."""
     listeners = neurons._engine.listeners
-    return sum(isinstance(getattr(listener, "__self__", None), EventWaiter) for listener in listeners)
+    return sum(isinstance(getattr(listener, "__self__", None), Waiter) for listener in listeners)
 
 
 def check_at_rest(neurons: cl.Neurons) -> None:
@@ -105,9 +105,9 @@ def check_at_rest(neurons: cl.Neurons) -> None:
     engine = neurons._engine
     with engine.lock:
         engine.reap()
-        scheduler = engine.scheduler
-        assert scheduler._open == scheduler._waiting == scheduler._keen == []
-        assert scheduler._arriving == 0
+        scheduler = engine.time.scheduler
+        assert not (scheduler._open or scheduler._waiting or scheduler._keen or scheduler._probing)
+        assert not (scheduler._arriving or scheduler._durable)
         assert streams_told_of_the_end(neurons) == 0
         assert engine._arrivals == []
-        assert not engine.scheduler._moving
+        assert not engine.time.scheduler._moving

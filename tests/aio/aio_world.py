@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cl._core.virtual import LOOP, Hold, Participant, Scheduler
+from cl._core.participant import LOOP, Hold, Participant
+from cl._core.virtual import Scheduler
 from cl._core.work_budget import WorkBudget
 
 
@@ -27,6 +28,7 @@ class Time:
         self.pushes = pushes
         self.asked = 0
         self.moves: list[int] = []
+        self.stands = False
 
     def move(self, to: int) -> bool:
         self.moves.append(to)

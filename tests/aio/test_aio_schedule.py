@@ -9,7 +9,7 @@ from aio_world import Owner, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl._core.virtual import LOOP, READ, SLEEP, STREAM, Hold
+from cl._core.participant import LOOP, READ, SLEEP, STREAM, Hold
 from cl._core.work_budget import WorkBudget
 from cl._values.constants import NEVER
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aio_world import Owner, World
 
-from cl._core.virtual import READ, SLEEP, STREAM, Hold, Participant
+from cl._core.participant import READ, SLEEP, STREAM, Hold, Participant
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ async def test_time_stops_rather_than_overrun_a_stream(kind: str) -> None:
             group.start_soon(run_loop, neurons, 100)
             # Nothing but the stream can end this wait: it is over when time has stopped.
             with anyio.fail_after(20):
-                while stream._participant.name not in neurons._engine.scheduler.holders():  # noqa: ASYNC110
+                while stream._participant.name not in neurons._engine.time.scheduler.holders():  # noqa: ASYNC110
                     await anyio.sleep(0.001)
             stopped = neurons.timestamp()
             taken = await anext(stream)

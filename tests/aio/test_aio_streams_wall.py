@@ -42,11 +42,11 @@ def echo() -> Iterator[Echo]:
 def set_forward(neurons: cl.Neurons, frames: int) -> int:
     """Let so much device time have passed, all of it given; return where it is then."""
     engine = neurons._engine
-    assert engine.clock is not None
-    engine.clock.origin_ns -= frames * 40_000
+    assert engine.time.comes()
+    engine.time.clock.origin_ns -= frames * 40_000
     with engine.lock:
-        while engine.position < engine.clock.now() - 1_000:
-            engine.advance(min(engine.clock.now(), engine.position + 25_000))
+        while engine.position < engine.time.clock.now() - 1_000:
+            engine.advance(min(engine.time.clock.now(), engine.position + 25_000))
         return engine.position
 
 
@@ -92,7 +92,6 @@ async def test_stims_come_as_they_are_delivered() -> None:
 async def test_what_cannot_be_foreseen_comes_too(echo: Echo, threaded: bool) -> None:
     echo.threaded = threaded
     async with cl.aopen() as neurons, neurons.events(from_timestamp=0) as stream:
-        assert neurons._engine.device.info.pushes is threaded
         with anyio.fail_after(PATIENCE):
             first = await anext(stream)
             neurons.stim(9, 1.0)

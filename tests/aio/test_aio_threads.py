@@ -41,7 +41,7 @@ def together(neurons: cl.Neurons, *jobs: Callable[[], None]) -> None:
         for thread in threads:
             thread.start()
         deadline = time.monotonic() + PATIENCE
-        while len(neurons._engine.scheduler.waiting()) < len(jobs):
+        while len(neurons._engine.time.scheduler.waiting()) < len(jobs):
             assert time.monotonic() < deadline
             time.sleep(0.001)
     for thread in threads:
@@ -186,10 +186,10 @@ def test_time_does_not_pass_a_loop_by_that_begins(monkeypatch: pytest.MonkeyPatc
             def __init__(self, *arguments: Any) -> None:
                 if not other.ident:
                     other.start()
-                    while not engine.scheduler.waiting() and other.is_alive():
+                    while not engine.time.scheduler.waiting() and other.is_alive():
                         time.sleep(0.001)
                     with engine.lock:
-                        while not engine.scheduler.dispatch(engine.budget):
+                        while not engine.time.scheduler.dispatch(engine.budget):
                             pass
                 super().__init__(*arguments)
 
@@ -212,10 +212,10 @@ def test_time_does_not_pass_a_recording_by_that_begins(
 
         def late(*arguments: Any, **options: Any) -> Any:
             other.start()
-            while not engine.scheduler.waiting() and other.is_alive():
+            while not engine.time.scheduler.waiting() and other.is_alive():
                 time.sleep(0.001)
             with engine.lock:
-                while not engine.scheduler.dispatch(engine.budget):
+                while not engine.time.scheduler.dispatch(engine.budget):
                     pass
             return create(*arguments, **options)
 

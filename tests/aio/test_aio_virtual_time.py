@@ -18,7 +18,7 @@ from anyio import to_thread
 import cl
 import cl._session.opening
 from cl._values.constants import HISTORY_FRAMES
-from cl._wait.housekeeper import Housekeeper
+from cl._wait.housekeeper import VirtualChores
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("accelerated")]
 PATIENCE = 20
@@ -285,7 +285,7 @@ async def test_a_sync_loop_in_a_pools_thread_beside_async_ones() -> None:
                     group.start_soon(to_thread.run_sync, sync)
                     group.start_soon(asynchronous)
                     group.start_soon(stream)
-                    while len(neurons._engine.scheduler.waiting()) < 3:  # noqa: ASYNC110
+                    while len(neurons._engine.time.scheduler.waiting()) < 3:  # noqa: ASYNC110
                         await anyio.sleep(0.001)
         whole = neurons.read(25_000, 0, analysis=True).spikes
     by_time = {name: sorted(view, key=lambda e: (e.timestamp, e.channel)) for name, view in views.items()}
@@ -310,7 +310,7 @@ async def test_nobody_is_served_while_time_is_held() -> None:
                 with neurons.hold("a lab's database"):
                     group.start_soon(consume)
                     await anyio.sleep(0.03)
-                    assert neurons._engine.scheduler.holders() == ["a lab's database"]
+                    assert neurons._engine.time.scheduler.holders() == ["a lab's database"]
                     assert served == []
                     with neurons.hold():
                         await to_thread.run_sync(time.sleep, 0.005)
@@ -353,9 +353,8 @@ async def test_a_hold_does_nothing_in_wall_clock_time(monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        cl._session.opening, "Housekeeper", functools.partial(Housekeeper, patience_seconds=0.05)
-    )
+    hasty = functools.partial(VirtualChores, patience_seconds=0.05)
+    monkeypatch.setattr(cl._session.wiring, "VirtualChores", hasty)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -384,7 +383,7 @@ async def test_who_holds_time_for_long_is_named(caplog: pytest.LogCaptureFixture
 async def test_nobody_is_named_where_nobody_waits(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "cl")
     async with cl.aopen() as neurons:
-        neurons._engine.watch()
+        neurons._engine.on_park()
         await neurons.asleep(0.1)
         await anyio.sleep(0.1)
         async with neurons.stims() as stream:

@@ -19,7 +19,7 @@ CULTURE = "cl.sim.culture:create"
 @contextmanager
 def still(neurons: cl.Neurons) -> Iterator[int]:
     """Let wall-clock time stand still at what is given, so that nothing leaves the history meanwhile."""
-    clock = neurons._engine.clock
+    clock = neurons._engine.time.clock
     assert isinstance(clock, WallClock)
     now = clock.now()
     with pytest.MonkeyPatch.context() as patch:

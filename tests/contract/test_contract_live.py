@@ -133,7 +133,7 @@ def test_what_is_there_is_given_though_others_wait_for_more(time: str) -> None:
         reading.start()
         # Before any time passes: accelerated time that is on its way further is not called back.
         engine, pause = neurons._engine, threading.Event()
-        while len(engine.scheduler.waiting()) + len(engine._arrivals) < 2:
+        while len(engine.time.waiting()) + len(engine._arrivals) < 2:
             pause.wait(0.001)
         for start in range(0, 500, 100):
             source.sink.emit_frames(numbered(start, 100))

@@ -203,7 +203,7 @@ def test_a_disk_that_is_full_at_any_moment(disk: Disk, room: int) -> None:
 def test_a_disk_that_cannot_keep_up(disk: Disk) -> None:
     """It blocks for longer than the history is: the recording ends, and what was written is readable."""
     with cl.open() as neurons:
-        clock = neurons._engine.clock
+        clock = neurons._engine.time.clock
         assert clock is not None
         recording = neurons.record()
         while not frames_on_disk(recording):
@@ -243,7 +243,7 @@ def test_a_recording_that_is_late_does_not_wait_for_loops(monkeypatch: pytest.Mo
     """As on a busy host: what is older than a second has to be readable, that comes before a late tick."""
     late: list[float] = []
     with cl.open() as neurons:
-        clock = neurons._engine.clock
+        clock = neurons._engine.time.clock
         assert clock is not None
         recording = neurons.record()
         capture = recording._recorder._capture

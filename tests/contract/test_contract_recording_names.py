@@ -133,5 +133,5 @@ def test_recordings_come_and_go(tmp_path: Path) -> None:
             if thread.name == "cl-recorder":
                 thread.join(60)  # its file is closed, but it may be on its way out
                 assert not thread.is_alive()
-        assert neurons._engine.taps == []
+        assert neurons._engine.consumers == []
     assert len(files(tmp_path)) == 40

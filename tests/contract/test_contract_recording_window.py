@@ -19,6 +19,7 @@ from recording_tools import (
 
 import cl
 from cl._recording.capture import Capture
+from cl._wait import threads
 
 SECOND = 25_000
 accelerated = pytest.mark.usefixtures("accelerated")
@@ -107,15 +108,13 @@ def test_a_late_writer_still_finds_the_past(source: str, monkeypatch: pytest.Mon
         clock, "restart", lambda self: setattr(self, "origin_ns", clock(0).origin_ns - 6 * 10**9)
     )
     with cl.open() as neurons, still(neurons) as now:
-        with neurons._engine.lock:
-            neurons._engine.catch_up()
+        threads.catch_up(neurons._engine)
         recording = neurons.record(from_seconds_ago=20)
         start = recording.start_timestamp
         window = Window(neurons, start, now)
         with pytest.MonkeyPatch.context() as later:
             later.setattr(clock, "now", lambda self: now + SECOND * 9 // 10)
-            with neurons._engine.lock:
-                neurons._engine.catch_up()
+            threads.catch_up(neurons._engine)
             assert neurons._engine.oldest > start
             may_write.set()
             recording.stop()

@@ -195,6 +195,6 @@ def test_an_interrupt_while_a_source_hangs(accelerated: str, monkeypatch: pytest
         assert process.stdout.readline() == "hangs\n"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=100)
+    # The interrupt ends the source's call as well, which was made in the thread that waited.
     assert out == "stopped True\n", err
-    assert "was left behind" in err
     assert process.returncode == 0

@@ -157,7 +157,7 @@ def test_a_recovery_ends_with_its_loop(monkeypatch: pytest.MonkeyPatch) -> None:
         loop = neurons.loop(1000, stop_after_ticks=1, jitter_tolerance_frames=100_000)
         for _ in loop:
             loop.recover_from_jitter()
-        neurons._engine.clock = LateOnce(neurons._engine.clock, 100_001)  # type: ignore[assignment]
+        neurons._engine.time.clock = LateOnce(neurons._engine.time.clock, 100_001)  # type: ignore[assignment]
         with pytest.raises(TimeoutError, match="by 100001 frames .* 1st iteration"):
             next(iter(loop))
 

@@ -6,14 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 import cl
 from cl._core.engine import Engine
-from cl._wait.housekeeper import Housekeeper
+from cl._core.host_time import HostTimebase
+from cl._wait.housekeeper import WallChores
 from cl.visualisation.server.source import LiveSource
 
 pytestmark = pytest.mark.usefixtures("accelerated")
@@ -31,12 +31,13 @@ class Still:
 
 @contextmanager
 def clock_at(engine: Engine, frame: int) -> Iterator[Still]:
-    clock = Still(frame)
-    engine.clock = clock  # type: ignore[assignment]
+    """Let the device live in the host's time, by a clock that stands."""
+    clock, before = Still(frame), engine.time
+    engine.time = HostTimebase(engine, cast(Any, clock))
     try:
         yield clock
     finally:
-        engine.clock = None
+        engine.time = before
 
 
 def test_ctrl_c_while_it_starts_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,12 +58,12 @@ def test_ctrl_c_while_it_starts_leaves_no_thread(monkeypatch: pytest.MonkeyPatch
 def moves_after(engine: Engine, frames: int) -> None:
     """See that the device stays where it is until it is so many frames behind."""
     before = engine.position
-    housekeeper = Housekeeper(engine)
+    chores, stop = WallChores(engine), threading.Event()
     with clock_at(engine, before + frames) as clock:
-        housekeeper._move_wall()
+        chores.do(stop)
         assert engine.position == before
         clock.frame += 1
-        housekeeper._move_wall()
+        chores.do(stop)
         assert before < engine.position <= clock.frame
 
 
@@ -73,13 +74,6 @@ def test_a_body_has_a_second_until_the_device_moves_on_without_it() -> None:
             moves_after(neurons._engine, 25_000)
 
 
-def test_with_a_recording_it_has_50_ms(tmp_path: Path) -> None:
-    with cl.open() as neurons:
-        neurons.record(file_location=tmp_path)
-        for _ in neurons.loop(100, stop_after_ticks=1):
-            moves_after(neurons._engine, 1_250)
-
-
 def test_with_a_page_that_looks_on_it_has_50_ms() -> None:
     with cl.open() as neurons:
         engine = neurons._engine
@@ -88,7 +82,7 @@ def test_with_a_page_that_looks_on_it_has_50_ms() -> None:
             before = engine.position
             with clock_at(engine, before + 1_251):
                 assert page.position() == before
-                Housekeeper(engine)._move_wall()
+                WallChores(engine).do(threading.Event())
                 assert page.position() > before
 
 

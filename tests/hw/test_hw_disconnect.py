@@ -16,6 +16,7 @@ from hw_tools import A_TURN, PatientEmulator, stims_after
 
 import cl
 from cl.error import DeviceDisconnectedError
+from cl.hw.driver.control import HardwareControl
 from cl.hw.driver.device import HardwareDevice
 from cl.hw.driver.reader import Reader
 from cl.hw.emulator import EmulatorProcess
@@ -273,7 +274,7 @@ def test_who_is_slow_to_reset_a_failed_device_is_waited_for(
         with pytest.raises(DeviceDisconnectedError, match="failed on request"):
             neurons.read(25_000 * 60)
     looked = threading.Event()
-    look, take = Reader._look_at_error, HardwareDevice.take_control
+    look, take = Reader._look_at_error, HardwareControl.take
 
     def looking(reader: Reader) -> None:
         try:
@@ -281,12 +282,12 @@ def test_who_is_slow_to_reset_a_failed_device_is_waited_for(
         finally:
             looked.set()
 
-    def taking(device: HardwareDevice) -> None:
+    def taking(control: HardwareControl) -> None:
         assert looked.wait(PATIENCE), "the reader thread sees that it has failed"
-        take(device)
+        take(control)
 
     monkeypatch.setattr(Reader, "_look_at_error", looking)
-    monkeypatch.setattr(HardwareDevice, "take_control", taking)
+    monkeypatch.setattr(HardwareControl, "take", taking)
     with cl.open() as neurons:
         assert neurons.read(100).shape == (100, 64)
 
@@ -302,7 +303,7 @@ def test_a_command_finds_that_the_device_has_failed_before_the_reader_thread_doe
         survivor.inject("fail")
         device = neurons._engine.device
         assert isinstance(device, HardwareDevice)
-        while device.is_running():
+        while device.control.is_running():
             device._link.rest(0.001)
         if stims:
             with pytest.raises(DeviceDisconnectedError, match="failed on request"):
@@ -322,14 +323,14 @@ def test_a_device_that_goes_while_it_is_closed_does_not_spoil_the_end(
         recording = neurons.record()
         neurons.read(300)
         device = neurons._engine.device
-        interrupt_all = device.interrupt_all
+        interrupt_all = device.stimulator.interrupt_all
 
-        def interrupted(frame: int) -> int:
+        def interrupted() -> int:
             emulator.inject("exit")
             emulator.wait(PATIENCE)
-            return interrupt_all(frame)
+            return interrupt_all()
 
-        monkeypatch.setattr(device, "interrupt_all", interrupted)
+        monkeypatch.setattr(device.stimulator, "interrupt_all", interrupted)
     with recording.open() as view:
         assert view.complete and len(view.samples) >= 300
     assert "closed the connection" in caplog.text

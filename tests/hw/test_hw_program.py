@@ -396,7 +396,7 @@ def test_another_thread_may_give_control_back_while_all_channels_are_interrupted
         submit = device._link.submit
 
         def given_back(operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:
-            device.release_control()
+            device.control.release()
             return submit(operations, step, at_step)
 
         monkeypatch.setattr(device._link, "submit", given_back)

@@ -77,8 +77,8 @@ def _time(neurons: cl.Neurons, run: int) -> None:
 
 
 def _frames(neurons: cl.Neurons, run: int) -> None:
-    frames = neurons._engine.device.frames
-    neurons._engine.device.frames = lambda a, b: frames(a, b) + run  # type: ignore[method-assign]
+    frames = neurons._engine.device.acquisition.frames
+    neurons._engine.device.acquisition.frames = lambda a, b: frames(a, b) + run  # type: ignore[method-assign]
     neurons.read(6_000)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cl._core.host_clock import host_ns
 from cl.error import ControlRequiredError, DeviceDisconnectedError
@@ -20,6 +20,7 @@ from .waiter import FrameWaiter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -121,7 +122,7 @@ class Link:
     def start(
         self,
         sink: Sink,
-        lock: threading.Lock | None = None,
+        lock: AbstractContextManager[Any] | None = None,
         start: int | None = None,
         forgives_failure: bool = False,
     ) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import threading
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cl._core.host_clock import host_ns
 from cl.error import DeviceDisconnectedError
@@ -16,6 +16,7 @@ from .watchdog import MISSED_SIGNS, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from .link_state import LinkState
     from .session import Session
@@ -58,7 +59,7 @@ class Reader(threading.Thread):
         session: Session,
         link_state: LinkState,
         sink: Sink,
-        lock: threading.Lock | None = None,
+        lock: AbstractContextManager[Any] | None = None,
         start: int | None = None,
         is_taken: Callable[[int, int], bool] = lambda start, stop: False,
         forgives_failure: bool = False,

@@ -39,6 +39,10 @@ class FrameWaiter:
         self._poller.register(data_fd, select.POLLIN)
         self._poller.register(link_state.fd, select.POLLIN)
 
+    def is_busy(self) -> bool:
+        """Return whether another thread has the interrupt."""
+        return self._lock.locked()
+
     def try_wait(self, frame: int) -> bool:
         """Block until the frames before `frame` are posted; False, at once, where another thread does so.
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.host_clock import host_seconds
 
 from .checks import DataSourceError, Fault
+from .interruption import Rescue, belongs_to_caller
 from .worker import Call, StuckError, Worker
 
 if TYPE_CHECKING:
@@ -22,9 +25,11 @@ _LAST_WORDS: Final = 2.0
 class Caller:
     """Calls one source.
 
-    With a timeout the calls are made in a thread of their own, all in the same one; with None, in the
-    caller's. Whoever calls the source all the time moves into that thread (`serve`): a call then costs
-    nothing, and somebody else has to look whether it returns (`overdue`).
+    With a timeout the calls are made in a thread of their own, or in the main thread while that is lent to
+    the source; with None, in the caller's. The one who calls the source all the time moves into its thread
+    (`serve`): a call then costs nothing, and another has to look whether it returns (`overdue`). A call that
+    hangs in the main thread is ended by a signal, as far as Python code, sleeps, locks and sockets go; code
+    of an extension that never returns to Python cannot be.
     """
 
     def __init__(self, name: str, timeout: float | None) -> None:
@@ -34,26 +39,45 @@ class Caller:
         self._service: Call | None = None
         self._running: tuple[str, float] | None = None
         """What the source was called for by whom it serves, and when, until it returns."""
+        self._rescue = Rescue()
+        self._lent_to: int | None = None
+        """The thread that is lent to the source just now."""
 
     def __call__(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return what the function returns; `what` names the call in the DataSourceError for all else."""
-        if threading.get_ident() == self._worker.ident:
+        thread = threading.get_ident()
+        if thread == self._worker.ident:
             return self._serve(what, function, arguments)
-        if self._timeout is None:
-            try:
-                return function(*arguments)
-            except Exception as error:
-                raise self.error(what, error) from _cause(error)
+        if self._timeout is None or thread == self._lent_to:
+            return self._call_here(what, function, arguments)
         return self._call(what, self._timeout, function, arguments)
 
     def serve(self, work: Callable[[], object]) -> None:
         """Let `work`, which makes calls until it returns, run in the source's thread."""
         self._service = self._worker.post(work)
 
+    def lend(self) -> bool:
+        """Return whether the caller's thread can be lent to the source: it is the main one."""
+        return self._timeout is not None and not self._worker.stuck and self._rescue.is_ready()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Lend the caller's thread to the source."""
+        before = self._lent_to
+        self._lent_to = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._lent_to = before
+
     def overdue(self) -> DataSourceError | None:
         """Return the error of a call for whom the source serves that has not returned in time."""
         running = self._running
         if running is None or self._timeout is None or self._elapsed(running) <= self._timeout:
+            return None
+        if self._lent_to is not None:
+            # The call ends by an error of its own.
+            self._rescue.end_call()
             return None
         self._worker.stuck = True
         error = self.error(running[0], f"no answer within {self._timeout:g} s")
@@ -84,10 +108,29 @@ class Caller:
             self.finish("close", function)
         finally:
             self._worker.stop()
+            self._rescue.end()
 
     def stop(self) -> None:
         """End the thread, if there is one, without closing the source."""
         self._worker.stop()
+        self._rescue.end()
+
+    def _call_here(self, what: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Call it in the caller's thread: what interrupts the caller is not the source's error."""
+        self._running = what, host_seconds()
+        try:
+            return function(*arguments)
+        except StuckError as error:
+            # As one that was left behind: nobody is to wait for it a second time.
+            self._worker.stuck = True
+            raise self.error(what, f"no answer within {self._timeout:g} s") from error
+        except BaseException as error:
+            # Without a timeout the source is code of the caller's, and an exit is one of the program.
+            if belongs_to_caller(error) or (self._timeout is None and not isinstance(error, Exception)):
+                raise
+            raise self.error(what, error) from _cause(error)
+        finally:
+            self._running = None
 
     def _serve(self, what: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         self._running = what, host_seconds()

@@ -32,6 +32,8 @@ class DetectingSource:
         self.close = source.close
         self.serve = source.serve
         self.overdue = source.overdue
+        self.lend = source.lend
+        self.lent = source.lent
         self.hears_at_once = source.hears_at_once
         self.await_frames = source.await_frames
         self.poke = source.poke

@@ -65,6 +65,7 @@ class LiveSource:
         self._starter = _Starter(source, self.sink)
         self._closed = False
         self.serve, self.overdue = self._call.serve, self._call.overdue
+        self.lend, self.lent = self._call.lend, self._call.lent
         self.hears_at_once = realtime
         """Whether it can be told of pulses before it is asked for the frames that precede them."""
 

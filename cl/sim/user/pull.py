@@ -53,6 +53,7 @@ class PullSource:
         self._listens = listens(source)
         self._closed = False
         self.serve, self.overdue = self._call.serve, self._call.overdue
+        self.lend, self.lent = self._call.lend, self._call.lent
 
     def open(self) -> None:
         """Open the source."""

@@ -1,0 +1,183 @@
+"""The host's time: frame n of a simulator exists once n/25000 s have passed since it was opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .host_clock import WallClock, host_ns
+from .participant import Participant
+from .steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .engine import Engine
+    from .participant import Hold
+    from .timebase import Consumer, Owner
+
+POLL_FRAMES: Final = 100
+"""Where nobody can say when something comes, a waiter looks this often: every 4 ms."""
+_LONGEST_SLEEP_S: Final = 0.2
+_NAP_NS: Final = 100_000_000
+"""A device that has gone is noticed by a sleeper within this time."""
+
+
+class HostTimebase:
+    """The time of a simulated device in wall-clock time."""
+
+    peeks = False
+    grid = 1
+
+    def __init__(self, engine: Engine, clock: WallClock) -> None:
+        self._engine = engine
+        self.clock = clock
+
+    def now(self) -> int:
+        return max(self.clock.now(), self._engine.position)
+
+    def lateness(self, due: int) -> int:
+        return self.clock.behind(due)
+
+    def lateness_ns(self, due: int) -> int:
+        return host_ns() - self.clock.due_ns(due)
+
+    def seconds_until(self, frame: int) -> float:
+        return self.clock.seconds_until(frame)
+
+    def due_ns(self, frame: int) -> int:
+        return self.clock.due_ns(frame)
+
+    def comes(self) -> bool:
+        return True
+
+    def restart(self) -> None:
+        self.clock.restart()
+
+    # -- taking part ----------------------------------------------------------------------
+
+    def join(self, participant: Participant) -> None:
+        """Do nothing: time goes on, whoever takes part."""
+
+    def expect(self, participant: Participant) -> None:
+        """Do nothing: the host's time cannot stand."""
+
+    def leave(self, participant: Participant) -> None:
+        """Let it wait no longer."""
+        self.give_up(participant)
+
+    def take_hold(self, hold: Hold) -> None:
+        """Do nothing: nobody can hold the host's time."""
+
+    def give_back(self, hold: Hold) -> None:
+        """Do nothing: nobody can hold the host's time."""
+
+    def lets_take(self, owner: object) -> bool:
+        return True
+
+    def begin_loop(self, period: int) -> int:
+        return self.now()
+
+    def end_loop(self, period: int) -> None:
+        """Do nothing: nothing was begun."""
+
+    def watch(self, consumer: Consumer) -> None:
+        """Do nothing: time does not wait for a consumer, which has to keep up."""
+
+    def unwatch(self, consumer: Consumer) -> None:
+        """Do nothing: it was not waited for."""
+
+    def taken(self) -> None:
+        """Do nothing: it was not waited for."""
+
+    # -- waiting --------------------------------------------------------------------------
+
+    def begin(self, participant: Participant, deadline: int, owner: Owner, fresh: bool = False) -> bool:
+        participant.served = False
+        participant.deadline = deadline
+        return False
+
+    def arrive(self, participant: Participant) -> None:
+        """Do nothing: nobody is waited for."""
+
+    def poll(self, participant: Participant) -> Step:
+        engine, deadline = self._engine, participant.deadline
+        assert deadline is not None
+        if engine.position >= deadline:
+            return Step.DONE
+        if self.clock.seconds_until(deadline) > 0:
+            return Step.SLEEP
+        return self._reach(participant, deadline, deadline)
+
+    def poll_event(self, participant: Participant) -> Step:
+        engine = self._engine
+        assert participant.probe is not None
+        due = participant.probe()
+        if due <= engine.position or participant.served:
+            return Step.DONE
+        now = self.clock.now()
+        target = due if participant.exact else engine.position + POLL_FRAMES
+        participant.pause_s = participant.longest_s
+        if target > now:
+            participant.pause_s = min(self.clock.seconds_until(target), participant.longest_s)
+            self._await(participant, target)
+            return Step.PARK
+        step = self._reach(participant, due if participant.exact else now, target)
+        return Step.AGAIN if step is Step.DONE else step
+
+    def _reach(self, participant: Participant, frame: int, target: int) -> Step:
+        """Have what is before `frame` given; where it comes by itself, have the waiter woken at `target`."""
+        supply = self._engine.supply
+        step = supply.reach(frame, participant.blocks)
+        if step is Step.ASK:
+            participant.ask = supply.asks(participant.blocks)
+            if participant.ask is None:
+                step = Step.PARK
+        if step is Step.PARK:
+            self._await(participant, target)
+        return step
+
+    def _await(self, participant: Participant, frame: int) -> None:
+        assert participant.arm is not None
+        wake: Callable[[], None] = participant.arm()
+        if participant.arrival is not None:
+            self._engine.forget_arrival(participant.arrival)
+        participant.wake = participant.arrival = wake
+        self._engine.on_arrival(frame, wake)
+
+    def may_block(self, participant: Participant) -> bool:
+        return True
+
+    def give_up(self, participant: Participant) -> None:
+        participant.wake = None
+        if participant.arrival is not None:
+            self._engine.forget_arrival(participant.arrival)
+            participant.arrival = None
+
+    def pass_at_once(self, participant: Participant, due: int) -> bool:
+        return False
+
+    def sleep(self, frame: int) -> None:
+        """Sleep nearly there, then spin the rest; a long sleep ends early, to look at the device."""
+        clock = self.clock
+        if clock.seconds_until(frame) > _LONGEST_SLEEP_S:
+            clock.nap(frame, _NAP_NS)
+        else:
+            clock.wait(frame)
+
+    def go_on(self, moves: bool) -> None:
+        """Do nothing: nobody waits for another."""
+
+    def holders(self) -> list[str]:
+        return []
+
+    def waiting(self) -> list[str]:
+        return []
+
+    def arrived(self) -> None:
+        """Do nothing: those who wait for data are woken by their arrival."""
+
+    def recalled(self) -> None:
+        """Do nothing: those who wait have been woken."""
+
+    def release(self) -> None:
+        """Do nothing: those who wait are woken as by an arrival."""

@@ -1,0 +1,113 @@
+"""Those who take part in device time, and what they hold of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .virtual import Scheduler
+
+LOOP: Final = 0
+STREAM: Final = 1
+SLEEP: Final = 2
+READ: Final = 3
+UNKNOWN: Final = -1
+"""The due time of a participant with a probe, as long as it may change."""
+
+
+class Hold:
+    """Virtual time held by an owner, from the moment it is served.
+
+    `parent` is the hold of the body that the owner was started from, and works for. A hold with `workers`,
+    participants that wait and work for it, does not count: its body may be waiting for them.
+    """
+
+    __slots__ = ("active", "name", "owner", "parent", "scheduler", "transient", "workers")
+
+    def __init__(
+        self,
+        owner: object,
+        name: str,
+        transient: bool,
+        parent: Hold | None = None,
+        scheduler: Scheduler | None = None,
+    ) -> None:
+        self.owner = owner
+        self.name = name
+        self.transient = transient
+        self.parent = parent
+        self.scheduler = scheduler
+        """Whose time is held: a program may have several devices, each with a time of its own."""
+        self.active = False
+        self.workers: set[Participant] | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it stops time."""
+        return self.active and not self.workers
+
+    def begin_work(self, participant: Participant) -> None:
+        """Let a participant work for the body that holds."""
+        if self.workers is None:
+            self.workers = set()
+        self.workers.add(participant)
+
+    def end_work(self, participant: Participant) -> None:
+        """Let a participant work for it no longer."""
+        if self.workers is not None:
+            self.workers.discard(participant)
+
+
+class Participant:
+    """A loop, stream, read, sleep or wait that takes part in device time.
+
+    `deadline` is the timestamp it waits for, or None; `served` says that the wait is over.
+    `probe`, for one that waits for events, returns the next timestamp at which it may have one,
+    and a timestamp at or before the position when it has; it may set `due` to an answer that is final.
+    `horizon`, for one that must miss nothing, returns the timestamp beyond which time must not go while it
+    does not wait.
+    """
+
+    __slots__ = (
+        "arm", "arrival", "ask", "base", "blocks", "deadline", "due", "entry", "exact", "hold", "horizon",
+        "key", "longest_s", "name", "own", "owner", "parent", "pause_s", "probe", "served", "transient",
+        "wake",
+    )  # fmt: skip
+
+    def __init__(self, name: str, kind: int, period: int = 0, probe: Callable[[], int] | None = None) -> None:
+        self.name = name
+        self.transient = kind >= SLEEP
+        self.key: tuple[int, int, int, int, int] = (0, 0, kind, period, 0)
+        """The order of those that are due at the same time."""
+        self.base = 0
+        """What its device's timestamps are ahead of the time that several devices share."""
+        self.probe = probe
+        self.horizon: Callable[[], int] | None = None
+        self.deadline: int | None = None
+        self.due = UNKNOWN
+        """When it is to be served; of one with a probe only if that can no longer change."""
+        self.served = False
+        self.owner: object = None
+        self.parent: Hold | None = None
+        self.own: Hold | None = None
+        """What its owner held when it began to wait."""
+        self.hold: Hold | None = None
+        """What it was served with last."""
+        self.entry: object = None
+        """Its place among those whose due time is known."""
+        self.wake: Callable[[], None] | None = None
+        self.arm: Callable[[], Callable[[], None]] | None = None
+        """Makes a place to park at, and returns what wakes the one who parks there."""
+        self.arrival: Callable[[], None] | None = None
+        """What wakes it when its frame has come, where that is waited for so."""
+        self.ask: Callable[[], None] | None = None
+        """What asks a user's source for what it waits for."""
+        self.blocks = False
+        """Whether it waits by blocking its thread, which may be lent to a user's source meanwhile."""
+        self.exact = True
+        """Whether what its probe tells of comes just then, and not only at the earliest."""
+        self.longest_s = 0.5
+        """How long it may rest without a look at what may have come sooner than its probe knew."""
+        self.pause_s: float | None = None
+        """How many seconds it parks for at most; None for as long as it takes."""

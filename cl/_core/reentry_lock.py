@@ -1,0 +1,19 @@
+"""The lock of an engine: it knows whether the thread that wants it has it already."""
+
+from __future__ import annotations
+
+from _thread import RLock
+from typing import Any
+
+
+class ReentryLock(RLock):  # type: ignore[misc]  # The stubs have it final.
+    """A lock that one thread may take again, and that tells whether the running thread holds it.
+
+    Code that interrupts a call of the device in its own thread (a signal's handler, a destructor) would wait
+    for itself behind a plain lock. Public methods ask `held_here` first, and refuse it.
+    """
+
+    __slots__ = ()
+
+    held_here: Any = RLock._is_owned  # type: ignore[attr-defined]
+    """Return whether the running thread holds the lock."""

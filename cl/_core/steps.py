@@ -1,0 +1,20 @@
+"""What a waiter does next, as decided with the lock held: one of five things, acted on without it."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Step(Enum):
+    """The next step of a wait."""
+
+    DONE = "done"
+    """The wait is over."""
+    AGAIN = "again"
+    """There is more to do: let others have their turn, then ask again."""
+    SLEEP = "sleep"
+    """The frames that are waited for do not exist yet: sleep until they are due, then ask again."""
+    PARK = "park"
+    """Somebody else goes on, and wakes the waiter where it has armed its parking place: then ask again."""
+    ASK = "ask"
+    """A user's source is to be asked, by the waiter, without the lock (`Participant.ask`); then ask again."""

@@ -1,0 +1,190 @@
+"""What device time is to those who wait for it: virtual, the host's, or a device's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .participant import Hold, Participant
+    from .steps import Step
+    from .virtual import Scheduler
+
+
+Owner: TypeAlias = "Callable[[Scheduler], tuple[object, Hold | None]]"
+"""Returns the task or thread that waits, and the hold of the body that it works for in a scheduler's time."""
+
+
+class Consumer(Protocol):
+    """One that must miss nothing: time waits for it, where it can wait."""
+
+    limit: int
+    """The frame at which it is to be called next."""
+
+    def take(self, position: int) -> bool:
+        """Begin to consume what there is before `position`, without waiting, and set a later limit.
+
+        Return whether time is to stand until `Timebase.taken` is called. Locked.
+        """
+        ...
+
+
+class Timebase(Protocol):
+    """A device's time. The methods want the engine's lock, unless their docstrings say otherwise."""
+
+    peeks: bool
+    """Whether frames that do not exist yet can be looked at: nothing changes them, and time stands."""
+    grid: int
+    """In so many frames event streams are served, where what comes cannot be foreseen."""
+
+    def now(self) -> int:
+        """Return the timestamp of the present. From any thread, without the lock."""
+        ...
+
+    def lateness(self, due: int) -> int:
+        """Return by how many frames a loop is late that asks for `due` now; 0 or less if it is not.
+
+        Without the lock.
+        """
+        ...
+
+    def lateness_ns(self, due: int) -> int:
+        """Return by how many nanoseconds the present is beyond the time `due`. Without the lock."""
+        ...
+
+    def seconds_until(self, frame: int) -> float:
+        """Return how long it takes until the frames before `frame` exist; negative when they do.
+
+        Infinite where only waiting brings them about. Without the lock.
+        """
+        ...
+
+    def due_ns(self, frame: int) -> int:
+        """Return the `perf_counter_ns` from which on the frames before `frame` exist. Without the lock."""
+        ...
+
+    def comes(self) -> bool:
+        """Return whether time goes on by itself, for those who do not wait."""
+        ...
+
+    def restart(self) -> None:
+        """Let the first frame begin now, where that is for the timebase to say."""
+        ...
+
+    # -- taking part ----------------------------------------------------------------------
+
+    def join(self, participant: Participant) -> None:
+        """Let a participant take part from now on."""
+        ...
+
+    def expect(self, participant: Participant) -> None:
+        """Let no time pass before a participant that has joined waits, as far as time can stand."""
+        ...
+
+    def leave(self, participant: Participant) -> None:
+        """Let a participant take part no longer."""
+        ...
+
+    def take_hold(self, hold: Hold) -> None:
+        """Let time stand, as far as it can, until the hold is given back."""
+        ...
+
+    def give_back(self, hold: Hold) -> None:
+        """End an explicit hold."""
+        ...
+
+    def lets_take(self, owner: object) -> bool:
+        """Return whether `owner` may take what there is: it is its turn."""
+        ...
+
+    def begin_loop(self, period: int) -> int:
+        """Return when a loop whose ticks are `period` frames long begins, if it is asked for now."""
+        ...
+
+    def end_loop(self, period: int) -> None:
+        """Take note that such a loop has ended."""
+        ...
+
+    def watch(self, consumer: Consumer) -> None:
+        """Have time wait for a consumer at its limits, where time can wait."""
+        ...
+
+    def unwatch(self, consumer: Consumer) -> None:
+        """Have time wait for a consumer no longer."""
+        ...
+
+    def taken(self) -> None:
+        """Take note that a consumer that time stood for has taken what there was."""
+        ...
+
+    # -- waiting --------------------------------------------------------------------------
+
+    def begin(self, participant: Participant, deadline: int, owner: Owner, fresh: bool = False) -> bool:
+        """Let a participant wait for `deadline`; `owner` returns on whose behalf, see `Scheduler.begin`.
+
+        With `fresh` it is a newcomer's first wait: True is returned where those that were started with it are
+        to be given time to register before time moves, until `arrive` is called.
+        """
+        ...
+
+    def arrive(self, participant: Participant) -> None:
+        """Take note that those that were started with a newcomer have registered."""
+        ...
+
+    def poll(self, participant: Participant) -> Step:
+        """Return what a waiter does next."""
+        ...
+
+    def poll_event(self, participant: Participant) -> Step:
+        """Return what a waiter for the events that its probe tells of does next.
+
+        PARK is for `participant.pause_s` seconds at most.
+        """
+        ...
+
+    def may_block(self, participant: Participant) -> bool:
+        """Return whether a task may wait by blocking its event loop's thread: no other has to run first."""
+        ...
+
+    def give_up(self, participant: Participant) -> None:
+        """End a wait that is not over."""
+        ...
+
+    def pass_at_once(self, participant: Participant, due: int) -> bool:
+        """Let time pass to `due` if nobody and nothing has to be waited for; return whether it has.
+
+        Takes the lock itself.
+        """
+        ...
+
+    def sleep(self, frame: int) -> None:
+        """Block the thread until the frames before `frame` are due, or a while. Without the lock."""
+        ...
+
+    def go_on(self, moves: bool) -> None:
+        """Let the next participant be served now that one is out of the way.
+
+        With `moves` the caller moves time itself; otherwise it wakes one who does.
+        """
+        ...
+
+    def holders(self) -> list[str]:
+        """Return the names of those that time stands still for."""
+        ...
+
+    def waiting(self) -> list[str]:
+        """Return the names of those that wait for their turn."""
+        ...
+
+    def arrived(self) -> None:
+        """Take note that data have come."""
+        ...
+
+    def recalled(self) -> None:
+        """Take note that data will not come before they are asked for anew."""
+        ...
+
+    def release(self) -> None:
+        """Wake those who wait for the device: it is gone."""
+        ...

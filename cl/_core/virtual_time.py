@@ -1,0 +1,311 @@
+"""Virtual time: a clock that moves only when somebody waits for it, shared by one device or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cl._values.constants import FRAME_NS, NEVER
+
+from .host_clock import host_ns
+from .participant import Hold, Participant
+from .reentry_lock import ReentryLock
+from .steps import Step
+from .virtual import Scheduler
+from .work_budget import WorkBudget
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .timebase import Consumer, Owner
+
+GRID = 25
+"""Where spikes cannot be foreseen their streams are served every millisecond of device time.
+
+A source that answers stims would otherwise have to be asked frame by frame.
+"""
+_FOREVER = float("inf")
+
+
+def never_ends(owner: object) -> bool:
+    """Return False: an owner of whom nothing is known has not ended."""
+    return False
+
+
+class VirtualTime:
+    """A virtual clock. Several simulators that are given the same one share its time.
+
+    It moves when all who take part wait, on whichever device, and serves them one at a time in the order
+    of their deadlines; ties go by the order in which the Simulators were made, then as on one device.
+    """
+
+    def __init__(self) -> None:
+        self._lock = ReentryLock()
+        self._engines: list[Engine] = []
+        self._at = 0
+        """Where time stands while no device is open."""
+        self._scheduler = Scheduler(self, self._has_ended)
+        self.ended: Callable[[object], bool] = never_ends
+        """Whether the task or thread that holds time has ended; given by the room that knows them."""
+        self._budget = WorkBudget(host_ns)
+
+    @contextmanager
+    def hold(self, name: str = "hold") -> Iterator[None]:
+        """Hold time within a `with` block: nobody who waits is served before it has ended."""
+        hold = Hold(object(), name, transient=False, scheduler=self._scheduler)
+        try:
+            with self._lock:
+                self._scheduler.take(hold)
+            yield
+        finally:
+            with self._lock:
+                self._scheduler.give_back(hold)
+                self.go_on(True)
+
+    def _has_ended(self, owner: object) -> bool:
+        return self.ended(owner)
+
+    # -- what the scheduler moves ---------------------------------------------------------
+
+    @property
+    def position(self) -> int:
+        """Where time stands: the least of the devices' positions, counted as the first one's are."""
+        engines = self._engines
+        if len(engines) == 1:
+            engine = engines[0]
+            return engine.position - engine.base
+        return min((engine.position - engine.base for engine in engines), default=self._at)
+
+    @property
+    def stands(self) -> bool:
+        """Whether a consumer has to take what there is before time goes on."""
+        return any(engine.standing for engine in self._engines)
+
+    def move(self, to: int) -> bool:
+        """Move all devices towards `to`; False where one arrives later. Locked."""
+        arrived = True
+        for engine in tuple(self._engines):
+            arrived = engine.supply.move(to + engine.base) and arrived
+        return arrived
+
+    # -- the devices ----------------------------------------------------------------------
+
+    def add(self, engine: Engine) -> None:
+        """Let a device share this time from where it stands. Locked."""
+        if not self._engines and self._at == 0:
+            self._at = engine.start
+        at = self.position
+        engine.base = engine.start - at
+        self._engines.append(engine)
+        self._scheduler.shared = len(self._engines) > 1
+        self._scheduler.solo = None
+
+    def remove(self, engine: Engine) -> None:
+        """Let a device share this time no longer. Locked."""
+        if engine in self._engines:
+            self._at = self.position
+            self._engines.remove(engine)
+            self._scheduler.shared = len(self._engines) > 1
+
+    def asking(self, lends: bool) -> Callable[[], None] | None:
+        """Return what asks the source that time waits for, if the caller is to do so. Locked.
+
+        With `lends` the caller's thread may be lent to a source that has one of its own.
+        """
+        if not self._scheduler.moving:
+            return None
+        for engine in self._engines:
+            ask = engine.supply.asks(lends)
+            if ask is not None:
+                return ask
+        return None
+
+    def arrived(self) -> None:
+        """Take note that a device has come to where it was moved, and go on if all have. Locked."""
+        if not any(engine.supply.is_awaited() for engine in self._engines):
+            self._scheduler.moved()
+        while not self._scheduler.dispatch(self._budget):
+            pass
+        if self.asking(False) is not None:
+            self._scheduler.nudge()
+
+    def go_on(self, moves: bool) -> None:
+        """Let the next participant be served; with `moves` the caller moves time itself. Locked."""
+        if not moves or not self._scheduler.dispatch(self._budget) or self.asking(False) is not None:
+            self._scheduler.nudge()
+
+
+class VirtualTimebase:
+    """One device's part in a virtual time."""
+
+    def __init__(self, engine: Engine, time: VirtualTime, order: int = 0) -> None:
+        self._engine = engine
+        self._time = time
+        self._order = order
+        self._participants: dict[Participant, None] = {}
+        self.scheduler = time._scheduler
+        self.budget = time._budget
+        predictable = engine.device.acquisition.predictable
+        self.peeks = predictable
+        self.grid = 1 if predictable else GRID
+
+    def now(self) -> int:
+        return self._engine.position
+
+    def lateness(self, due: int) -> int:
+        return self._engine.position - due
+
+    def lateness_ns(self, due: int) -> int:
+        return (self._engine.position - due) * FRAME_NS
+
+    def seconds_until(self, frame: int) -> float:
+        """Return infinity: only waiting brings frames about, and nothing of it takes time."""
+        return _FOREVER
+
+    def due_ns(self, frame: int) -> int:
+        return 0 if frame <= self._engine.position else NEVER
+
+    def comes(self) -> bool:
+        return False
+
+    def restart(self) -> None:
+        """Let the device share the time from now on."""
+        with self._engine.lock:
+            self._time.add(self._engine)
+
+    # -- taking part ----------------------------------------------------------------------
+
+    def join(self, participant: Participant) -> None:
+        participant.base = self._engine.base
+        self._participants[participant] = None
+        self.scheduler.register(participant, self._order)
+
+    def expect(self, participant: Participant) -> None:
+        self.scheduler.await_arrivals(participant)
+
+    def leave(self, participant: Participant) -> None:
+        self.scheduler.unregister(participant)
+        self._participants.pop(participant, None)
+
+    def take_hold(self, hold: Hold) -> None:
+        hold.scheduler = self.scheduler
+        self.scheduler.take(hold)
+
+    def give_back(self, hold: Hold) -> None:
+        self.scheduler.give_back(hold)
+
+    def lets_take(self, owner: object) -> bool:
+        return self.scheduler.is_held_by(owner)
+
+    def begin_loop(self, period: int) -> int:
+        return self._engine.position
+
+    def end_loop(self, period: int) -> None:
+        """Do nothing: a loop's end changes nothing of virtual time."""
+
+    def watch(self, consumer: Consumer) -> None:
+        self._engine.consumers.append(consumer)
+        self._engine.refresh()
+
+    def unwatch(self, consumer: Consumer) -> None:
+        if consumer in self._engine.consumers:
+            self._engine.consumers.remove(consumer)
+            self._engine.refresh()
+
+    def taken(self) -> None:
+        engine = self._engine
+        if engine.standing:
+            engine.standing -= 1
+        engine.refresh()
+        self.scheduler.nudge()
+
+    # -- waiting --------------------------------------------------------------------------
+
+    def begin(self, participant: Participant, deadline: int, owner: Owner, fresh: bool = False) -> bool:
+        participant.pause_s = None
+        scheduler = self.scheduler
+        scheduler.begin(participant, deadline, *owner(scheduler))
+        if fresh:
+            scheduler.await_arrivals(participant)
+        else:
+            scheduler.arrive(participant)
+        return fresh
+
+    def arrive(self, participant: Participant) -> None:
+        self.scheduler.arrive(participant)
+
+    def poll(self, participant: Participant) -> Step:
+        engine, scheduler = self._engine, self.scheduler
+        engine.reap()
+        if participant.served:
+            return Step.DONE
+        arrived = scheduler.dispatch(self.budget)
+        if participant.served:
+            return Step.DONE
+        if not arrived:
+            return Step.AGAIN
+        participant.ask = self._time.asking(participant.blocks)
+        if participant.ask is not None:
+            return Step.ASK
+        assert participant.arm is not None
+        participant.wake = participant.arm()
+        if scheduler.may_end_silently():
+            participant.pause_s = min(2 * (participant.pause_s or _LOOK_S), _LOOK_MAX_S)
+        else:
+            participant.pause_s = None
+        return Step.PARK
+
+    poll_event = poll
+
+    def may_block(self, participant: Participant) -> bool:
+        return self.scheduler.is_next(participant)
+
+    def give_up(self, participant: Participant) -> None:
+        self.scheduler.withdraw(participant)
+
+    def pass_at_once(self, participant: Participant, due: int) -> bool:
+        engine = self._engine
+        with engine.lock:
+            if self.scheduler.solo is not participant or engine.position > due:
+                return False
+            if due <= engine.quiet_until:
+                engine.position = engine.committed = due
+                return True
+            return engine.step(due)
+
+    def sleep(self, frame: int) -> None:
+        """Do nothing: virtual time does not come by sleeping."""
+
+    def go_on(self, moves: bool) -> None:
+        self._engine.reap()
+        if self._engine.is_open():
+            self._time.go_on(moves)
+        else:
+            self.scheduler.nudge()
+
+    def holders(self) -> list[str]:
+        return self.scheduler.holders()
+
+    def waiting(self) -> list[str]:
+        return [participant.name for participant in self.scheduler.waiting()]
+
+    def arrived(self) -> None:
+        """Take note that the data have come to where they were awaited."""
+        self._time.arrived()
+
+    def recalled(self) -> None:
+        self.scheduler.moved()
+        self.scheduler.nudge()
+
+    def release(self) -> None:
+        self.scheduler.solo = None
+        self.scheduler.release(self._participants)
+        self._time.remove(self._engine)
+        # Those on other devices go on without this one.
+        if self._time._engines:
+            self._time.arrived()
+
+
+_LOOK_S = 0.0005
+_LOOK_MAX_S = 0.02
+"""Whether a holder that may end without a word has ended is looked at after a moment, then less often."""

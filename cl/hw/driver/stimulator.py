@@ -1,0 +1,61 @@
+"""The device's stimulator: it takes commands over the link, and answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cl._stim.operations import InterruptOperation
+from cl._values.constants import CHANNEL_COUNT, NOTICE_FRAMES, STEPS_PER_FRAME
+from cl.error import ControlRequiredError, DeviceDisconnectedError, TransactionRejected
+from cl.hw.wire.layout import Capability, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cl._core.engine import Engine
+    from cl._stim.sequencer import Operation
+
+    from .link import Link
+
+
+class HardwareStimulator:
+    """Submits transactions, and waits for the device's answer."""
+
+    def __init__(self, engine: Engine, link: Link) -> None:
+        self._engine = engine
+        self._link = link
+
+    def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
+        """Have the device take operations as of `frame`, or as soon as it can."""
+        self._engine.check()
+        at_step = None if at is None else at * STEPS_PER_FRAME
+        self._submit(operations, frame * STEPS_PER_FRAME, at_step)
+
+    def interrupt_all(self) -> int:
+        """Interrupt all channels; return the frame by which what has begun is delivered."""
+        link, position = self._link, self._engine.position
+        if not link.controls or Capability.STIMULATION not in link.facts.capabilities:
+            return position
+        try:
+            step = self._submit([InterruptOperation(tuple(range(CHANNEL_COUNT)))], 0)
+        except ControlRequiredError:
+            return position  # control was given back this very moment, which interrupts as well
+        if link.status != Status.RUNNING:
+            return position  # its time stands still, and nothing is delivered
+        return step // STEPS_PER_FRAME + NOTICE_FRAMES
+
+    def next_stim(self, position: int) -> int:
+        return position
+
+    def _submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:
+        """Submit a transaction; one that is refused because the device has failed ends it."""
+        link, engine = self._link, self._engine
+        try:
+            return link.submit(operations, step, at_step)
+        except TransactionRejected:
+            if link.status == Status.FAILED:
+                error = DeviceDisconnectedError(f"the device failed: {link.error_text()}")
+                with engine.lock:
+                    engine.fail(error)
+                engine.check()
+            raise

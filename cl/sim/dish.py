@@ -1,0 +1,69 @@
+"""The simulated dish: a data source and the stimulator's sequencer, window after window.
+
+The simulator and the emulator of the card both play one. What they share is here: which pulses a window has,
+in which order they are reported, and that a source is told of a pulse before it is asked for the frame that
+the pulse begins in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from cl._core.device import EventHistory
+from cl._stim.journal import JournaledSequencer
+
+if TYPE_CHECKING:
+    from cl._stim.limits import StimLimits
+    from cl._stim.sequencer import Pulse
+
+
+def by_frame(pulses: Sequence[Pulse]) -> Iterator[tuple[int, Sequence[Pulse]]]:
+    """Yield the pulses of each frame, in order."""
+    at = 0
+    while at < len(pulses):
+        frame = pulses[at].timestamp
+        end = at + 1
+        while end < len(pulses) and pulses[end].timestamp == frame:
+            end += 1
+        yield frame, pulses[at:end]
+        at = end
+
+
+def in_order(pulses: Sequence[Pulse]) -> list[Pulse]:
+    """Return pulses as they are reported: within a frame the later half step may be a lower channel."""
+    return sorted(pulses, key=_order)
+
+
+def _order(pulse: Pulse) -> tuple[int, int]:
+    return pulse.step >> 1, pulse.channel
+
+
+class Dish:
+    """What the simulator's devices share: the pulses, logged once each, whatever comes in between."""
+
+    def __init__(self, limits: StimLimits) -> None:
+        self.sequencer = JournaledSequencer(limits)
+        self.history = EventHistory()
+        self._logged = 0
+        """Where the log of stims ended before the pulses that are not acknowledged were logged."""
+
+    def deliver(self, stop: int) -> list[Pulse]:
+        """Log the pulses before `stop` and return them in the order of their steps."""
+        sequencer, stims = self.sequencer, self.history.stims
+        if sequencer.next_step >= 2 * stop and not sequencer.held:
+            return []
+        if sequencer.held:
+            # An interruption has come between logging them and saying so.
+            stims.cut(self._logged)
+        self._logged = stims.end
+        pulses = sequencer.advance(2 * stop)
+        if pulses:
+            self.history.add_stims(*_events(pulses))
+        sequencer.acknowledge()
+        return pulses
+
+
+def _events(pulses: Sequence[Pulse]) -> tuple[list[int], list[int]]:
+    ordered = in_order(pulses)
+    return [pulse.timestamp for pulse in ordered], [pulse.channel for pulse in ordered]

@@ -1,0 +1,55 @@
+"""The stimulator of a simulated device: the sequencer, in the time of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from cl._values.constants import NEVER, NOTICE_FRAMES
+
+if TYPE_CHECKING:
+    from cl._core.engine import Engine
+    from cl._stim.sequencer import Operation
+
+    from .dish import Dish
+
+
+class SimulatedStimulator:
+    """Takes commands as of a frame, or of the first that has not been given."""
+
+    def __init__(self, engine: Engine, dish: Dish) -> None:
+        self._engine = engine
+        self._dish = dish
+        self._sequencer = dish.sequencer
+        self.on_submit: Callable[[], None] | None = None
+        """Called, locked, when pulses may have been queued."""
+
+    def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
+        engine = self._engine
+        with engine.lock:
+            if engine.failure is not None or engine.closed:
+                engine.check()
+            committed = engine.committed
+            step = 2 * (frame if frame > committed else committed)
+            self._sequencer.submit(operations, step, None if at is None else at * 2)
+            quiet = self._sequencer.next_step >> 1
+            if quiet < engine.quiet_until:
+                engine.quiet_until = quiet
+            if self.on_submit is not None:
+                self.on_submit()
+
+    def interrupt_all(self) -> int:
+        engine = self._engine
+        with engine.lock:
+            engine.check()
+            frame = max(engine.committed, engine.now())
+            self._sequencer.interrupt_all(frame * 2)
+            engine.refresh()
+            return frame + NOTICE_FRAMES if self._sequencer.next_step < NEVER else frame
+
+    def next_stim(self, position: int) -> int:
+        stims = self._dish.history.stims
+        index = stims.index(position) - stims.first
+        if index < len(stims.times):
+            return stims.times[index]
+        return max(self._sequencer.next_step >> 1, position)
