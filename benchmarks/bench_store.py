@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from cl._store.packing import pack  # noqa: E402
 from cl._store.write import ordered_file  # noqa: E402
+from cl._store.write.header import RecordingHeader  # noqa: E402
 from cl._store.write.writer import RecordingWriter  # noqa: E402
 
 RATE = 25_000
@@ -52,7 +53,7 @@ def throughput(directory: Path) -> None:
     seconds = 60
     for samples in (True, False):
         path = directory / f"throughput_{samples}.h5"
-        writer = RecordingWriter(path, include_raw_samples=samples)
+        writer = RecordingWriter(path, RecordingHeader(include_raw_samples=samples))
         writer.add_stream("loop")
         flushes = []
         start = time.perf_counter()

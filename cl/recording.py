@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._core.participant import READ, Participant
-from ._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
 from ._wait import threads
 from .error import DeviceDisconnectedError, RecordingFailedError
 
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ._core.engine import Engine
+    from ._recording.plan import RecordingPlan
     from ._recording.recorder import Recorder
     from ._recording.user_attributes import UserAttributes
     from ._store.read.view import RecordingView
@@ -242,57 +241,25 @@ class Recordings:
         """Return the data streams that there are."""
         return list(self._streams.values())
 
-    def start(
-        self,
-        present: Callable[[], int],
-        folder: str | os.PathLike[str] | None,
-        suffix: str | None,
-        begin: int,
-        end: int | None,
-        attributes: Mapping[str, Any] | None,
-        include_spikes: bool,
-        include_stims: bool,
-        include_raw_samples: bool,
-        wanted: Callable[[str], bool] | None,
-    ) -> Recording:
-        """Start a recording of [begin, end), of the streams whose names are `wanted`.
-
-        `present` returns the frame that a command given now takes effect at.
-        """
+    def start(self, plan: RecordingPlan, present: Callable[[], int]) -> Recording:
+        """Start to record; `present` returns the frame that a command given now takes effect at."""
         from ._recording.capture import Capture
-        from ._recording.files import checked_suffix, choose_folder, create
+        from ._recording.files import create
         from ._recording.recorder import Recorder
-        from ._recording.user_attributes import UserAttributes
 
         engine = self._engine
-        info = engine.device.info
-        application = UserAttributes(attributes)
-        writer, path = create(
-            choose_folder(folder, info.is_simulator),
-            checked_suffix(suffix),
-            channel_count=CHANNEL_COUNT,
-            frames_per_second=FRAMES_PER_SECOND,
-            uV_per_sample_unit=info.uV_per_sample_unit,
-            start_timestamp=begin,
-            application=application.current(),
-            system={k: str(info.attributes.get(k, "")) for k in ("hostname", "project_id", "cell_batch_id")},
-            file_version="SDK" if info.is_simulator else "1",
-            include_spikes=include_spikes,
-            include_stims=include_stims,
-            include_raw_samples=include_raw_samples,
-            include_data_streams=wanted is not None,
-        )
+        writer = create(plan, engine.device.info)
         capture = Capture(
             engine,
             writer,
-            begin,
-            lambda: [s for s in self.streams() if wanted is not None and wanted(s.name)],
-            application.frozen,
-            include_raw_samples,
-            include_spikes,
+            plan.begin,
+            lambda: [stream for stream in self.streams() if plan.wants(stream.name)],
+            plan.application.frozen,
+            plan.samples,
+            plan.spikes,
         )
-        recorder = Recorder(engine, capture, end, str(path))
-        recording = Recording(engine, recorder, application, path, begin, present)
+        recorder = Recorder(engine, capture, plan.end, str(writer.path))
+        recording = Recording(engine, recorder, plan.application, writer.path, plan.begin, present)
         with engine.lock:
             self._recordings = [*(r for r in self._recordings if not r._recorder.has_left()), recording]
         recorder.begin()

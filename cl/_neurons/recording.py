@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
+from cl._recording.files import checked_suffix
+from cl._recording.plan import RecordingPlan
+from cl._recording.user_attributes import UserAttributes
 from cl._recording.window import wanted_streams, window
 
 if TYPE_CHECKING:
@@ -60,32 +63,26 @@ class RecordingMethods:
         where it begins. `attributes` are the application's own. Bad values raise `ValueError`, bad types
         `TypeError`, a folder that cannot be written to an `OSError`; then nothing has begun.
         """
-        engine = self._engine
-        engine.check()
+        self._engine.check()
         # Making the file takes a moment, in which others must not move time beyond what is to be recorded.
         with self.hold("record"):
             begin, end = window(
-                self._present(),
-                self.timestamp(),
-                self._oldest(),
-                from_seconds_ago,
-                from_frames_ago,
-                from_timestamp,
-                stop_after_seconds,
-                stop_after_frames,
+                *(self._present(), self.timestamp(), self._oldest()),
+                *(from_seconds_ago, from_frames_ago, from_timestamp),
+                *(stop_after_seconds, stop_after_frames),
             )
-            return self._recordings.start(
-                self._present,
-                file_location,
-                file_suffix,
-                begin,
-                end,
-                attributes,
-                bool(include_spikes),
-                bool(include_stims),
-                bool(include_raw_samples),
-                wanted_streams(include_data_streams, exclude_data_streams),
+            plan = RecordingPlan(
+                begin=begin,
+                end=end,
+                folder=file_location,
+                suffix=checked_suffix(file_suffix),
+                application=UserAttributes(attributes),
+                spikes=bool(include_spikes),
+                stims=bool(include_stims),
+                samples=bool(include_raw_samples),
+                wanted=wanted_streams(include_data_streams, exclude_data_streams),
             )
+            return self._recordings.start(plan, self._present)
 
     def create_data_stream(self, name: str, attributes: Mapping[str, Any] | None = None) -> DataStream:
         """Return a new stream of timestamped values, for the recordings that run and those that follow.

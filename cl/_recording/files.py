@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cl._core.host_clock import utc_stamp
 
 if TYPE_CHECKING:
+    from cl._core.device import DeviceInfo
     from cl._store.write.writer import RecordingWriter
+
+    from .plan import RecordingPlan
 
 _DEVICE_FOLDER: Final = Path("/data/recordings")
 
@@ -34,17 +37,19 @@ def choose_folder(folder: str | os.PathLike[str] | None, is_simulator: bool) -> 
     return Path.cwd()
 
 
-def create(folder: Path, suffix: str, **keywords: Any) -> tuple[RecordingWriter, Path]:
+def create(plan: RecordingPlan, info: DeviceInfo) -> RecordingWriter:
     """Make a file with a name that nobody has taken, in UTC."""
     from cl._store.write.writer import RecordingWriter
 
+    folder = choose_folder(plan.folder, info.is_simulator)
+    header = plan.header(info)
     if not folder.is_dir():
         raise FileNotFoundError(f"file_location={str(folder)!r} is not a folder that exists")
     stamp = utc_stamp()
     number = 1
     while True:
-        path = folder / f"{stamp}_{suffix}{'' if number == 1 else f'_{number}'}.h5"
+        path = folder / f"{stamp}_{plan.suffix}{'' if number == 1 else f'_{number}'}.h5"
         try:
-            return RecordingWriter(path, **keywords), path
+            return RecordingWriter(path, header)
         except FileExistsError:
             number += 1

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from store_files import SYSTEM, Filler, check_tables, check_view
 
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
 _MARK = struct.Struct("<QQQQ")
@@ -24,7 +25,7 @@ _MARK = struct.Struct("<QQQQ")
 
 def record(path: Path, pipe: int, closing: bool) -> None:
     """Record as fast as it goes; tell through the pipe what has been flushed."""
-    filler = Filler(RecordingWriter(path, application={"a": 1}, system=SYSTEM))
+    filler = Filler(RecordingWriter(path, RecordingHeader(application={"a": 1}, system=SYSTEM)))
     os.write(pipe, _MARK.pack(0, 0, 0, 0))
     rounds = 3 if closing else 1_000_000
     for i in range(rounds):

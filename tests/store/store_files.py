@@ -11,6 +11,7 @@ import tables
 
 from cl._store.packing import pack
 from cl._store.read.view import RecordingView
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
 SYSTEM = {"hostname": "bench-1", "project_id": "retina", "cell_batch_id": "b7"}
@@ -139,7 +140,9 @@ def _bytes(array: Any) -> bytes:
 def write_recording(path: Path) -> Path:
     """Write a recording of 3700 frames, 250 spikes, 100 stims and two streams, one of them empty."""
     application = {"subject": "dish 7", "weights": np.arange(3.0), "nested": {"a": [1, (2.5, None)]}}
-    filler = Filler(RecordingWriter(path, application=application, system=SYSTEM, start_timestamp=4000))
+    filler = Filler(
+        RecordingWriter(path, RecordingHeader(application=application, system=SYSTEM, start_timestamp=4000))
+    )
     filler.add_stream("game", {"score": 7, "layout": [1, 2]})
     filler.add_stream("empty", {})
     filler.streams.pop("empty")

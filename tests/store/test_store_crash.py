@@ -15,6 +15,7 @@ from store_files import SYSTEM, Filler, check_tables, check_view
 
 import cl._store.write.ordered_file as ordered_file
 from cl._store.write import layout
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
 STRIDE = int(os.environ.get("CL_TEST_STORE_STRIDE", "20"))
@@ -58,7 +59,7 @@ class Log:
 
 def record_everything(path: Path, log: Log, random: Random) -> None:
     """A recording with deep indexes, growing attributes and streams that come during it."""
-    filler = Filler(RecordingWriter(path, application={"run": 1}, system=SYSTEM))
+    filler = Filler(RecordingWriter(path, RecordingHeader(application={"run": 1}, system=SYSTEM)))
     log.mark(filler.counts)
     for i in range(22):
         if i % 4 == 1:
@@ -127,7 +128,7 @@ def test_every_state_while_an_index_gets_a_level(
     """A chunk a row: the 65th needs a second level, the 4097th a third."""
     monkeypatch.setattr(layout, "STIM_CHUNK", 1)
     log = Log(monkeypatch)
-    filler = Filler(RecordingWriter(tmp_path / "all.h5", application={"a": 1}))
+    filler = Filler(RecordingWriter(tmp_path / "all.h5", RecordingHeader(application={"a": 1})))
     filler.add(stims=before)
     filler.writer.flush()
     log.mark(filler.counts)

@@ -20,17 +20,19 @@ import cl._store.write.ordered_file as ordered_file
 from cl import RecordingView
 from cl._store.packing import pack
 from cl._store.read.reader import open_replay
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
 _FILL_DISK = """
 import json, resource, sys
 from pathlib import Path
 from store_files import SYSTEM, Filler
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
 path, limit = Path(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-filler = Filler(RecordingWriter(path, application={"a": 1}, system=SYSTEM))
+filler = Filler(RecordingWriter(path, RecordingHeader(application={"a": 1}, system=SYSTEM)))
 flushed = filler.counts
 filler.add_stream("s", {"a": 1})
 error = ended = None
@@ -111,7 +113,7 @@ def test_a_disk_that_fails_at_any_write(
     failures = 0
     for budget in range(60, 460, 9 if recovers else 11):
         with monkeypatch.context() as patch:
-            filler = Filler(RecordingWriter(path, application={"a": 1}, system=SYSTEM))
+            filler = Filler(RecordingWriter(path, RecordingHeader(application={"a": 1}, system=SYSTEM)))
             disk = FailingDisk(patch, budget)
             flushed = filler.counts
             try:
@@ -249,7 +251,7 @@ def read_in_a_child(paths: list[Path]) -> int:
 @pytest.fixture
 def original(tmp_path: Path) -> bytes:
     path = tmp_path / "original.h5"
-    filler = Filler(RecordingWriter(path, application={"w": np.arange(50.0)}, system=SYSTEM))
+    filler = Filler(RecordingWriter(path, RecordingHeader(application={"w": np.arange(50.0)}, system=SYSTEM)))
     for i in range(6):
         filler.add_stream(f"s{i}", {"i": i})
         filler.add(200, 60, 90, 9)

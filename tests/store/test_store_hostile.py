@@ -19,6 +19,7 @@ from cl import RecordingView
 from cl._store.read.info import format_info, info
 from cl._store.read.reader import open_replay
 from cl._store.read.recover import recover
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 from cl.error import UnsafeOperationError
 
@@ -50,7 +51,7 @@ def test_the_payload_works() -> None:
 
 
 def write(path: Path) -> None:
-    filler = Filler(RecordingWriter(path, application={"a": 1}, system=SYSTEM))
+    filler = Filler(RecordingWriter(path, RecordingHeader(application={"a": 1}, system=SYSTEM)))
     filler.add_stream("game", {"score": 1})
     filler.add(100, 5, 5, 4)
     filler.writer.finish()

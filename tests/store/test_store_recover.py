@@ -18,13 +18,16 @@ import cl._store.read.recover as recovery
 from cl import RecordingView
 from cl._store.read.info import format_info, info
 from cl._store.read.recover import recover
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
 
 @pytest.fixture
 def unended(tmp_path: Path) -> tuple[Path, Filler]:
     path = tmp_path / "r.h5"
-    filler = Filler(RecordingWriter(path, application={"dish": 7}, system=SYSTEM, start_timestamp=100))
+    filler = Filler(
+        RecordingWriter(path, RecordingHeader(application={"dish": 7}, system=SYSTEM, start_timestamp=100))
+    )
     filler.add_stream("game", {"score": 3})
     filler.add(2500, 200, 30, 20)
     filler.writer.flush()
@@ -213,11 +216,13 @@ def test_info_of_odd_recordings(unended: tuple[Path, Filler], tmp_path: Path) ->
     }
     RecordingWriter(
         path,
-        application=odd,
-        include_raw_samples=False,
-        include_spikes=False,
-        include_stims=False,
-        include_data_streams=False,
+        RecordingHeader(
+            application=odd,
+            include_raw_samples=False,
+            include_spikes=False,
+            include_stims=False,
+            include_data_streams=False,
+        ),
     ).finish()
     summary = info(path)
     json.dumps(summary, allow_nan=False)

@@ -17,6 +17,7 @@ from store_files import SYSTEM, Filler
 
 import cl
 from cl import RecordingView, util
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 from cl.events import Spike
 from cl.util import Benchmark, frames_to_seconds, ordinal, plot_spike, seconds_to_frames
@@ -33,7 +34,7 @@ def _no_window() -> Iterator[None]:
 
 @pytest.fixture
 def view(tmp_path: Path) -> Iterator[RecordingView]:
-    filler = Filler(RecordingWriter(tmp_path / "r.h5", system=SYSTEM))
+    filler = Filler(RecordingWriter(tmp_path / "r.h5", RecordingHeader(system=SYSTEM)))
     filler.add(1000, 40, 20)
     filler.writer.finish()
     with RecordingView(tmp_path / "r.h5") as opened:
@@ -150,7 +151,7 @@ def test_plot_spikes_and_stims(view: RecordingView) -> None:
 
 
 def test_plots_without_the_parts(tmp_path: Path) -> None:
-    RecordingWriter(tmp_path / "e.h5", include_spikes=False, include_stims=False).finish()
+    RecordingWriter(tmp_path / "e.h5", RecordingHeader(include_spikes=False, include_stims=False)).finish()
     with RecordingView(tmp_path / "e.h5") as view:
         with pytest.raises(ValueError, match="no spikes"):
             view.plot_spike(0)

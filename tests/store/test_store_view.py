@@ -18,6 +18,7 @@ from store_files import same, write_recording
 from cl import RecordingView
 from cl.__main__ import main
 from cl._store.packing import pack, unpack
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 from cl.util import AttributesView
 
@@ -162,7 +163,10 @@ def test_stream_entries_of_every_size(tmp_path: Path) -> None:
 def test_what_was_not_recorded_is_none(tmp_path: Path) -> None:
     path = tmp_path / "r.h5"
     writer = RecordingWriter(
-        path, include_spikes=False, include_stims=False, include_raw_samples=False, include_data_streams=False
+        path,
+        RecordingHeader(
+            include_spikes=False, include_stims=False, include_raw_samples=False, include_data_streams=False
+        ),
     )
     writer.cover(500)
     writer.append_spikes([1], [2], np.zeros((1, 75)))

@@ -26,6 +26,7 @@ from cl._store.packing import pack
 from cl._store.read.reader import open_replay
 from cl._store.write.attributes import plain_dict
 from cl._store.write.git_state import git_state
+from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
 
@@ -33,7 +34,7 @@ from cl._store.write.writer import RecordingWriter
 def test_any_division_gives_the_same(tmp_path: Path, seed: int) -> None:
     random = Random(seed)
     path = tmp_path / "r.h5"
-    filler = Filler(RecordingWriter(path, application={"a": seed}, system=SYSTEM))
+    filler = Filler(RecordingWriter(path, RecordingHeader(application={"a": seed}, system=SYSTEM)))
     for i in range(40):
         if random.random() < 0.2:
             filler.add_stream(f"s{i}", {"i": i})
@@ -53,7 +54,7 @@ def test_any_division_gives_the_same(tmp_path: Path, seed: int) -> None:
 
 def test_the_file_is_readable_while_it_is_written(tmp_path: Path) -> None:
     path = tmp_path / "r.h5"
-    filler = Filler(RecordingWriter(path, system=SYSTEM))
+    filler = Filler(RecordingWriter(path, RecordingHeader(system=SYSTEM)))
     for i in range(5):
         filler.add(700, 100, 30)
         flushed = filler.counts
@@ -71,7 +72,7 @@ def test_the_file_is_readable_while_it_is_written(tmp_path: Path) -> None:
 def test_what_is_open_already_is_read_as_it_is_now(tmp_path: Path) -> None:
     """Several views of a file that grows: each has what there was when it was opened."""
     path = tmp_path / "während.h5"
-    filler = Filler(RecordingWriter(path, system=SYSTEM))
+    filler = Filler(RecordingWriter(path, RecordingHeader(system=SYSTEM)))
     filler.add_stream("s", {})
     with ExitStack() as stack:
         views = []
@@ -98,7 +99,7 @@ def test_what_is_open_already_is_read_as_it_is_now(tmp_path: Path) -> None:
 def test_pytables_does_not_show_less_than_the_view(tmp_path: Path) -> None:
     """It says so where it could not but show what the file was before."""
     path = tmp_path / "r.h5"
-    filler = Filler(RecordingWriter(path, system=SYSTEM))
+    filler = Filler(RecordingWriter(path, RecordingHeader(system=SYSTEM)))
     with ExitStack() as stack:
         for i in range(2):
             filler.add(700, 100, 30)
@@ -152,7 +153,7 @@ def test_frames_that_are_not_whole_are_kept_back(tmp_path: Path) -> None:
 
 def test_what_is_derived_without_an_end(tmp_path: Path) -> None:
     created = datetime(2026, 11, 22, 8, 27, 7, 801741, tzinfo=UTC)
-    writer = RecordingWriter(tmp_path / "r.h5", created=created, start_timestamp=1000)
+    writer = RecordingWriter(tmp_path / "r.h5", RecordingHeader(created=created, start_timestamp=1000))
     writer.append_samples(frames(0, 5000))
     writer.flush()
     writer.abort()
@@ -169,7 +170,7 @@ def test_what_is_derived_without_an_end(tmp_path: Path) -> None:
 
 
 def test_without_samples_the_cover_counts(tmp_path: Path) -> None:
-    writer = RecordingWriter(tmp_path / "r.h5", include_raw_samples=False)
+    writer = RecordingWriter(tmp_path / "r.h5", RecordingHeader(include_raw_samples=False))
     writer.append_samples(frames(0, 100))
     writer.append_spikes([350], [4], np.zeros((1, 75)))
     writer.cover(300)
@@ -189,12 +190,14 @@ def test_times_and_identity(tmp_path: Path) -> None:
     created = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=2)))
     writer = RecordingWriter(
         tmp_path / "r.h5",
-        created=created,
-        system={"hostname": "ä" * 50, "project_id": ""},
-        file_version="CL1 3",
-        uV_per_sample_unit=0.25,
-        start_timestamp=5,
-        directory=tmp_path,
+        RecordingHeader(
+            created=created,
+            system={"hostname": "ä" * 50, "project_id": ""},
+            file_version="CL1 3",
+            uV_per_sample_unit=0.25,
+            start_timestamp=5,
+            directory=tmp_path,
+        ),
     )
     writer.finish(25_005, {"late": True}, created + timedelta(seconds=1))
     with RecordingView(tmp_path / "r.h5") as view:
@@ -268,7 +271,7 @@ def test_any_values_in_any_number_of_streams(
 @given(st.dictionaries(st.text(), PICKLE_VALUES, max_size=6))
 def test_any_attributes(tmp_path_factory: pytest.TempPathFactory, attributes: dict[str, Any]) -> None:
     path = tmp_path_factory.mktemp("a") / "r.h5"
-    writer = RecordingWriter(path, application=attributes)
+    writer = RecordingWriter(path, RecordingHeader(application=attributes))
     writer.add_stream("s", attributes)
     writer.finish()
     with RecordingView(path) as view:
@@ -280,7 +283,7 @@ def test_any_attributes(tmp_path_factory: pytest.TempPathFactory, attributes: di
 
 def test_many_streams(tmp_path: Path) -> None:
     path = tmp_path / "r.h5"
-    writer = RecordingWriter(path, include_raw_samples=False)
+    writer = RecordingWriter(path, RecordingHeader(include_raw_samples=False))
     for i in range(400):
         writer.add_stream(f"stream {i}", {"i": i})
         writer.append_stream(f"stream {i}", i, pack(i))
@@ -294,7 +297,7 @@ def test_many_streams(tmp_path: Path) -> None:
 
 
 def test_attributes_as_they_stand_at_the_end(tmp_path: Path) -> None:
-    writer = RecordingWriter(tmp_path / "r.h5", application={"a": 0})
+    writer = RecordingWriter(tmp_path / "r.h5", RecordingHeader(application={"a": 0}))
     writer.add_stream("s", {"score": 0})
     for i in range(20):
         writer.set_stream_attributes("s", {"score": i, "pad": "x" * (i % 7) * 300})
@@ -344,7 +347,7 @@ def test_arrays_of_every_kind_can_be_read(tmp_path: Path) -> None:
         "aligned": np.zeros(2, np.dtype([("a", "u1"), ("b", "f8")], align=True)),
         "dimensions": np.zeros((1,) * 64),
     }
-    RecordingWriter(tmp_path / "r.h5", application=given).finish()
+    RecordingWriter(tmp_path / "r.h5", RecordingHeader(application=given)).finish()
     with RecordingView(tmp_path / "r.h5") as view:
         found = view.attributes["application"]
         for name, value in given.items():
@@ -379,7 +382,7 @@ def test_attributes_that_do_not_fit(
     tmp_path: Path, attributes: Any, error: type[Exception], text: str
 ) -> None:
     with pytest.raises(error, match=text):
-        RecordingWriter(tmp_path / "r.h5", application=attributes)
+        RecordingWriter(tmp_path / "r.h5", RecordingHeader(application=attributes))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -388,7 +391,7 @@ def test_attributes_that_contain_themselves_or_are_too_large(tmp_path: Path) -> 
     itself["a"] = itself
     with pytest.raises(ValueError, match="contains itself"):
         plain_dict(itself)
-    writer = RecordingWriter(tmp_path / "r.h5", application={"a": 1})
+    writer = RecordingWriter(tmp_path / "r.h5", RecordingHeader(application={"a": 1}))
     with pytest.raises(ValueError, match="at most 16777216"):
         writer.set_attributes({"a": b"\xff" * 17_000_000})
     writer.set_attributes({"a": "b" * 3_000_000})

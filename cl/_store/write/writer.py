@@ -21,9 +21,9 @@ from cl._store.stream_names import check_stream_name
 
 from . import hdf5, layout
 from .attributes import pickled, plain_dict
-from .git_state import git_state
 from .group import Group
 from .growing_dataset import GrowingDataset
+from .header import RecordingHeader
 from .ordered_file import OrderedFile
 from .stream_writer import StreamWriter
 
@@ -51,61 +51,39 @@ class RecordingWriter:
     readable, and `finish` can still be called.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        channel_count: int = 64,
-        frames_per_second: int = 25_000,
-        uV_per_sample_unit: float = 0.195,
-        start_timestamp: int = 0,
-        application: Mapping[str, Any] | None = None,
-        system: Mapping[str, str] | None = None,
-        file_version: str = "SDK",
-        include_spikes: bool = True,
-        include_stims: bool = True,
-        include_raw_samples: bool = True,
-        include_data_streams: bool = True,
-        created: datetime | None = None,
-        directory: str | os.PathLike[str] = ".",
-    ) -> None:
-        """Create the file.
+    def __init__(self, path: str | os.PathLike[str], header: RecordingHeader | None = None) -> None:
+        """Create the file, with what the header says in it.
 
-        `system` has the root's `hostname project_id cell_batch_id`; `directory`
-        is where the program runs, whose git state is noted. Raises FileExistsError if the name is
-        taken, other OSErrors as `open` does, and TypeError or ValueError for attributes that do not fit.
+        Raises FileExistsError if the name is taken, other OSErrors as `open` does, and TypeError or
+        ValueError for attributes that do not fit.
         """
+        header = header or RecordingHeader()
         self.path = Path(path)
         self.frames = 0
         """Frames the recording covers so far."""
-        self._start = start_timestamp
-        self._rate = frames_per_second
-        self._channels = channel_count
-        attributes = [
-            *layout.group_attributes(is_root=True),
-            pickled("application", plain_dict(application)),
-            *layout.identity(system),
-            *layout.times("created", created or datetime.now(UTC)),
-            *layout.times("ended", None),
-            *(hdf5.text(name, value) for name, value in git_state(Path(directory)).items()),
-            *layout.signal(channel_count, frames_per_second, uV_per_sample_unit, start_timestamp),
-            *layout.duration(start_timestamp, 0, frames_per_second),
-            pickled("file_format", {"version": file_version, layout.RELATIVE: True}),
-        ]
+        self._start = header.start_timestamp
+        self._rate = header.frames_per_second
+        self._channels = header.channel_count
+        attributes = header.attributes()
         self._file = OrderedFile(os.open(self.path, _NEW_FILE, 0o644))
         try:
             self._root = Group(self._file)
             self._root.set_attributes(attributes)
-            self._samples = self._array("samples") if include_raw_samples else None
-            self._spikes = self._table("spikes", layout.SPIKE, layout.SPIKE_CHUNK) if include_spikes else None
-            self._stims = self._table("stims", layout.STIM, layout.STIM_CHUNK) if include_stims else None
-            self._stream_group = self._data_stream_group() if include_data_streams else None
-            self._streams: dict[str, StreamWriter] = {}
+            self._make_parts(header)
             self._begin()
         except BaseException:
             self._file.close()
             self.path.unlink(missing_ok=True)
             raise
+
+    def _make_parts(self, header: RecordingHeader) -> None:
+        self._samples = self._array("samples") if header.include_raw_samples else None
+        self._spikes = (
+            self._table("spikes", layout.SPIKE, layout.SPIKE_CHUNK) if header.include_spikes else None
+        )
+        self._stims = self._table("stims", layout.STIM, layout.STIM_CHUNK) if header.include_stims else None
+        self._stream_group = self._data_stream_group() if header.include_data_streams else None
+        self._streams: dict[str, StreamWriter] = {}
 
     def _begin(self) -> None:
         """Make the file a recording of no frames, with one write; until then it is no HDF5."""

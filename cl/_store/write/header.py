@@ -1,0 +1,54 @@
+"""What the file of a recording says of itself from its beginning, and which parts it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import hdf5, layout
+from .attributes import pickled, plain_dict
+from .git_state import git_state
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RecordingHeader:
+    """The root attributes of a recording but those of its end, and its parts.
+
+    `system` has `hostname project_id cell_batch_id`; `directory` is where the program runs, whose git
+    state is noted; `created` None is now.
+    """
+
+    channel_count: int = 64
+    frames_per_second: int = 25_000
+    uV_per_sample_unit: float = 0.195
+    start_timestamp: int = 0
+    application: Mapping[str, Any] = field(default_factory=dict)
+    system: Mapping[str, str] = field(default_factory=dict)
+    file_version: str = "SDK"
+    include_spikes: bool = True
+    include_stims: bool = True
+    include_raw_samples: bool = True
+    include_data_streams: bool = True
+    created: datetime | None = None
+    directory: str | os.PathLike[str] = "."
+
+    def attributes(self) -> list[hdf5.Attribute]:
+        """Return the root's attributes; TypeError or ValueError for what no file can hold."""
+        rate, start = self.frames_per_second, self.start_timestamp
+        return [
+            *layout.group_attributes(is_root=True),
+            pickled("application", plain_dict(self.application)),
+            *layout.identity(self.system),
+            *layout.times("created", self.created or datetime.now(UTC)),
+            *layout.times("ended", None),
+            *(hdf5.text(name, value) for name, value in git_state(Path(self.directory)).items()),
+            *layout.signal(self.channel_count, rate, self.uV_per_sample_unit, start),
+            *layout.duration(start, 0, rate),
+            pickled("file_format", {"version": self.file_version, layout.RELATIVE: True}),
+        ]
