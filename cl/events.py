@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cl._stim.designs import StimDesign
+
 SAMPLES_BEFORE: Final = 25
 """Frames of a spike's waveform that lie before its detection (1 ms)."""
 SAMPLES_FROM: Final = 50
@@ -109,17 +111,21 @@ class Spike:
 class Stim:
     """A stimulation pulse that was delivered on a channel.
 
-    `timestamp` is the frame in which the pulse began, `channel` 0 to 63.
+    `timestamp` is the frame in which the pulse began, `channel` 0 to 63, `design` its phases, or None
+    where the device did not tell. When and where is what makes a stim: the design is no part of the
+    equality, the hash and the repr. Stims pickle with their designs.
     """
 
-    __slots__ = ("channel", "timestamp")
+    __slots__ = ("channel", "design", "timestamp")
 
     timestamp: int
     channel: int
+    design: StimDesign | None
 
-    def __init__(self, timestamp: int, channel: int) -> None:
+    def __init__(self, timestamp: int, channel: int, design: StimDesign | None = None) -> None:
         self.timestamp = timestamp
         self.channel = channel
+        self.design = design
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Stim):
@@ -133,7 +139,9 @@ class Stim:
         return f"Stim(timestamp={self.timestamp}, channel={self.channel})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Stim, (self.timestamp, self.channel)
+        # As ever without one, so that earlier versions read it.
+        known = () if self.design is None else (self.design,)
+        return Stim, (self.timestamp, self.channel, *known)
 
 
 class DetectionResult:

@@ -10,11 +10,12 @@ from cl.events import Spike, Stim, Waveforms
 from .history import EventLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from cl._stim.designs import StimDesign
     from cl._stim.sequencer import Operation
 
 
@@ -66,9 +67,11 @@ class EventHistory:
                 spike.attach(*own)
         self.spikes.extend(timestamps, spikes)
 
-    def add_stims(self, timestamps: Sequence[int], channels: Iterable[int]) -> None:
-        """Log delivered pulses, sorted by timestamp and channel."""
-        self.stims.extend(timestamps, map(Stim, timestamps, channels))
+    def add_stims(
+        self, timestamps: Sequence[int], channels: Sequence[int], designs: Sequence[StimDesign | None]
+    ) -> None:
+        """Log delivered pulses, sorted by timestamp and channel; a design is None where it is not known."""
+        self.stims.extend(timestamps, map(Stim, timestamps, channels, designs))
 
     def heal(self) -> None:
         """Undo or finish what an interruption (Ctrl-C) has left half done."""

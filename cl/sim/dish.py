@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cl._core.device import EventHistory
+from cl._stim.delivered import reported
 from cl._stim.journal import JournaledSequencer
 
 if TYPE_CHECKING:
@@ -28,15 +29,6 @@ def by_frame(pulses: Sequence[Pulse]) -> Iterator[tuple[int, Sequence[Pulse]]]:
             end += 1
         yield frame, pulses[at:end]
         at = end
-
-
-def in_order(pulses: Sequence[Pulse]) -> list[Pulse]:
-    """Return pulses as they are reported: within a frame the later half step may be a lower channel."""
-    return sorted(pulses, key=_order)
-
-
-def _order(pulse: Pulse) -> tuple[int, int]:
-    return pulse.step >> 1, pulse.channel
 
 
 class Dish:
@@ -59,11 +51,6 @@ class Dish:
         self._logged = stims.end
         pulses = sequencer.advance(2 * stop)
         if pulses:
-            self.history.add_stims(*_events(pulses))
+            self.history.add_stims(*reported(pulses))
         sequencer.acknowledge()
         return pulses
-
-
-def _events(pulses: Sequence[Pulse]) -> tuple[list[int], list[int]]:
-    ordered = in_order(pulses)
-    return [pulse.timestamp for pulse in ordered], [pulse.channel for pulse in ordered]

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from cl.events import DetectionResult
+from cl.events import DetectionResult, Stim
 
 
 def first_difference(one: Any, other: Any, where: str = "result") -> str | None:
     """Return a text that says where and how two values differ first, or None if they are identical.
 
     Looks into dicts, lists, tuples, dataclasses, detection results and numpy arrays, which must agree in
-    every bit. Other objects are compared by `==`, and NaN is equal to itself.
+    every bit, and stims, which must agree in their designs too. Other objects are compared by `==`, and
+    NaN is equal to itself.
     """
     if type(one) is not type(other):
         return f"{where}: {_short(one)} in one, {_short(other)} in the other"
@@ -27,6 +28,9 @@ def first_difference(one: Any, other: Any, where: str = "result") -> str | None:
         return _of_parts(one, other, where, tuple(field.name for field in fields(one)))
     if hasattr(one, "dtype") and hasattr(one, "shape"):
         return _of_arrays(one, other, where)
+    if isinstance(one, Stim) and one == other:
+        # The same stim with another current is no part of its equality, and is another run.
+        return first_difference(one.design, other.design, f"{where}.design")
     same = one == other or (one != one and other != other)
     return None if same else f"{where}: {_short(one)} in one, {_short(other)} in the other"
 

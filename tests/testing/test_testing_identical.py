@@ -156,6 +156,16 @@ class Point:
             cl.DetectionResult(0, 5, [], [cl.Stim(1, 3)]),
             "result.stims[0]: Stim(timestamp=1, channel=2) in one, Stim(timestamp=1, channel=3) in the other",
         ),
+        (
+            [cl.Stim(1, 2, cl.StimDesign(160, -1.0))],
+            [cl.Stim(1, 2, cl.StimDesign(160, -1.5))],
+            "result[0].design: StimDesign(160, -1.0) in one, StimDesign(160, -1.5) in the other",
+        ),
+        (
+            cl.Stim(1, 2),
+            cl.Stim(1, 2, cl.StimDesign(160, -1.0)),
+            "result.design: None in one, StimDesign(160, -1.0) in the other",
+        ),
     ],
 )
 def test_where_they_differ(one: Any, other: Any, text: str) -> None:

@@ -86,7 +86,7 @@ class HardwareDevice:
         if link.stims is not None:
             stims = self._taken(link.stims, posted)
             if stims.timestamps:
-                history.add_stims(stims.timestamps, stims.channels)
+                history.add_stims(stims.timestamps, stims.channels, [None] * len(stims.timestamps))
         self._time.clock.tell(posted)
         self._engine.post(posted)
 

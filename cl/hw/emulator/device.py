@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cl._core.host_clock import host_ns
+from cl._stim.delivered import reported
 from cl.hw.wire.commands import decode_operations
 from cl.hw.wire.eventfd import drain_eventfd
 from cl.hw.wire.layout import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cl._core.source import FixedSource, StreamedSource
-    from cl._stim.sequencer import Operation, Pulse, Sequencer
+    from cl._stim.sequencer import Operation, Sequencer
     from cl.hw.wire.commands import Transaction
 
     from .feed import Stamp
@@ -175,7 +176,7 @@ class Emulator:
         memory = self.memory
         pulses = self._stimulator.deliver(stop)
         spikes = self.feed.make(stop, pulses)
-        memory.post(stop, spikes, _stims(pulses))
+        memory.post(stop, spikes, reported(pulses)[:2])
         words = memory.words
         words[Register.RAISED_DATA] += 1
         words[Register.DATA_RAISED_NS] = host_ns()
@@ -193,7 +194,7 @@ class Emulator:
         self.feed.blank(start, stop)
         memory.set_error(DeviceError.OVERRUN, f"{frames} frames were lost before frame {stop}")
         memory.words[Register.FRAMES_DROPPED] += frames
-        memory.post(stop, ([], []), _stims(pulses))
+        memory.post(stop, ([], []), reported(pulses)[:2])
         self.server.raise_error()
 
     def overrun(self, frames: int) -> None:
@@ -333,11 +334,3 @@ class _Lines:
         self.closed = not data
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [line.decode() for line in lines if line.strip()]
-
-
-def _stims(pulses: list[Pulse]) -> tuple[list[int], list[int]]:
-    """Return timestamps and channels, sorted: within a frame the later half step may be a lower channel."""
-    if not pulses:
-        return [], []
-    order = sorted((pulse.timestamp, pulse.channel) for pulse in pulses)
-    return [frame for frame, _ in order], [channel for _, channel in order]
