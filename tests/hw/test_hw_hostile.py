@@ -16,7 +16,7 @@ from cl.hw.driver.session import Session
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.server import CLIENT_LIMIT
 from cl.hw.wire.eventfd import create_eventfd, raise_eventfd
-from cl.hw.wire.layout import PAGE, RegionKind, RingWord, Status
+from cl.hw.wire.layout import PAGE, VERSION_MINOR, RegionKind, RingWord, Status
 from cl.hw.wire.transport import (
     REPLY,
     ErrorCode,
@@ -103,13 +103,13 @@ def test_messages_out_of_order_are_refused(emulator: EmulatorProcess) -> None:
 def test_another_version_is_refused_with_the_devices_own(emulator: EmulatorProcess) -> None:
     with connect(emulator) as sock, pytest.raises(Refused, match="VERSION") as caught:
         Requester(sock, PATIENCE).request(Message.HELLO, pack_hello(2, 0, 0))
-    assert caught.value.body == pack_hello(1, 0, 0)
+    assert caught.value.body == pack_hello(1, VERSION_MINOR, 0)
 
 
 def test_capabilities_are_those_of_both(emulator: EmulatorProcess) -> None:
     with connect(emulator) as sock:
         body, _ = Requester(sock, PATIENCE).request(Message.HELLO, pack_hello(1, 7, 1 | 1 << 50))
-    assert body == pack_hello(1, 0, 1)
+    assert body == pack_hello(1, VERSION_MINOR, 1)
 
 
 def test_interrupts_that_are_no_eventfds_are_refused_and_closed(emulator: EmulatorProcess) -> None:

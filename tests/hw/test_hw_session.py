@@ -266,7 +266,7 @@ def test_rings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
 def test_event_counters_that_make_no_sense_at_the_start_leave_nothing_behind(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with fake(tmp_path) as device:
-        _, spikes, _ = device.memory._rings
+        _, spikes, *_ = device.memory._rings
         spikes.words[RingWord.RESERVED] = 1 << 40
         link = Link(device.address, take_control=False)
         with pytest.raises(DeviceDisconnectedError, match="count of spikes went back"):

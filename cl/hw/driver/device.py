@@ -86,7 +86,8 @@ class HardwareDevice:
         if link.stims is not None:
             stims = self._taken(link.stims, posted)
             if stims.timestamps:
-                history.add_stims(stims.timestamps, stims.channels, [None] * len(stims.timestamps))
+                designs = link.stims.take_designs(len(stims.timestamps))
+                history.add_stims(stims.timestamps, stims.channels, designs)
         self._time.clock.tell(posted)
         self._engine.post(posted)
 

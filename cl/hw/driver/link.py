@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from cl._core.host_clock import host_ns
 from cl.error import ControlRequiredError, DeviceDisconnectedError
-from cl.hw.wire.layout import Capability, ClientRegister, Control, RegionKind, Register, Status
+from cl.hw.wire.layout import (
+    DESIGNS_SINCE,
+    Capability,
+    ClientRegister,
+    Control,
+    RegionKind,
+    Register,
+    Status,
+)
 from cl.hw.wire.moderation import stated_moderation
 from cl.hw.wire.ring import EventReader, FrameReader
+from cl.hw.wire.stim_ring import StimReader
 
 from .commander import Commander
 from .link_state import LinkState
@@ -85,13 +94,22 @@ class Link:
         self._frames = FrameReader(regions[RegionKind.FRAMES], facts.channel_count, facts.first_frame)
         self._held.callback(self._frames.close)
         self._waiter = FrameWaiter(self._frames, self._link_state, self._session.data_fds[0])
-        self._spikes = self._event_reader(RegionKind.SPIKES, Capability.SPIKES, "spikes")
-        self._stims = self._event_reader(RegionKind.STIMS, Capability.STIMULATION, "stims")
+        self._spikes = self._spike_reader()
+        self._stims = self._stim_reader()
 
-    def _event_reader(self, kind: RegionKind, capability: Capability, what: str) -> EventReader | None:
-        if capability not in self.facts.capabilities:
+    def _spike_reader(self) -> EventReader | None:
+        if Capability.SPIKES not in self.facts.capabilities:
             return None
-        reader = EventReader(self._session.regions[kind], self.facts.channel_count, what)
+        reader = EventReader(self._session.regions[RegionKind.SPIKES], self.facts.channel_count, "spikes")
+        self._held.callback(reader.close)
+        return reader
+
+    def _stim_reader(self) -> StimReader | None:
+        if Capability.STIMULATION not in self.facts.capabilities:
+            return None
+        regions = self._session.regions
+        designs = regions.get(RegionKind.STIM_DESIGNS) if self.facts.version >= DESIGNS_SINCE else None
+        reader = StimReader(regions[RegionKind.STIMS], self.facts.channel_count, designs)
         self._held.callback(reader.close)
         return reader
 
@@ -245,7 +263,7 @@ class Link:
         return self._spikes
 
     @property
-    def stims(self) -> EventReader | None:
+    def stims(self) -> StimReader | None:
         """The delivered stims, or None on a device that does not stimulate."""
         return self._stims
 

@@ -176,7 +176,7 @@ class Emulator:
         memory = self.memory
         pulses = self._stimulator.deliver(stop)
         spikes = self.feed.make(stop, pulses)
-        memory.post(stop, spikes, reported(pulses)[:2])
+        memory.post(stop, spikes, reported(pulses))
         words = memory.words
         words[Register.RAISED_DATA] += 1
         words[Register.DATA_RAISED_NS] = host_ns()
@@ -194,7 +194,7 @@ class Emulator:
         self.feed.blank(start, stop)
         memory.set_error(DeviceError.OVERRUN, f"{frames} frames were lost before frame {stop}")
         memory.words[Register.FRAMES_DROPPED] += frames
-        memory.post(stop, ([], []), reported(pulses)[:2])
+        memory.post(stop, ([], []), reported(pulses))
         self.server.raise_error()
 
     def overrun(self, frames: int) -> None:

@@ -13,6 +13,8 @@ from cl.hw.wire.layout import (
     COMMAND_CAPACITY,
     COMPLETION_BYTES,
     COMPLETION_CAPACITY,
+    DESIGN_BYTES,
+    DESIGNS_SINCE,
     ERROR_TEXT_LIMIT,
     ERROR_TEXT_OFFSET,
     EVENT_BYTES,
@@ -33,13 +35,27 @@ from cl.hw.wire.layout import (
 )
 from cl.hw.wire.memory import Region, create_region
 from cl.hw.wire.ring import EventWriter, FrameWriter, write_ring_header
+from cl.hw.wire.stim_ring import StimWriter
 from cl.hw.wire.transport import RegionInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cl._stim.designs import StimDesign
+
 CAPABILITIES: Final = Capability.SPIKES | Capability.STIMULATION | Capability.MODERATION
 FRAME_BYTES: Final = 2 * CHANNEL_COUNT
+_NEEDED: Final[dict[int, Capability]] = {
+    RegionKind.SPIKES: Capability.SPIKES,
+    RegionKind.STIMS: Capability.STIMULATION,
+    RegionKind.STIM_DESIGNS: Capability.STIMULATION,
+}
+_SINCE: Final[dict[int, tuple[int, int]]] = {RegionKind.STIM_DESIGNS: DESIGNS_SINCE}
+
+
+def is_for(kind: int, version: tuple[int, int], capabilities: Capability) -> bool:
+    """Return whether a client that has agreed on these gets a region."""
+    return _NEEDED.get(kind, capabilities) in capabilities and version >= _SINCE.get(kind, version)
 
 
 class Handout:
@@ -86,11 +102,12 @@ class DeviceMemory:
             add(RegionKind.FRAMES, ring_bytes(FRAME_BYTES, FRAME_CAPACITY), False),
             add(RegionKind.SPIKES, ring_bytes(EVENT_BYTES, EVENT_CAPACITY), False),
             add(RegionKind.STIMS, ring_bytes(EVENT_BYTES, EVENT_CAPACITY), False),
+            add(RegionKind.STIM_DESIGNS, ring_bytes(DESIGN_BYTES, EVENT_CAPACITY), False),
         ]
-        frames, spikes, stims = self._rings
+        frames, spikes, stims, designs = self._rings
         self.frames = FrameWriter(frames, CHANNEL_COUNT, FRAME_CAPACITY, first_frame)
         self.spikes = EventWriter(spikes, EVENT_CAPACITY)
-        self.stims = EventWriter(stims, EVENT_CAPACITY)
+        self.stims = StimWriter(stims, designs, EVENT_CAPACITY)
         self.words = self.registers.words
         self._write_identity(first_frame, uV_per_sample_unit, moderation)
         self.words[Register.LIVENESS_MS] = liveness_ms
@@ -132,7 +149,7 @@ class DeviceMemory:
         self,
         stop: int,
         spikes: tuple[Sequence[int], Sequence[int]],
-        stims: tuple[Sequence[int], Sequence[int]],
+        stims: tuple[Sequence[int], Sequence[int], Sequence[StimDesign | None]],
     ) -> None:
         """Post everything before `stop`: the events first, since the frame counter vouches for them."""
         if spikes[0]:

@@ -33,15 +33,13 @@ from cl.hw.wire.transport import (
 )
 
 from .command_port import CommandPort
-from .device_memory import CAPABILITIES, ControlRings, DeviceMemory, Handout
+from .device_memory import CAPABILITIES, ControlRings, DeviceMemory, Handout, is_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CLIENT_LIMIT: Final = 16
 VECTOR_LIMIT: Final = 4
-_NEEDED: Final = {RegionKind.SPIKES: Capability.SPIKES, RegionKind.STIMS: Capability.STIMULATION}
-"""What a client has to have agreed on to get a region."""
 HANDSHAKE_SECONDS: Final = 2.0
 """How long a client may take until its interrupts are bound."""
 
@@ -63,6 +61,8 @@ class Client:
         self.pid: int = struct.unpack("3i", credentials)[0]
         self.since = host_seconds()
         self.greeted = False
+        self.version = VERSION_MAJOR, 0
+        """What was agreed on, the lower of both."""
         self.capabilities = Capability(0)
         """What was agreed on."""
         self.own = Handout()
@@ -218,17 +218,18 @@ class Server:
         if len(self.clients) > CLIENT_LIMIT:
             raise _Denied(ErrorCode.LIMIT)
         client.greeted = True
+        client.version = major, min(minor, VERSION_MINOR)
         client.capabilities = Capability(wanted & CAPABILITIES)
-        return pack_hello(major, min(minor, VERSION_MINOR), client.capabilities)
+        return pack_hello(*client.version, client.capabilities)
 
     def _regions(self, client: Client) -> tuple[bytes, list[int]]:
         if client.page is None:
             client.page = client.own.add_region(RegionKind.CLIENT, PAGE, True)
-        shared, own, able = self._memory.shared, client.own, client.capabilities
+        shared, own = self._memory.shared, client.own
         pairs = [
             pair
             for pair in zip(shared.infos, shared.fds, strict=True)
-            if _NEEDED.get(RegionKind(pair[0].kind), able) in able
+            if is_for(pair[0].kind, client.version, client.capabilities)
         ]
         pairs += zip(own.infos, own.fds, strict=True)
         return pack_regions([info for info, _ in pairs]), [fd for _, fd in pairs]

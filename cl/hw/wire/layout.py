@@ -11,8 +11,10 @@ from typing import Final
 
 MAGIC: Final = int.from_bytes(b"CL1-DAQ\x01", "little")
 VERSION_MAJOR: Final = 1
-VERSION_MINOR: Final = 0
+VERSION_MINOR: Final = 1
 VERSION: Final = VERSION_MAJOR << 16 | VERSION_MINOR
+DESIGNS_SINCE: Final = 1, 1
+"""The version from which on a device may post the designs of stims."""
 
 PAGE: Final = 4096
 """Size of the register and client pages, and of the header in front of every ring's records."""
@@ -36,6 +38,7 @@ USUAL_LIVENESS_MS: Final = 25
 LONGEST_LIVENESS_MS: Final = 10_000
 
 EVENT_BYTES: Final = 16
+DESIGN_BYTES: Final = 64
 SLOT_BYTES: Final = 128
 COMPLETION_BYTES: Final = 512
 
@@ -154,6 +157,8 @@ class RegionKind(IntEnum):
     COMPLETIONS = 7
     DOORBELL = 8
     """Not memory: an eventfd that tells the device to look at commands and control requests."""
+    STIM_DESIGNS = 9
+    """Since version 1.1."""
 
 
 class RegionFlag(IntFlag):

@@ -7,7 +7,7 @@ copies, and then looks at RESERVED again: what the writer may meanwhile have tou
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from cl.error import DeviceDisconnectedError, LaggedError
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .memory import Region
+
+    Row = TypeVar("Row", bound=np.generic)
 
 _RESERVED: Final = int(RingWord.RESERVED)
 _PRODUCED: Final = int(RingWord.PRODUCED)
@@ -49,6 +51,18 @@ def ring_capacity(region: Region, record_bytes: int) -> int:
     if region.size < ring_bytes(record_bytes, capacity):
         raise ValueError(f"a ring of {capacity} records does not fit into {region.size} bytes")
     return capacity
+
+
+def circular_copy(rows: NDArray[Row], first: int, count: int) -> NDArray[Row]:
+    """Return a copy of the records [first, first + count) of a ring, one a row; its capacity at most."""
+    import numpy as np
+
+    capacity = len(rows)
+    low = first & (capacity - 1)
+    high = low + count
+    if high <= capacity:
+        return rows[low:high].copy()
+    return np.concatenate((rows[low:], rows[: high - capacity]))
 
 
 def write_ring_header(region: Region, record_bytes: int, capacity: int, first: int = 0) -> None:
@@ -99,14 +113,7 @@ class FrameReader:
         return frames
 
     def _copy(self, start: int, stop: int) -> NDArray[np.int16]:
-        import numpy as np
-
-        data, capacity = self._data, self.capacity
-        low = start & (capacity - 1)
-        high = low + stop - start
-        if high <= capacity:
-            return data[low:high].copy()
-        return np.concatenate((data[low:], data[: high - capacity]))
+        return circular_copy(self._data, start, stop - start)
 
     def _check(self, start: int, stop: int) -> None:
         oldest = max(self._words[_RESERVED], stop) - self.capacity
@@ -251,8 +258,6 @@ class EventReader:
 
     def _fetch(self) -> tuple[int, NDArray[np.int64]]:
         """Copy the records from the cursor on; return the index of the first that was not overwritten."""
-        import numpy as np
-
         words, capacity = self._words, self.capacity
         produced = words[_PRODUCED]
         if produced < self._cursor:
@@ -263,12 +268,7 @@ class EventReader:
         count = max(0, produced - first)
         if count > capacity:
             raise DeviceDisconnectedError(f"the device reserves fewer {self.what} than it posted, {produced}")
-        low = first & (capacity - 1)
-        high = low + count
-        if high <= capacity:
-            rows = self._rows[low:high].copy()
-        else:
-            rows = np.concatenate((self._rows[low:], self._rows[: high - capacity]))
+        rows = circular_copy(self._rows, first, count)
         safe = min(max(first, words[_RESERVED] - capacity), produced)
         self._cursor = produced
         return safe, rows[safe - first :]
@@ -291,11 +291,15 @@ class EventWriter:
             "<i8", PAGE, 2 * capacity
         ).reshape(capacity, 2)
 
+    def reserve(self, count: int) -> None:
+        """Let readers know that as many events are about to be posted."""
+        self._words[_RESERVED] = self._words[_PRODUCED] + count
+
     def post(self, timestamps: Sequence[int], channels: Sequence[int]) -> None:
         """Post events, which must not be older than those before them."""
         words, rows, mask = self._words, self._rows, self.capacity - 1
         at = words[_PRODUCED]
-        words[_RESERVED] = at + len(timestamps)
+        self.reserve(len(timestamps))
         for timestamp, channel in zip(timestamps, channels, strict=True):
             row = rows[at & mask]
             row[0], row[1] = timestamp, channel
