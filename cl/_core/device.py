@@ -32,6 +32,8 @@ class DeviceInfo:
     """Whether loops that fall behind raise; what a program may override."""
     attributes: dict[str, Any] = field(default_factory=dict)
     """What `get_system_attributes` returns."""
+    simulation: dict[str, Any] | None = None
+    """What makes the run of a simulator again; None on a device. Recordings have it as an attribute."""
 
 
 class EventHistory:

@@ -192,7 +192,8 @@ class Capture:
                 [s.timestamp - start for s in spikes], [s.channel for s in spikes], waveforms
             )
         if stims:
-            writer.append_stims([s.timestamp - start for s in stims], [s.channel for s in stims])
+            times, channels = [s.timestamp - start for s in stims], [s.channel for s in stims]
+            writer.append_stims(times, channels, [s.design for s in stims])
         self._events_at = max(self._events_at, stop)
 
     def _write_entries(self, entries: Sequence[StreamEntry]) -> None:

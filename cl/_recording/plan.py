@@ -51,6 +51,7 @@ class RecordingPlan:
             start_timestamp=self.begin,
             application=self.application.current(),
             system={name: str(info.attributes.get(name, "")) for name in _SYSTEM},
+            simulation=info.simulation,
             file_version="SDK" if info.is_simulator else "1",
             include_spikes=self.spikes,
             include_stims=self.stims,

@@ -18,6 +18,7 @@ from .opening import Simulator
 
 if TYPE_CHECKING:
     import cl
+    from cl._stim.designs import StimDesign
     from cl.loop import LoopTick
 
     Controller = Callable[[LoopTick, cl.Neurons], Any] | Callable[[LoopTick, cl.Neurons], Awaitable[Any]]
@@ -35,13 +36,18 @@ class Difference:
     """The stim that the controller gave."""
 
     def __str__(self) -> str:
-        recorded = "no stim" if self.recorded is None else f"a stim at {self.recorded.timestamp}"
-        issued = "none" if self.issued is None else f"one at {self.issued.timestamp}"
+        recorded = "no stim" if self.recorded is None else f"a stim {self._told(self.recorded)}"
+        issued = "none" if self.issued is None else f"one {self._told(self.issued)}"
         seconds = self.timestamp / FRAMES_PER_SECOND
         return (
             f"timestamp {self.timestamp} ({seconds:.5f} s), channel {self.channel}: "
             f"the recording has {recorded}, the controller gave {issued}"
         )
+
+    def _told(self, stim: Stim) -> str:
+        """Return when the stim was; and its design, where it is that which differs."""
+        differs = self.recorded and self.issued and _differ(self.recorded, self.issued)
+        return f"at {stim.timestamp}" + (f" of {stim.design}" if differs else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,8 @@ def replay(
     begins `start` frames after the recording's start (`loop.start_timestamp - recording.start_timestamp`,
     where the recording was begun before the loop) and runs for `ticks` ticks (None: as many as there are
     frames for). Compared is what was delivered in these frames; a stim may come up to `tolerance_frames`
-    early or late, for recordings in which a body was late. The device's time begins at 0 in a replay.
+    early or late, for recordings in which a body was late. Its design must be the recorded one, where the
+    recording knows it. The device's time begins at 0 in a replay.
     """
     n = frames_per_tick(ticks_per_second)
     start, tolerance = whole(start, "start"), at_least("tolerance_frames", tolerance_frames, 0)
@@ -100,7 +107,7 @@ def replay(
         raise ValueError(f"ticks must be from 1 to {most}, what the recording has frames for, not {ticks}")
     options = {"replay": recording_path, "replay_start_offset": start}
     issued = [
-        Stim(stim.timestamp + start, stim.channel)
+        Stim(stim.timestamp + start, stim.channel, stim.design)
         for stim in _run(controller, ticks_per_second, ticks, backend, options)
     ]
     stop = start + ticks * n
@@ -111,13 +118,18 @@ def replay(
 
 def _recorded(path: str | os.PathLike[str]) -> tuple[list[Stim], int]:
     from cl import RecordingView
+    from cl._store.read.added_tables import design_of
 
     with RecordingView(path) as view:
         if view.stims is None:
             raise ValueError(f"{os.fspath(path)} was recorded without its stims")
         rows = view.stims[:]
+        designs: list[StimDesign | None] = [None] * len(rows)
+        if view.stim_designs is not None:
+            designs[: len(view.stim_designs)] = map(design_of, view.stim_designs)
         duration = int(view.attributes["duration_frames"])
-    return [Stim(int(row["timestamp"]), int(row["channel"])) for row in rows], duration
+    places = zip(rows["timestamp"].tolist(), rows["channel"].tolist(), designs, strict=True)
+    return [Stim(*place) for place in places], duration
 
 
 def _run(
@@ -158,6 +170,11 @@ def _first_difference(
     return min(found, key=lambda difference: (difference.timestamp, difference.channel), default=None)
 
 
+def _differ(stim: Stim, other: Stim) -> bool:
+    """Return whether two stims are known to be of different designs."""
+    return stim.design is not None and other.design is not None and stim.design != other.design
+
+
 def _of_channel(
     channel: int, recorded: list[Stim], issued: list[Stim], tolerance: int, settled: int
 ) -> Difference | None:
@@ -166,6 +183,8 @@ def _of_channel(
     for stim, other in zip(theirs, ours, strict=False):
         if abs(stim.timestamp - other.timestamp) > tolerance:
             return Difference(min(stim.timestamp, other.timestamp), channel, stim, other)
+        if _differ(stim, other):
+            return Difference(stim.timestamp, channel, stim, other)
     at = min(len(ours), len(theirs))
     if len(theirs) > at and theirs[at].timestamp < settled:
         return Difference(theirs[at].timestamp, channel, theirs[at], None)

@@ -207,6 +207,15 @@ def test_an_earlier_driver_gets_no_designs(monkeypatch: pytest.MonkeyPatch) -> N
             assert link.facts.version == (1, 0)
             assert RegionKind.STIM_DESIGNS not in link._session.regions
         assert stimulated() == [None, None]
+        with cl.open() as neurons:
+            recording = neurons.record()
+            start = neurons.timestamp()
+            neurons.stim(8, THREE)
+            stims_after(neurons, start)
+            recording.stop()
+        with recording.open() as view:
+            assert view.stims.col("channel").tolist() == [8]
+            assert view.stim_designs.col("phases").tolist() == [0]
 
 
 _EARLIER = """

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import tables
 
+from cl import StimDesign
 from cl._store.packing import pack
+from cl._store.read.added_tables import design_of
 from cl._store.read.view import RecordingView
 from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
@@ -32,6 +34,19 @@ def spike_channels(start: int, count: int) -> np.ndarray[Any, Any]:
     return (np.arange(start, start + count) * 7 % 64).astype(np.uint8)
 
 
+DESIGNS = (
+    StimDesign(160, -1.0, 160, 1.0),
+    StimDesign(20, 0.1),
+    None,
+    StimDesign(160, -1.0, 320, 0.5, 40, -0.1),
+)
+
+
+def stim_designs(start: int, count: int) -> list[StimDesign | None]:
+    """Designs that tell their row, more or less; every fourth is not known."""
+    return [DESIGNS[row % len(DESIGNS)] for row in range(start, start + count)]
+
+
 class Filler:
     """Fills a recording with content that can be checked without knowing how it was divided."""
 
@@ -47,7 +62,8 @@ class Filler:
         self.writer.append_spikes(rows, spike_channels(self.spikes, spikes), waveforms(self.spikes, spikes))
         self.spikes += spikes
         rows = np.arange(self.stims, self.stims + stims)
-        self.writer.append_stims(rows * 3, (rows % 60).astype(np.uint8))
+        designs = stim_designs(self.stims, stims)
+        self.writer.append_stims(rows * 3, (rows % 60).astype(np.uint8), designs)
         self.stims += stims
         for name in self.streams:
             for _ in range(entries):
@@ -71,6 +87,9 @@ def check_view(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> Reco
         assert view.samples is not None and view.spikes is not None and view.stims is not None
         assert view.data_streams is not None
         _check_rows(view.samples[:], view.spikes[:], view.stims[:], counts)
+        assert view.stim_designs is not None and view._h5 is not None
+        assert len(view._h5["stim_designs"]) == len(view._h5["stims"]), "one write makes both longer"
+        check_designs(view.stim_designs[:], len(view.stims))
         assert view.attributes["duration_frames"] == len(view.samples)
         assert len(view.data_streams) >= len(counts[3])
         for name, stream in view.data_streams.items():
@@ -93,7 +112,9 @@ def check_tables(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> No
     try:
         root = file.root
         assert isinstance(root.spikes, tables.Table) and isinstance(root.samples, tables.EArray)
+        assert isinstance(root.stims, tables.Table) and isinstance(root.stim_designs, tables.Table)
         _check_rows(root.samples[:], root.spikes[:], root.stims[:], counts)
+        check_designs(root.stim_designs[:], root.stims.nrows)
         assert isinstance(root._v_attrs.application, dict)
         for name, count in counts[3].items():
             group = root.data_stream[name]
@@ -113,6 +134,17 @@ def _check_rows(samples: Any, spikes: Any, stims: Any, counts: tuple[int, int, i
     np.testing.assert_array_equal(spikes["samples"], waveforms(0, len(spikes)))
     assert len(stims) >= counts[2]
     np.testing.assert_array_equal(stims["timestamp"], np.arange(len(stims)) * 3)
+
+
+def check_designs(rows: Any, count: int) -> None:
+    """Check that these are the designs of so many stims of a filler."""
+    assert len(rows) == count
+    wanted = stim_designs(0, len(DESIGNS))
+    for at, design in enumerate(wanted):
+        own = rows[at :: len(DESIGNS)]
+        if len(own):
+            assert (own == own[0]).all()
+            assert design_of(own[0]) == design
 
 
 def same(a: Any, b: Any) -> bool:

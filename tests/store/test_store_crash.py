@@ -97,7 +97,14 @@ def states(log: Log, random: Random) -> Any:
 
 def test_every_state_between_two_writes_is_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With chunks of a few rows, so that the indexes are three levels deep and every kind of write occurs."""
-    for name, rows in (("SAMPLE", 1), ("SPIKE", 2), ("STIM", 3), ("INDEX", 2), ("DATA", 16)):
+    for name, rows in (
+        ("SAMPLE", 1),
+        ("SPIKE", 2),
+        ("STIM", 3),
+        ("STIM_DESIGN", 2),
+        ("INDEX", 2),
+        ("DATA", 16),
+    ):
         monkeypatch.setattr(layout, f"{name}_CHUNK", rows)
     log = Log(monkeypatch)
     record_everything(tmp_path / "all.h5", log, Random(1))
@@ -125,8 +132,9 @@ def test_every_state_between_two_writes_is_readable(tmp_path: Path, monkeypatch:
 def test_every_state_while_an_index_gets_a_level(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
 ) -> None:
-    """A chunk a row: the 65th needs a second level, the 4097th a third."""
+    """A chunk a row: the 65th needs a second level, the 4097th a third, and of the designs a second."""
     monkeypatch.setattr(layout, "STIM_CHUNK", 1)
+    monkeypatch.setattr(layout, "STIM_DESIGN_CHUNK", 1 if before < 64 else 64)
     log = Log(monkeypatch)
     filler = Filler(RecordingWriter(tmp_path / "all.h5", RecordingHeader(application={"a": 1})))
     filler.add(stims=before)

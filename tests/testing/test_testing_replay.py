@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 import cl
@@ -100,6 +101,25 @@ def test_the_first_difference_is_told(tmp_path: Path) -> None:
     assert difference is not None
     assert (difference.timestamp, difference.channel, difference.recorded) == (41 * 125 + 2, 60, None)
     assert "the recording has no stim, the controller gave one at 5127" in str(difference)
+
+
+def test_another_current_is_a_difference_where_the_recording_knows_it(tmp_path: Path) -> None:
+    def regular(tick: Any, neurons: cl.Neurons) -> None:
+        neurons.stim(8, 1.0)
+
+    def stronger(tick: Any, neurons: cl.Neurons) -> None:
+        neurons.stim(8, 1.5 if tick.iteration == 20 else 1.0)
+
+    path, _ = record(tmp_path, regular, ticks=40)
+    difference = _altered(path, None, stronger).first_difference
+    assert difference is not None and difference.recorded == difference.issued
+    assert str(difference).endswith(
+        "the recording has a stim at 2627 of StimDesign(160, -1.0, 160, 1.0), "
+        "the controller gave one at 2627 of StimDesign(160, -1.5, 160, 1.5)"
+    )
+    with h5py.File(path, "r+") as file:
+        del file["stim_designs"]
+    assert _altered(path, None, stronger), "as in a file of an earlier version"
 
 
 def test_lateness_may_be_tolerated(tmp_path: Path) -> None:

@@ -14,18 +14,23 @@ from .view import RecordingView
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .streams_view import DataStreamView
     from .table import Table
+
+_MOST_DESIGNS = 8
+"""Designs that a person is shown."""
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return a summary of a recording, of types that JSON has.
 
-    `file bytes complete duration_frames duration_seconds samples spikes stims data_streams
-    attributes`; a part that was not recorded is None. Rates are events per second on each channel
-    that has any. Raises as `RecordingView` does; an attribute that is unsafe is told, not shown.
+    `file bytes complete duration_frames duration_seconds samples spikes stims stim_designs clock
+    data_streams attributes`; a part that was not recorded is None. Rates are events per second on each
+    channel that has any. Of the designs it has the kinds and how many stims each had, the most frequent
+    first, of the clock its first and last row. Raises as `RecordingView` does; an attribute that is
+    unsafe is told, not shown.
     """
     with RecordingView(path) as view:
         attributes = _attributes(view.attributes)
@@ -44,6 +49,8 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
             "samples": None if view.samples is None else list(view.samples.shape),
             "spikes": _events(view.spikes, seconds),
             "stims": _events(view.stims, seconds),
+            "stim_designs": None if view.stim_designs is None else _designs(view.stim_designs),
+            "clock": None if view.clock is None else _clock(view.clock),
             "data_streams": None if streams is None else {name: _stream(streams[name]) for name in streams},
             "attributes": attributes,
         }
@@ -59,6 +66,24 @@ def _events(table: Table | None, seconds: float) -> dict[str, Any] | None:
         "count_by_channel": each,
         "hz_by_channel": {c: round(n / seconds, 6) for c, n in each.items()} if seconds > 0 else {},
     }
+
+
+def _designs(table: Table) -> list[dict[str, Any]]:
+    kinds, counts = np.unique(table[:], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [
+        {
+            "count": int(counts[i]),
+            "duration_us": kinds[i]["duration_us"][: kinds[i]["phases"]].tolist(),
+            "current_uA": kinds[i]["current_uA"][: kinds[i]["phases"]].tolist(),
+        }
+        for i in order
+    ]
+
+
+def _clock(table: Table) -> dict[str, Any]:
+    ends = table[[0, -1]] if len(table) else table[:0]
+    return {"count": len(table), **{name: ends[name].tolist() for name in table.colnames}}
 
 
 def _stream(stream: DataStreamView) -> dict[str, Any]:
@@ -112,6 +137,7 @@ def format_info(summary: Mapping[str, Any]) -> str:
         f"  samples       {_samples(summary['samples'])}",
         *_events_lines("spikes", summary["spikes"]),
         *_events_lines("stims", summary["stims"]),
+        *_design_lines(summary["stim_designs"]),
         *_stream_lines(summary["data_streams"]),
         "  attributes",
     ]
@@ -140,6 +166,16 @@ def _events_lines(name: str, events: Mapping[str, Any] | None) -> list[str]:
         "      " + "  ".join(f"{text:<9}" for text in shown[i : i + 8]) for i in range(0, len(shown), 8)
     ]
     return [line.rstrip() for line in lines]
+
+
+def _design_lines(designs: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    lines = ["    designs, in µs and µA"] if designs else []
+    for design in (designs or ())[:_MOST_DESIGNS]:
+        phases = zip(design["duration_us"], design["current_uA"], strict=True)
+        text = ", ".join(f"{duration}, {current}" for duration, current in phases)
+        lines.append(f"      {design['count']}: {text or 'not known'}")
+    more = len(designs or ()) - _MOST_DESIGNS
+    return [*lines, f"      and {more} more"] if more > 0 else lines
 
 
 def _stream_lines(streams: Mapping[str, Any] | None) -> list[str]:

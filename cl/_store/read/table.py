@@ -24,9 +24,10 @@ _GAP: Final = 4
 class Data:
     """What tables and arrays have in common: rows of a dataset that is read when asked for."""
 
-    def __init__(self, dataset: h5py.Dataset) -> None:
+    def __init__(self, dataset: h5py.Dataset, most: int | None = None) -> None:
+        """Take all rows, or at most so many."""
         self._dataset = dataset
-        self._rows = int(dataset.shape[0])
+        self._rows = int(dataset.shape[0]) if most is None else min(int(dataset.shape[0]), most)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -237,8 +238,8 @@ class Table(Data):
     `condvars` or, without it, of the calling function.
     """
 
-    def __init__(self, dataset: h5py.Dataset) -> None:
-        super().__init__(dataset)
+    def __init__(self, dataset: h5py.Dataset, most: int | None = None) -> None:
+        super().__init__(dataset, most)
         self._cache: dict[str, NDArray[Any]] = {}
 
     @property

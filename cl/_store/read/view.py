@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from . import reader
+from . import added_tables, reader
 from .attributes_view import AttributesView, read_attribute
 from .errors import damaged
 from .guard import check_for_pytables
@@ -30,12 +30,17 @@ class RecordingView:
     - `samples`: int16 (frames, 64) in sample units, indexed like an array;
     - `spikes`, `stims`: tables with `timestamp`, `channel` (and `samples`, float32[75] in µV, for
       spikes); timestamps are frames since the recording's start;
+    - `stim_designs`: a table whose row i is the design of row i of `stims`: `phases` (0 where it is not
+      known), `duration_us` and `current_uA` of the three phases that there can be;
+    - `clock`: a table with the host's `monotonic_ns` (`time.monotonic_ns`) and `utc_ns` at frames of the
+      recording, `timestamp`; None for recordings in accelerated time;
     - `data_streams`: the streams by name;
     - `file`: the PyTables file where PyTables is installed, else the h5py file;
     - `complete`: False if the recording was never ended; `duration_frames`,
       `duration_seconds` and the attributes of the end are then derived from what there is.
 
-    A part that was not recorded is None. Nothing but attributes is read before it is asked for.
+    A part that was not recorded is None, and so are `stim_designs` and `clock` in files of earlier
+    versions. Nothing but attributes is read before it is asked for.
     Raises FileNotFoundError for a missing file, ValueError for one that is truncated or no
     recording; the text says which and why. A pickled attribute that could execute code raises
     UnsafeOperationError when it is looked at.
@@ -67,6 +72,8 @@ class RecordingView:
         self.samples = None if samples is None else Array(samples)
         self.spikes = None if spikes is None else Table(spikes)
         self.stims = None if stims is None else Table(stims)
+        self.stim_designs = None if self.stims is None else added_tables.stim_designs(file, len(self.stims))
+        self.clock = added_tables.clock(file)
         self.data_streams = None if streams is None else DataStreamsView(streams)
         self.complete = bool(_text(file, "ended_utc")) and "duration_frames" in file.attrs
         self.attributes = AttributesView(file, None if self.complete else self._derived(file))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .ordered_file import OrderedFile
+
+
+class Mark(NamedTuple):
+    """How far a dataset was written."""
+
+    rows: int
+    chunk: int
+    room: int
+    new_chunks: int
 
 
 class GrowingDataset:
@@ -33,7 +42,9 @@ class GrowingDataset:
         tail: tuple[int, ...],
         chunk_rows: int,
         attributes: Sequence[hdf5.Attribute],
+        address: int | None = None,
     ) -> None:
+        """Write the header, of no rows; at `address`, where there is room for it."""
         self.rows = 0
         self._file = file
         self._chunk_rows = chunk_rows
@@ -45,7 +56,9 @@ class GrowingDataset:
         self._rows_fields = [header.rows_field]
         if "NROWS" in header.attribute_fields:
             self._rows_fields.append(header.attribute_fields["NROWS"])
-        self.header_address = file.allocate(len(header.block), whole=True)
+        if address is None:
+            address = file.allocate(len(header.block), whole=True)
+        self.header_address = address
         file.write(self.header_address, header.block)
         self._index = ChunkIndex(file, 1 + len(tail), chunk_rows, self._chunk_size)
         self._chunk = 0  # the address of the last chunk
@@ -55,11 +68,23 @@ class GrowingDataset:
 
     def append(self, rows: NDArray[Any]) -> None:
         """Write rows, a contiguous array. After an OSError `self.rows` tells how many were written."""
-        view = rows.reshape(-1).view(np.uint8).data
+        self.append_bytes(rows.reshape(-1).view(np.uint8).data)
+
+    def append_bytes(self, view: memoryview) -> None:
+        """Write rows as they lie in memory; else as `append`."""
         position = self._fill(view, 0)
         while position < len(view):
             self._allocate(len(view) - position)
             position = self._fill(view, position)
+
+    def mark(self) -> Mark:
+        """Return what `rewind` goes back to."""
+        return Mark(self.rows, self._chunk, self._room, len(self._new_chunks))
+
+    def rewind(self, mark: Mark) -> None:
+        """Forget the rows appended since `mark`, which have not been published."""
+        self.rows, self._chunk, self._room, new = mark
+        del self._new_chunks[new:]
 
     def _allocate(self, size: int) -> None:
         """Get the chunks for `size` bytes side by side, so that one write fills them."""
@@ -84,9 +109,20 @@ class GrowingDataset:
 
     def publish(self, stop: int | None = None) -> None:
         """Have the next commit make all rows visible, or those before the row `stop`."""
+        if self.stage(stop):
+            # The header lies in one page: the new size and where to find the new rows appear together.
+            self._file.link(self.header_address, self.header)
+
+    @property
+    def header(self) -> bytes:
+        """What the header is to be."""
+        return bytes(self._header)
+
+    def stage(self, stop: int | None = None) -> bool:
+        """Make `header` tell of all rows, or those before `stop`; return whether it has changed."""
         rows = self.rows if stop is None else max(self.published, min(self.rows, stop))
         if rows == self.published:
-            return
+            return False
         indexed = self._index.chunks
         try:
             self._index.extend(self._new_chunks[: -(-rows // self._chunk_rows) - indexed])
@@ -95,6 +131,5 @@ class GrowingDataset:
         struct.pack_into("<Q", self._header, self._index_field, self._index.root)
         for field in self._rows_fields:
             struct.pack_into("<Q", self._header, field, rows)
-        # The header lies in one page: the new size and where to find the new rows appear together.
-        self._file.link(self.header_address, bytes(self._header))
         self.published = rows
+        return True

@@ -21,7 +21,8 @@ class RecordingHeader:
     """The root attributes of a recording but those of its end, and its parts.
 
     `system` has `hostname project_id cell_batch_id`; `directory` is where the program runs, whose git
-    state is noted; `created` None is now.
+    state is noted; `created` None is now. `simulation` is what makes a simulator's run again, None on
+    a device.
     """
 
     channel_count: int = 64
@@ -30,17 +31,21 @@ class RecordingHeader:
     start_timestamp: int = 0
     application: Mapping[str, Any] = field(default_factory=dict)
     system: Mapping[str, str] = field(default_factory=dict)
+    simulation: Mapping[str, Any] | None = None
     file_version: str = "SDK"
     include_spikes: bool = True
     include_stims: bool = True
     include_raw_samples: bool = True
     include_data_streams: bool = True
+    include_clock: bool = False
+    """Whether there is a table that relates frames to the host's clocks."""
     created: datetime | None = None
     directory: str | os.PathLike[str] = "."
 
     def attributes(self) -> list[hdf5.Attribute]:
         """Return the root's attributes; TypeError or ValueError for what no file can hold."""
         rate, start = self.frames_per_second, self.start_timestamp
+        simulation = [] if self.simulation is None else [pickled("simulation", plain_dict(self.simulation))]
         return [
             *layout.group_attributes(is_root=True),
             pickled("application", plain_dict(self.application)),
@@ -48,6 +53,7 @@ class RecordingHeader:
             *layout.times("created", self.created or datetime.now(UTC)),
             *layout.times("ended", None),
             *(hdf5.text(name, value) for name, value in git_state(Path(self.directory)).items()),
+            *simulation,
             *layout.signal(self.channel_count, rate, self.uV_per_sample_unit, start),
             *layout.duration(start, 0, rate),
             pickled("file_format", {"version": self.file_version, layout.RELATIVE: True}),

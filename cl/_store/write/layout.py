@@ -16,6 +16,10 @@ SAMPLES_PER_SPIKE: Final = 75
 SAMPLE: Final = np.dtype("<i2")
 SPIKE: Final = np.dtype([("timestamp", "<i8"), ("channel", "u1"), ("samples", "<f4", (SAMPLES_PER_SPIKE,))])
 STIM: Final = np.dtype([("timestamp", "<i8"), ("channel", "u1")])
+STIM_DESIGN: Final = np.dtype([("phases", "u1"), ("duration_us", "<u4", (3,)), ("current_uA", "<f8", (3,))])
+"""Row i is the design of row i of the stims: the first `phases` of its numbers; 0 phases: not known."""
+CLOCK: Final = np.dtype([("timestamp", "<i8"), ("monotonic_ns", "<i8"), ("utc_ns", "<i8")])
+"""The host's two clocks at the moment in which device time came to a frame; see `cl._recording.clock_log`."""
 STREAM_INDEX: Final = np.dtype([("timestamp", "<i8"), ("start_index", "<u8"), ("end_index", "<u8")])
 STREAM_DATA: Final = np.dtype("u1")
 
@@ -24,6 +28,8 @@ STREAM_DATA: Final = np.dtype("u1")
 SAMPLE_CHUNK: Final = 512
 SPIKE_CHUNK: Final = 64
 STIM_CHUNK: Final = 512
+STIM_DESIGN_CHUNK: Final = 512
+CLOCK_CHUNK: Final = 64
 INDEX_CHUNK: Final = 256
 DATA_CHUNK: Final = 16_384
 

@@ -13,7 +13,7 @@ import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -21,10 +21,12 @@ from cl._store.stream_names import check_stream_name
 
 from . import hdf5, layout
 from .attributes import pickled, plain_dict
+from .clock_table import ClockTable
 from .group import Group
 from .growing_dataset import GrowingDataset
 from .header import RecordingHeader
 from .ordered_file import OrderedFile
+from .stim_tables import StimTables
 from .stream_writer import StreamWriter
 
 if TYPE_CHECKING:
@@ -32,11 +34,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from cl._stim.designs import StimDesign
+
 PENDING_STREAM_BYTES: Final = 4 << 20
 """Stream entries are gathered until the next flush, or until a stream has this many bytes."""
 _NEW_FILE: Final = (
     os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
+
+
+_Part: TypeAlias = "GrowingDataset | StimTables | ClockTable | StreamWriter | Group"
 
 
 class RecordingWriter:
@@ -81,7 +88,8 @@ class RecordingWriter:
         self._spikes = (
             self._table("spikes", layout.SPIKE, layout.SPIKE_CHUNK) if header.include_spikes else None
         )
-        self._stims = self._table("stims", layout.STIM, layout.STIM_CHUNK) if header.include_stims else None
+        self._stims = self._stim_tables() if header.include_stims else None
+        self._clock = self._clock_table() if header.include_clock else None
         self._stream_group = self._data_stream_group() if header.include_data_streams else None
         self._streams: dict[str, StreamWriter] = {}
 
@@ -103,6 +111,15 @@ class RecordingWriter:
         table = GrowingDataset(self._file, row, (), chunk, layout.table_attributes(row))
         self._root.add(name, table.header_address)
         return table
+
+    def _stim_tables(self) -> StimTables:
+        tables = StimTables(self._file)
+        self._root.add("stims", tables.stims.header_address)
+        self._root.add("stim_designs", tables.designs.header_address)
+        return tables
+
+    def _clock_table(self) -> ClockTable:
+        return ClockTable(self._table("clock", layout.CLOCK, layout.CLOCK_CHUNK))
 
     def _data_stream_group(self) -> Group:
         group = Group(self._file, self._root, "data_stream")
@@ -141,13 +158,19 @@ class RecordingWriter:
             self._spikes.append(rows)
 
     def append_stims(
-        self, timestamps: Sequence[int] | NDArray[np.int64], channels: Sequence[int] | NDArray[np.uint8]
+        self,
+        timestamps: Sequence[int] | NDArray[np.int64],
+        channels: Sequence[int] | NDArray[np.uint8],
+        designs: Sequence[StimDesign | None] | None = None,
     ) -> None:
-        """Add n stims: timestamps and channels (n,)."""
+        """Add n stims: timestamps, channels and designs (n,); None for what is not known."""
         if self._stims is not None:
-            rows = np.empty(len(timestamps), layout.STIM)
-            rows["timestamp"], rows["channel"] = timestamps, channels
-            self._stims.append(rows)
+            self._stims.append(timestamps, channels, designs)
+
+    def append_clock(self, timestamp: int, monotonic_ns: int, utc_ns: int) -> None:
+        """Note what the host's clocks were when device time came to `timestamp`; written with `flush`."""
+        if self._clock is not None:
+            self._clock.append(timestamp, monotonic_ns, utc_ns)
 
     def add_stream(self, name: str, attributes: Mapping[str, Any] | None = None) -> None:
         """Add a data stream; ValueError for a name that is taken or that no file can hold."""
@@ -234,9 +257,9 @@ class RecordingWriter:
 
         The samples come last: if only some of it is done, no frame is there without its events.
         """
-        events = (self._spikes, self._stims)
+        events = (self._spikes, self._stims, self._clock)
         group = () if self._stream_group is None else (self._stream_group,)
-        parts: list[GrowingDataset | StreamWriter | Group] = [part for part in events if part is not None]
+        parts: list[_Part] = [part for part in events if part is not None]
         publishers: list[Callable[[], None]] = [p.publish for p in (*parts, *self._streams.values(), *group)]
         samples = [] if self._samples is None else [partial(self._samples.publish, frames)]
         return [*publishers, *samples]

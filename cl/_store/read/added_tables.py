@@ -1,0 +1,63 @@
+"""The tables that recordings did not have from the beginning: `/stim_designs` and `/clock`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from cl._stim.designs import StimDesign
+
+from . import reader
+from .table import Table
+
+if TYPE_CHECKING:
+    import h5py
+
+# The kind and the shape of what a row has in each column.
+_Columns: TypeAlias = "dict[str, tuple[str, tuple[int, ...]]]"
+_DESIGNS: Final[_Columns] = {"phases": ("iu", ()), "duration_us": ("iu", (3,)), "current_uA": ("f", (3,))}
+_CLOCK: Final[_Columns] = dict.fromkeys(("timestamp", "monotonic_ns", "utc_ns"), ("iu", ()))
+
+
+def stim_designs(file: h5py.File, stims: int) -> Table | None:
+    """Return the table of the designs of so many stims, or None where there is none."""
+    found = _table(file, "stim_designs", _DESIGNS)
+    # A recording that is being written may have got some since its stims were looked at.
+    return None if found is None else Table(found, stims)
+
+
+def clock(file: h5py.File) -> Table | None:
+    """Return the table that relates frames to the host's clocks, or None where there is none."""
+    found = _table(file, "clock", _CLOCK)
+    return None if found is None else Table(found)
+
+
+def design_of(row: Any) -> StimDesign | None:
+    """Return the design in a row of `stim_designs`, or None where it is not known.
+
+    Raises ValueError for what no stimulator does.
+    """
+    phases = int(row["phases"])
+    if not 0 <= phases <= 3:
+        raise ValueError(f"a stim of {phases} phases")
+    durations, currents = row["duration_us"][:phases].tolist(), row["current_uA"][:phases].tolist()
+    if not phases:
+        return None
+    return StimDesign(*(number for phase in zip(durations, currents, strict=True) for number in phase))
+
+
+def _table(file: h5py.File, name: str, columns: _Columns) -> h5py.Dataset | None:
+    """Return the table of a name; None where there is none, or another program's thing of that name."""
+    import h5py
+
+    leads_elsewhere = isinstance(file.get(name, getlink=True), h5py.ExternalLink)
+    if not leads_elsewhere and file.get(name, getclass=True) not in (None, h5py.Dataset):
+        return None
+    found = reader.dataset(file, name)
+    return found if found is not None and _has(found, columns) else None
+
+
+def _has(table: h5py.Dataset, columns: _Columns) -> bool:
+    if len(table.shape) != 1 or not set(columns) <= set(table.dtype.names or ()):
+        return False
+    types = ((table.dtype[name], *column) for name, column in columns.items())
+    return all(found.base.kind in kinds and found.shape == shape for found, kinds, shape in types)
