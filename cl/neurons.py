@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from ._core.clock_relation import HostTime
 from ._core.participant import SLEEP, Hold
 from ._neurons.control import ControlMethods
+from ._neurons.host_time import HostTimeMethods
 from ._neurons.recording import RecordingMethods
 from ._neurons.streams import StreamMethods
 from ._values import numbers
@@ -43,7 +45,7 @@ _HEAVY_READ = 5_000
 """Frames that take longer to make than a task may keep its event loop from the others."""
 
 
-class Neurons(StreamMethods, RecordingMethods, ControlMethods):
+class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
     """A started device. Made by `cl.open()` and `cl.aopen()`; do not make one yourself.
 
     Synchronous methods block their thread; those that begin with `a` are awaited and never block
@@ -56,6 +58,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods):
         self._attributes = attributes
         self._recordings = Recordings(engine)
         self._submit_to = engine.device.stimulator.submit
+        self._host_time = None if engine.time.clock is None else HostTime(engine.time.clock)
         self._control = False
         self._started = True
 

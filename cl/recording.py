@@ -248,7 +248,7 @@ class Recordings:
         from ._recording.recorder import Recorder
 
         engine = self._engine
-        writer = create(plan, engine.device.info)
+        writer = create(plan, engine.device.info, has_clock=engine.time.clock is not None)
         capture = Capture(
             engine,
             writer,

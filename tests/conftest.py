@@ -21,6 +21,7 @@ _REAL_TIME = (
     "hw",
     "visualisation",
     "test_contract_device",
+    "test_contract_device_pulses",
     "test_contract_wall_clock",
     "test_aio_web_service",
 )

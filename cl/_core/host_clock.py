@@ -10,6 +10,8 @@ from cl._values.constants import FRAME_NS, NEVER
 
 _MIN_SPIN_NS = 60_000
 _MAX_SPIN_NS = 700_000
+_READINGS = 16
+"""Readings of two clocks of which the closest counts: a thread may be put aside between any two."""
 
 
 class Clock(Protocol):
@@ -25,6 +27,10 @@ class Clock(Protocol):
 
     def due_ns(self, frame: int) -> int:
         """Return the `perf_counter_ns` from which on the frames before `frame` exist."""
+        ...
+
+    def error_ns(self) -> int:
+        """Return by how much `due_ns` of a present frame may be wrong; at least the length of a frame."""
         ...
 
     def seconds_until(self, frame: int) -> float:
@@ -72,6 +78,10 @@ class WallClock:
     def due_ns(self, frame: int) -> int:
         """Return the `perf_counter_ns` from which on the frames before `frame` exist."""
         return self.origin_ns + (frame - self.start) * FRAME_NS
+
+    def error_ns(self) -> int:
+        """Return the length of a frame: timestamps are no finer, and this clock is what they follow."""
+        return FRAME_NS
 
     def wait(self, frame: int) -> None:
         """Block until the frames before `frame` exist: sleep nearly there, then spin the rest."""
@@ -126,6 +136,31 @@ def host_sleep(seconds: float) -> None:
 def host_ns() -> int:
     """Return the host's `perf_counter_ns`."""
     return perf_counter_ns()
+
+
+def monotonic_offset() -> tuple[int, int]:
+    """Return what `time.monotonic_ns` is ahead of `host_ns`, and by how much that may be wrong.
+
+    They may be one clock, or two that have little to do with each other: it is measured. A reading of one
+    between two of the other says between which bounds the difference lies.
+    """
+    grain = max(1, round(time.get_clock_info("monotonic").resolution * 1e9))
+    low, high = -(1 << 63), 1 << 63
+    for _ in range(_READINGS):
+        before, seen, after = perf_counter_ns(), time.monotonic_ns(), perf_counter_ns()
+        low, high = max(low, seen - after), min(high, seen + grain - before)
+    return (low + high) // 2, (high - low + 1) // 2
+
+
+def host_and_utc_ns() -> tuple[int, int]:
+    """Return `host_ns` and the ns since 1970 in UTC at one moment, as exactly as the host tells."""
+    found = 0, 0
+    closest = 1 << 63
+    for _ in range(_READINGS):
+        before, utc, after = perf_counter_ns(), time.time_ns(), perf_counter_ns()
+        if after - before < closest:
+            closest, found = after - before, ((before + after) // 2, utc)
+    return found
 
 
 def utc_stamp() -> str:

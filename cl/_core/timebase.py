@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .host_clock import Clock
     from .participant import Hold, Participant
     from .steps import Step
     from .virtual import Scheduler
@@ -32,6 +33,11 @@ class Consumer(Protocol):
 
 class Timebase(Protocol):
     """A device's time. The methods want the engine's lock, unless their docstrings say otherwise."""
+
+    @property
+    def clock(self) -> Clock | None:
+        """The clock by which frames come to be; None where only waiting brings them about."""
+        ...
 
     peeks: bool
     """Whether frames that do not exist yet can be looked at: nothing changes them, and time stands."""

@@ -138,6 +138,8 @@ class VirtualTime:
 class VirtualTimebase:
     """One device's part in a virtual time."""
 
+    clock = None
+
     def __init__(self, engine: Engine, time: VirtualTime, order: int = 0) -> None:
         self._engine = engine
         self._time = time

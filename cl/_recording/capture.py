@@ -9,6 +9,7 @@ from cl._core.losses import lost_within
 from cl._wait.tick_gap import wait_for_tick_gap
 from cl.events import SAMPLES_FROM
 
+from .clock_log import ClockLog
 from .waveform_cutter import WaveformCutter
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Capture:
         self._known: set[str] = set()
         self._is_there = True
         self._cutter = WaveformCutter(engine)
+        self._clock_log = ClockLog(engine.time.clock, writer, start)
         with engine.lock:
             self._losses = engine.losses.follow()
             self._past = engine.position
@@ -80,6 +82,7 @@ class Capture:
         self._write_until(stop, entries)
         if foresee and self.ahead == 0:
             self._write_events(stop)
+        self._clock_log.come_to(self._whole)
         self._wait_for_tick_gap()
         self._writer.flush(self._whole - self.start)
         if self._is_there and not self._writer.path.exists():
@@ -129,6 +132,7 @@ class Capture:
         for stream in self._streams():
             if stream.name in self._known:
                 self._writer.set_stream_attributes(stream.name, stream.attributes)
+        self._clock_log.end_at(end)
         self._writer.finish(end, self._application(), lost=self._lost(end))
 
     def _lost(self, end: int) -> dict[str, int]:

@@ -37,12 +37,12 @@ def choose_folder(folder: str | os.PathLike[str] | None, is_simulator: bool) -> 
     return Path.cwd()
 
 
-def create(plan: RecordingPlan, info: DeviceInfo) -> RecordingWriter:
+def create(plan: RecordingPlan, info: DeviceInfo, has_clock: bool) -> RecordingWriter:
     """Make a file with a name that nobody has taken, in UTC."""
     from cl._store.write.writer import RecordingWriter
 
     folder = choose_folder(plan.folder, info.is_simulator)
-    header = plan.header(info)
+    header = plan.header(info, has_clock)
     if not folder.is_dir():
         raise FileNotFoundError(f"file_location={str(folder)!r} is not a folder that exists")
     stamp = utc_stamp()

@@ -40,8 +40,8 @@ class RecordingPlan:
         """Return whether a data stream is recorded."""
         return self.wanted is not None and self.wanted(stream)
 
-    def header(self, info: DeviceInfo) -> RecordingHeader:
-        """Return what the file says of itself."""
+    def header(self, info: DeviceInfo, has_clock: bool) -> RecordingHeader:
+        """Return what the file says of itself; `has_clock` for a device in the host's time or its own."""
         from cl._store.write.header import RecordingHeader
 
         return RecordingHeader(
@@ -57,4 +57,5 @@ class RecordingPlan:
             include_stims=self.stims,
             include_raw_samples=self.samples,
             include_data_streams=self.wanted is not None,
+            include_clock=has_clock,
         )

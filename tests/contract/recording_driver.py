@@ -41,7 +41,8 @@ def record(mode: str, pipe: int) -> None:
         os.write(pipe, _MARK.pack(0, time.monotonic()))
         for tick in neurons.loop(200, ignore_jitter=True):
             stream.append(tick.iteration_timestamp, tick.iteration)
-            neurons.stim(8 + tick.iteration % 16, 1.0)
+            turn = tick.iteration % 16
+            neurons.stim(8 + turn, 0.1 * (1 + turn))
             os.write(pipe, _MARK.pack(tick.iteration_timestamp - recording.start_timestamp, time.monotonic()))
             if (mode == "still" and tick.iteration == 150) or tick.iteration == LONGEST:
                 signal.pause()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tables
@@ -21,6 +22,7 @@ import cl
 import cl._store.write.ordered_file as ordered_file
 from cl._recording.capture import Capture
 from cl._recording.recorder import Recorder
+from cl._store.read.added_tables import design_of
 from cl.error import DeviceDisconnectedError, RecordingFailedError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -497,6 +499,7 @@ def test_a_killed_process_leaves_what_is_older_than_a_second(mode: str, tmp_path
             assert frames == 0 or frames in view.data_streams["ticks"]
             derived = dict(view.attributes)
         check_recovery(path, derived)
+        check_companions(path, mode.endswith("wall"))
 
 
 def ticks_of(paths: Iterable[Path]) -> int:
@@ -526,6 +529,17 @@ def check_wall(path: Path, window: Window, at_least: int) -> None:
         assert ticks == list(range(len(ticks)))
 
 
+def check_companions(path: Path, in_wall_clock_time: bool) -> None:
+    """Check that every stim has its design, and that only wall-clock time has a clock, from its start on."""
+    with cl.RecordingView(path) as view, h5py.File(path) as file:
+        assert len(file["stim_designs"]) == len(file["stims"])
+        for stim, row in zip(view.stims, view.stim_designs, strict=True):
+            current = 0.1 * (stim["channel"] - 7)
+            assert design_of(row) == cl.StimDesign(160, -current, 160, current)
+        assert (view.clock is not None) == in_wall_clock_time
+        assert view.clock is None or not len(view.samples) or view.clock[0]["timestamp"] == 0
+
+
 def check_recovery(path: Path, derived: dict[str, Any]) -> None:
     """Check that the command recovers a file in place, once, and leaves nothing else behind."""
     before = files(path.parent)
@@ -550,6 +564,7 @@ def test_ctrl_c_at_any_moment_leaves_a_complete_file(mode: str, count: int, tmp_
         with cl.RecordingView(path) as view:
             assert view.complete
             assert frames == 0 or frames in view.data_streams["ticks"]
+        check_companions(path, mode.endswith("wall"))
         if mode.endswith("wall"):
             check_wall(path, window, frames)
         else:

@@ -44,15 +44,16 @@ def test_a_plan_stays_as_it_is() -> None:
 
 
 def test_the_header_follows_from_the_plan_and_the_device() -> None:
-    header = plan().header(INFO)
+    header = plan().header(INFO, has_clock=True)
     assert (header.start_timestamp, header.uV_per_sample_unit, header.file_version) == (100, 0.25, "1")
     assert header.system == {"hostname": "bench-1", "project_id": "7", "cell_batch_id": ""}
-    assert header.application == {"subject": "dish 7"}
-    assert header.include_spikes and header.include_raw_samples
+    assert header.application == {"subject": "dish 7"} and header.simulation is None
+    assert header.include_spikes and header.include_raw_samples and header.include_clock
     assert not header.include_stims and not header.include_data_streams
-    simulator = dataclasses.replace(INFO, is_simulator=True)
-    header = plan(wanted=lambda name: True).header(simulator)
-    assert header.file_version == "SDK" and header.include_data_streams
+    simulator = dataclasses.replace(INFO, is_simulator=True, simulation={"seed": 7})
+    header = plan(wanted=lambda name: True).header(simulator, has_clock=False)
+    assert (header.file_version, header.simulation) == ("SDK", {"seed": 7})
+    assert header.include_data_streams and not header.include_clock
 
 
 def test_streams_are_chosen_by_name() -> None:

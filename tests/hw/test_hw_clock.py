@@ -23,6 +23,7 @@ class Host:
         self.posted = posted
         self.moderation = moderation
         self.caught_up = 0
+        self.raised_ns = self.ns
         monkeypatch.setattr(module, "host_ns", lambda: self.ns)
         self.clock = HardwareClock(self)  # type: ignore[arg-type]
         self.origin = self.ns - posted * FRAME
@@ -31,9 +32,13 @@ class Host:
         self.caught_up += 1
         self.clock.tell(self.posted)
 
+    def interrupt_age_ns(self) -> int:
+        return self.ns - self.raised_ns
+
     def post(self, posted: int, late_ns: int = 0) -> None:
         """Let the device post, and be found so much later."""
         self.posted = posted
+        self.raised_ns = self.origin + posted * FRAME
         self.ns = max(self.ns, self.origin + posted * FRAME + late_ns)
         self.clock.tell(posted)
 
@@ -155,3 +160,68 @@ def test_naps_and_waits_are_the_links(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host.clock.nap(2000, 3_000_000)
     host.clock.restart()
     assert host.clock.now() == 1000, "the device says when it is, and has said nothing more"
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(0, 2**32),
+    st.integers(-120, 120),
+    st.sampled_from([3_000, 100_000, 3_000_000]),
+    st.sampled_from([5, 25, 250]),
+)
+def test_the_error_bounds_what_is_not_known(seed: int, ppm: int, latest_ns: int, block: int) -> None:
+    """However late interrupts are noticed, and whichever way the clocks drift."""
+    rng = random.Random(seed)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        host = Host(monkeypatch, moderation=block)
+        begun = host.origin
+        for i in range(1, 400):
+            posted = 1000 + block * i
+            host.origin = begun + block * i * FRAME * ppm // 1_000_000
+            host.post(posted, rng.randrange(latest_ns))
+            off = host.clock.due_ns(posted) - (host.origin + posted * FRAME)
+            assert abs(off) <= host.clock.error_ns()
+            host.ns += rng.randrange(2_000)
+            assert FRAME <= host.clock.error_ns() <= FRAME + 2 * latest_ns + 50_000
+
+
+def test_the_error_grows_while_nothing_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch)
+    for i in range(1, 10):
+        host.post(1000 + 25 * i)
+    assert host.clock.error_ns() < FRAME + 10_000
+    host.ns += 10 * 10**9
+    assert host.clock.error_ns() > 10 * 10**9 // 4096
+
+
+@pytest.mark.parametrize("pause_ms", [1, 20, 49, 51, 3_000])
+def test_a_pause_is_in_doubt_until_it_is_clear(monkeypatch: pytest.MonkeyPatch, pause_ms: int) -> None:
+    """Short ones are taken for lateness, and the error tells soon how much that is."""
+    host = Host(monkeypatch)
+    for i in range(1, 9_000):
+        if i == 1_000:
+            host.origin += pause_ms * 1_000_000
+        host.post(1000 + 25 * i, 20_000)
+        off = abs(host.clock.due_ns(host.posted) - (host.origin + host.posted * FRAME))
+        assert off <= 60_000_000
+        if not 1_000 <= i < 1_000 + 130 * pause_ms:
+            assert off <= host.clock.error_ns()
+
+
+def test_a_device_held_up_is_in_doubt_until_it_has_caught_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch)
+    for i in range(1, 100):
+        host.post(1000 + 25 * i)
+    host.post(host.posted + 25, late_ns=80_000_000)
+    host.raised_ns = host.ns  # It has only just posted it.
+    assert host.clock.error_ns() > 80_000_000
+    host.post(host.posted + 2_000)
+    assert host.clock.error_ns() < FRAME + 10_000
+
+
+def test_an_interrupt_that_is_newer_than_what_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch)
+    host.ns += 900_000
+    host.raised_ns = host.ns + 100_000
+    host.clock.tell(host.posted + 25)
+    assert host.clock.error_ns() == FRAME + 25 * FRAME
