@@ -11,7 +11,6 @@ the next who asks.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.steps import Step
 from cl._values.constants import HISTORY_FRAMES, NEVER, NOTICE_FRAMES
+from cl._values.process_switches import switch_interval
 from cl.error import DeviceDisconnectedError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from cl._core.engine import Engine
     from cl._stim.sequencer import Pulse
+    from cl._values.process_switches import Claim
     from cl.sim.device import StreamedDevice
 
 _SWITCH_INTERVAL_S: Final = 0.0005
@@ -79,7 +80,7 @@ class SourcePump:
         self._ahead = 0 if source.reactive or source.blocking else _AHEAD
         self._tells = realtime and source.blocking and source.reactive
         """Whether the source is told of every pulse in its time, whoever asks for the frames around it."""
-        self._switch_interval = sys.getswitchinterval()
+        self._turns: Claim | None = None
         if self._tells:
             device.stimulator.on_submit = self._on_submit
 
@@ -87,7 +88,7 @@ class SourcePump:
         """Begin."""
         if self._tells:
             # Else a body that computes would keep the source from hearing of its stim for 5 ms.
-            sys.setswitchinterval(min(self._switch_interval, _SWITCH_INTERVAL_S))
+            self._turns = switch_interval.at_most(_SWITCH_INTERVAL_S)
         if not self._inline:
             self._source.serve(self._run)
 
@@ -210,8 +211,8 @@ class SourcePump:
 
     def stop(self) -> None:
         """Ask for nothing more."""
-        if self._tells:
-            sys.setswitchinterval(self._switch_interval)
+        if self._turns is not None:
+            self._turns.release()
         with self._wanted:
             self._stopping = True
             self._wanted.notify()

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from cl._values.process_switches import switch_interval
+
 if TYPE_CHECKING:
     from .custom import CustomVisualiser
     from .source import Source
@@ -90,12 +92,8 @@ def _load_app() -> ModuleType:
     A thread that wants to run waits for up to a switch interval. The usual 5 ms would make several
     ticks of a fast loop late, just because somebody opened the page.
     """
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(min(usual, _SWITCH_S))
-    try:
+    with switch_interval.at_most(_SWITCH_S):
         return importlib.import_module("cl.visualisation.server.app")
-    finally:
-        sys.setswitchinterval(usual)
 
 
 def _listen(host: str, port_from: int) -> socket.socket:
