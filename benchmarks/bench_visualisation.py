@@ -25,7 +25,7 @@ from pathlib import Path
 os.environ["CL_SDK_VISUALISATION"] = "0"  # the benchmark starts the server itself
 
 import cl
-import cl._session.opening
+import cl._current
 from cl._core.host_clock import WallClock, host_ns
 from cl._core.lateness import Lateness, LoopStatistics
 from cl.visualisation import start_server
@@ -73,7 +73,7 @@ def load() -> str:
 @contextmanager
 def device() -> Iterator[tuple[cl.Neurons, VisualiserServer]]:
     with cl.open() as neurons:
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         server = start_server(
             session.engine, port_from=0, loops=lambda: tuple(run.loop for run in session.engine.runs)
@@ -199,7 +199,7 @@ def share(seconds: float) -> None:
 
 def opening() -> None:
     with cl.open():
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         spent = []
         for _ in range(20):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cl._values.lazy import lazy_names
+from cl._values.version import VERSION
 
 from .error import (
     ChannelQueueFull,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from .stim import BurstDesign, ChannelSet, StimDesign, StimPlan
     from .util import RecordingView
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _LAZY = {
     "AsyncLoop": ".loop",

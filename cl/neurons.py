@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._core.clock_relation import HostTime
@@ -53,14 +54,35 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
     after that they raise `DeviceDisconnectedError`.
     """
 
-    def __init__(self, engine: Engine, attributes: dict[str, Any]) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._attributes = attributes
         self._recordings = Recordings(engine)
         self._submit_to = engine.device.stimulator.submit
         self._host_time = None if engine.time.clock is None else HostTime(engine.time.clock)
         self._control = False
         self._started = True
+
+    # -- what it is -----------------------------------------------------------------------
+
+    @property
+    def is_simulator(self) -> bool:
+        """Whether this device is a simulator."""
+        return self._engine.device.info.is_simulator
+
+    @property
+    def system_attributes(self) -> dict[str, Any]:
+        """This device's `project_id chip_id cell_batch_id plugin system_id hostname`."""
+        return dict(self._engine.device.info.attributes)
+
+    @property
+    def simulation(self) -> dict[str, Any] | None:
+        """What makes this simulator's run again; None on a device. Recordings have it, too.
+
+        `source` ("random", "replay:FILE NAME" or "module:attribute"), its `config`, the `seed` (drawn, if
+        none was given), `replay_start_offset`, the package's `version`, and `settings`. See
+        `cl.sim.Simulator.from_recording`.
+        """
+        return deepcopy(self._engine.device.info.simulation)
 
     # -- time -----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import reference_data
 import uvloop
 from leak_tools import open_files, threads
 
+import cl._current
 import cl._session.opening
 
 _REAL_TIME = (
@@ -81,7 +83,7 @@ def _warm_uvloop() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    before, files = threads(), open_files()
+    before, files, interval = threads(), open_files(), sys.getswitchinterval()
     yield
     assert not cl._session.opening.is_open(), "the test left the device open"
     left = threads() - before
@@ -90,6 +92,8 @@ def _nothing_left_behind() -> Iterator[None]:
         gc.collect()
     assert open_files() <= files, f"the test left files open: {open_files()} after {files}"
     assert gc.isenabled(), "the test left the garbage collector disabled"
+    assert sys.getswitchinterval() == interval, "the test left another switch interval"
+    assert not cl._current.devices._places, "what was open is still remembered"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def device_info() -> dict[str, Any]:
     from cl._core.settings import load_settings
 
     settings = load_settings()
-    return _simulator(settings) if settings.device is None else _device(settings)
+    return _simulator(settings) if settings.device is None else _device(settings.device)
 
 
 def _simulator(settings: Settings) -> dict[str, Any]:
@@ -38,14 +38,14 @@ def _simulator(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _device(settings: Settings) -> dict[str, Any]:
+def _device(address: str) -> dict[str, Any]:
     from cl.hw.build import device_report
 
-    found = device_report(settings)
+    found = device_report(address)
     facts = found.facts
     return {
         "kind": "device",
-        "address": settings.device,
+        "address": address,
         "protocol": ".".join(map(str, facts.version)),
         "capabilities": [flag.name.lower() for flag in facts.capabilities if flag.name],
         "channels": facts.channel_count,

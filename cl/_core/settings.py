@@ -1,4 +1,4 @@
-"""What the environment says: the `CL_*` variables and the `.env` file, read and checked at every open."""
+"""The settings of one device, and what the environment says: the `CL_*` variables and the `.env` file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+SAMPLE_MEANS: Final = 0.0, 10_000.0
+SPIKE_PERCENTILES: Final = 0.0, 100.0
+"""The least and the greatest value, for variables and arguments alike."""
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
@@ -18,7 +22,7 @@ _FALSE = {"0", "false", "no", "off", ""}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One open's settings; the field comments name the variables."""
+    """The settings of one device; the field comments name the variables."""
 
     accelerated: bool = False  # CL_SDK_ACCELERATED_TIME
     random_seed: int | None = None  # CL_SDK_RANDOM_SEED
@@ -38,6 +42,12 @@ class Settings:
     sync_limit: int = 1024  # CL_SDK_SYNC_LIMIT
     deferred_interrupt_limit: int = 1024  # CL_SDK_DEFERRED_INTERRUPT_LIMIT
     device: str | None = None  # CL_DEVICE
+    arguments: frozenset[str] = field(default=frozenset(), compare=False)
+    """The fields that a program gave as arguments, in the place of variables."""
+
+    def called(self, name: str, variable: str) -> str:
+        """Return what errors call a setting: its field where that was an argument, or its variable."""
+        return name if name in self.arguments else variable
 
 
 def load_settings(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
@@ -49,12 +59,17 @@ def load_settings(environ: Mapping[str, str] | None = None, directory: Path | No
     found = dict(_dotenv(directory if directory is not None else Path.cwd()))
     found.update(os.environ if environ is None else environ)
     _take_old_names(found)
-    read = _Reader(found)
+    return parse_settings(found)
+
+
+def parse_settings(variables: Mapping[str, str]) -> Settings:
+    """Return the settings that these variables make, and nothing else. Errors as for `load_settings`."""
+    read = _Reader(variables)
     return Settings(
         accelerated=read("CL_SDK_ACCELERATED_TIME", _flag, False),
         random_seed=read("CL_SDK_RANDOM_SEED", _natural, None),
-        sample_mean=read("CL_SDK_SAMPLE_MEAN", _number(0.0, 10_000.0), 170.0),
-        spike_percentile=read("CL_SDK_SPIKE_PERCENTILE", _number(0.0, 100.0), 99.995),
+        sample_mean=read("CL_SDK_SAMPLE_MEAN", _number(*SAMPLE_MEANS), 170.0),
+        spike_percentile=read("CL_SDK_SPIKE_PERCENTILE", _number(*SPIKE_PERCENTILES), 99.995),
         spike_visibility=read("CL_SDK_SPIKE_VISIBILITY", _flag, False),
         replay_path=read("CL_SDK_REPLAY_PATH", _text, None),
         replay_start_offset=read("CL_SDK_REPLAY_START_OFFSET", _natural, None),

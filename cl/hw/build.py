@@ -1,4 +1,4 @@
-"""Makes the device that CL_DEVICE names."""
+"""Makes the device that an address leads to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from cl._core.device import DeviceInfo
 from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND, STEPS_PER_FRAME
 
 if TYPE_CHECKING:
-    from cl._core.settings import Settings
-
     from .driver.device import HardwareDevice
     from .driver.report import DeviceReport
     from .driver.session import DeviceFacts
@@ -18,19 +16,14 @@ if TYPE_CHECKING:
 _ATTRIBUTES: Final = ("project_id", "chip_id", "cell_batch_id", "plugin", "system_id", "hostname")
 
 
-def build(settings: Settings) -> HardwareDevice:
-    """Connect to the device of the settings, as a reader; nobody follows it yet.
+def build(address: str, called: str = "CL_DEVICE") -> HardwareDevice:
+    """Connect to the device at an address, as a reader; nobody follows it yet.
 
-    Raises ValueError for an address that is none and for accelerated time, DeviceDisconnectedError
-    where no device answers, RuntimeError for a device of another kind than this library is for.
+    `called` is what errors call the address, after where it came from. Raises ValueError for an address that
+    is none, DeviceDisconnectedError where no device answers, RuntimeError for a device of another kind than
+    this library is for.
     """
-    address = settings.device
-    assert address is not None, "settings that name a device"
-    if settings.accelerated:
-        raise ValueError(
-            f"CL_DEVICE={address!r}: a device does not support accelerated time (CL_SDK_ACCELERATED_TIME=1)"
-        )
-    _require_linux(address)
+    _check(address, called)
     from .driver.device import HardwareDevice
     from .driver.link import Link
 
@@ -43,23 +36,25 @@ def build(settings: Settings) -> HardwareDevice:
         raise
 
 
-def system_attributes(settings: Settings) -> dict[str, Any]:
-    """Return what the device of the settings says of itself. Errors as for `build`."""
-    return _attributes(device_report(settings).facts)
+def system_attributes(address: str) -> dict[str, Any]:
+    """Return what the device at an address says of itself. Errors as for `build`."""
+    return _attributes(device_report(address).facts)
 
 
-def device_report(settings: Settings) -> DeviceReport:
-    """Return what the device of the settings says of itself and its state. Errors as for `build`."""
-    assert settings.device is not None, "settings that name a device"
-    _require_linux(settings.device)
+def device_report(address: str) -> DeviceReport:
+    """Return what the device at an address says of itself and its state. Errors as for `build`."""
+    _check(address, "CL_DEVICE")
     from .driver.report import report
 
-    return report(settings.device)
+    return report(address)
 
 
-def _require_linux(address: str) -> None:
+def _check(address: str, called: str) -> None:
     if not hasattr(os, "eventfd"):
-        raise RuntimeError(f"CL_DEVICE={address!r}: a device can be driven on Linux only")
+        raise RuntimeError(f"{called}={address!r}: a device can be driven on Linux only")
+    from .driver.session import parse_address
+
+    parse_address(address, called)
 
 
 def _check_kind(facts: DeviceFacts) -> None:

@@ -11,6 +11,7 @@ from cl._values.lazy import lazy_names
 
 if TYPE_CHECKING:
     from . import culture
+    from .simulator import Simulator
     from .user.checks import DataSourceError
     from .user.data_source import (
         DataSourceBatch,
@@ -32,6 +33,7 @@ _LAZY = {
     "Detector": ".user.detector",
     "LiveDataSink": ".user.live_sink",
     "LiveSimulatorDataSource": ".user.live",
+    "Simulator": ".simulator",
     "SimulatorDataSource": ".user.data_source",
     "SimulatorDataSourceMetadata": ".user.data_source",
     "SinkClosedError": ".user.live_sink",
@@ -47,6 +49,7 @@ __all__ = [
     "Detector",
     "LiveDataSink",
     "LiveSimulatorDataSource",
+    "Simulator",
     "SimulatorDataSource",
     "SimulatorDataSourceMetadata",
     "SinkClosedError",

@@ -9,30 +9,47 @@ from typing import TYPE_CHECKING, Any
 
 from cl._core.device import DeviceInfo
 from cl._stim.limits import StimLimits
+from cl._values.saying import say
 
+from .described import RANDOM, REPLAY, described_run
 from .device import FixedDevice, StreamedDevice
 
 if TYPE_CHECKING:
     from cl._core.settings import Settings
     from cl._core.source import FixedSource
 
-    from .user.registry import ConfiguredSource
+    from .user.registry import Registration
 
 _log = logging.getLogger("cl")
 
 
-def build(settings: Settings) -> FixedDevice | StreamedDevice:
-    """Return the device for these settings, not yet open."""
+def build(
+    settings: Settings, own: Registration | None, name: str | None = None
+) -> FixedDevice | StreamedDevice:
+    """Return the device for these settings, not yet open.
+
+    It plays `own`, a source of the user's, or else a replay where the settings name one, or else the random
+    source. `name` is what the program calls it.
+    """
     limits = StimLimits(
         channel_queue=settings.channel_queue_limit,
         syncs=settings.sync_limit,
         deferred_interrupts=settings.deferred_interrupt_limit,
     )
-    own = _own(settings)
     if own is not None:
-        return StreamedDevice(_info(settings, own.name, own), own, limits)
-    name, source = _replay(settings) if settings.replay_path is not None else _random(settings)
-    return FixedDevice(_info(settings, name, source), source, limits)
+        return _streamed(settings, own, name, limits)
+    played, source, run = _replay(settings) if settings.replay_path is not None else _random(settings)
+    return FixedDevice(_info(settings, _title(name, played), source, run), source, limits)
+
+
+def environments_source(settings: Settings) -> Registration | None:
+    """Return the source of the user's that the environment's device plays: set, or named by variables."""
+    # A program that has set a source has imported the registry; no other one pays for it.
+    if settings.data_source is None and "cl.sim.user.registry" not in sys.modules:
+        return None
+    from .user.registry import chosen_source
+
+    return chosen_source(settings)
 
 
 def system_attributes() -> dict[str, Any]:
@@ -55,53 +72,76 @@ def _hostname() -> str:
     return socket.gethostname()
 
 
-def _info(settings: Settings, name: str, source: Any) -> DeviceInfo:
+def _info(settings: Settings, title: str, source: Any, run: dict[str, Any]) -> DeviceInfo:
     return DeviceInfo(
-        name=f"simulator ({name})",
+        name=title,
         start_timestamp=source.start_timestamp,
         uV_per_sample_unit=source.uV_per_sample_unit,
         is_simulator=True,
         detects_jitter=settings.jitter_detection,
         attributes=system_attributes(),
+        simulation=run,
     )
 
 
-def _seed(settings: Settings) -> int:
-    if settings.random_seed is not None:
-        return settings.random_seed
-    seed = int.from_bytes(os.urandom(4), "little")
-    _log.info("the simulator drew seed %d: set CL_SDK_RANDOM_SEED=%d to repeat this run", seed, seed)
-    return seed
+def _title(name: str | None, played: str) -> str:
+    return f"simulator ({played})" if name is None else f"simulator {name!r} ({played})"
 
 
-def _own(settings: Settings) -> ConfiguredSource | None:
-    # Who registered a source has imported the registry; nobody else pays for it.
-    if settings.data_source is None and "cl.sim.user.registry" not in sys.modules:
-        return None
-    from .user.registry import configured_source
+def _streamed(
+    settings: Settings, own: Registration, name: str | None, limits: StimLimits
+) -> StreamedDevice:
+    from .user.registry import configure
 
-    return configured_source(settings)
+    source, seed = configure(own, settings)
+    run = described_run(settings, own.path, seed, config=own.config, metadata=own.metadata)
+    return StreamedDevice(_info(settings, _title(name, source.name), source, run), source, limits)
 
 
-def _random(settings: Settings) -> tuple[str, FixedSource]:
+def _random(settings: Settings) -> tuple[str, FixedSource, dict[str, Any]]:
     from .sources.random_source import RandomSource
 
-    seed = _seed(settings)
-    source = RandomSource(seed, settings.sample_mean, settings.spike_percentile, settings.spike_visibility)
-    return f"random, seed {seed}", source
+    seed = settings.random_seed
+    source = RandomSource(
+        _drawn_seed() if seed is None else seed,
+        settings.sample_mean,
+        settings.spike_percentile,
+        settings.spike_visibility,
+    )
+    if seed is None:
+        _tell(source.seed)
+    return f"random, seed {source.seed}", source, described_run(settings, RANDOM, source.seed)
 
 
-def _replay(settings: Settings) -> tuple[str, FixedSource]:
+def _replay(settings: Settings) -> tuple[str, FixedSource, dict[str, Any]]:
     import random
     from pathlib import Path
 
     from .sources.replay_source import ReplaySource
 
-    assert settings.replay_path is not None
-    rng = random.Random(settings.random_seed)
+    path, seed, offset = settings.replay_path, settings.random_seed, settings.replay_start_offset
+    assert path is not None
+    drawn = seed is None and offset is None
+    if drawn:
+        seed = _drawn_seed()
     try:
-        source = ReplaySource(settings.replay_path, settings.replay_start_offset, rng)
+        source = ReplaySource(path, offset, random.Random(seed))
+        source.draw_start_offset()
     except (OSError, ValueError) as error:
-        path = settings.replay_path
-        raise ValueError(f"CL_SDK_REPLAY_PATH={path!r} cannot be replayed: {error}") from error
-    return f"replay of {Path(settings.replay_path).name}", source
+        called = settings.called("replay_path", "CL_SDK_REPLAY_PATH")
+        raise ValueError(f"{called}={path!r} cannot be replayed: {error}") from error
+    if drawn:
+        assert seed is not None
+        _tell(seed)
+    name = Path(path).name
+    run = described_run(settings, f"{REPLAY}{name}", seed, replay_start_offset=source.start_offset)
+    return f"replay of {name}", source, run
+
+
+def _drawn_seed() -> int:
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def _tell(seed: int) -> None:
+    _log.info("the simulator drew seed %d: set CL_SDK_RANDOM_SEED=%d to repeat this run", seed, seed)
+    say(f"cl: CL_SDK_RANDOM_SEED={seed} repeats this run")

@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from cl.sim.user.registry import Registration, registry
+from cl._core.settings import parse_settings
+from cl._current import devices
+from cl._session.opening import aopened, opened
+from cl._session.targets import SimulatorValue, at_variables_address
+from cl.sim import Simulator as SimulatedDevice
 
 if TYPE_CHECKING:
     import cl
+    from cl._core.settings import Settings
+    from cl._session.targets import Built
+    from cl.sim.user.registry import Registration
 
 VARIABLES: Final = (
     "CL_DEVICE",
@@ -33,7 +40,6 @@ VARIABLES: Final = (
     "CL_SDK_VISUALISATION_HOST",
 )
 """Everything that an open reads."""
-_OLD: Final = ("CL_SDK_WEBSOCKET", "CL_SDK_WEBSOCKET_HOST")
 
 
 class Simulator:
@@ -45,8 +51,13 @@ class Simulator:
     of a recording, played from the frame `replay_start_offset` on. `environment` sets more of the `CL_SDK_*`
     variables. Neither the variables of the process nor a `.env` file are looked at.
 
-    Options that exclude each other, or name no variable, raise ValueError; opening it raises
-    RuntimeError where a device is open already.
+    Within its block it takes the place of the environment's device: a plain `cl.open()` of the program under
+    test joins it, `cl.is_simulator()` speaks of it. Several may be open at once, each in a thread or task of
+    its own: plain opens join that of their context (a bare thread has none, and raises RuntimeError where
+    there are several).
+
+    Options that exclude each other, or name no variable, raise ValueError; opening it raises RuntimeError
+    where the environment's device is open already, or one that takes its place in this context.
     """
 
     def __init__(
@@ -73,11 +84,11 @@ class Simulator:
             "CL_SDK_VISUALISATION": "0",
             **_checked(environment),
         }
-        self._registration: Registration | None = None
+        self._played: dict[str, Any] = {}
         if spikes is not None:
-            self._registration = Registration(_scripted(list(spikes), noise, seed), None, None)
+            self._played = {"source": _scripted(list(spikes), noise, seed)}
         elif source is not None:
-            self._registration = Registration(source, config, metadata)
+            self._played = {"source": source, "config": config, "metadata": metadata}
         elif replay is not None:
             self._variables["CL_SDK_REPLAY_PATH"] = os.fspath(replay)
             self._variables["CL_SDK_REPLAY_START_OFFSET"] = str(replay_start_offset)
@@ -85,12 +96,9 @@ class Simulator:
         self._async_stack = AsyncExitStack()
 
     def __enter__(self) -> cl.Neurons:
-        import cl
-
         with ExitStack() as stack:
-            stack.enter_context(_source(self._registration))
-            with _environment(self._variables):
-                neurons = stack.enter_context(cl.open())
+            target = stack.enter_context(_in_place(_TestDevice(self._played, self._variables)))
+            neurons = stack.enter_context(opened(lambda: target))
             self._stack = stack.pop_all()
         return neurons
 
@@ -98,12 +106,9 @@ class Simulator:
         self._stack.__exit__(*error)
 
     async def __aenter__(self) -> cl.Neurons:
-        import cl
-
         async with AsyncExitStack() as stack:
-            stack.enter_context(_source(self._registration))
-            with _environment(self._variables):
-                neurons = await stack.enter_async_context(cl.aopen())
+            target = stack.enter_context(_in_place(_TestDevice(self._played, self._variables)))
+            neurons = await stack.enter_async_context(aopened(lambda: target))
             self._async_stack = stack.pop_all()
         return neurons
 
@@ -111,16 +116,39 @@ class Simulator:
         await self._async_stack.__aexit__(*error)
 
 
+class _TestDevice:
+    """What an open of a test's simulator asks for; each time a device of its own."""
+
+    def __init__(self, played: Mapping[str, Any], variables: Mapping[str, str]) -> None:
+        self._played = played
+        self._variables = variables
+
+    @property
+    def key(self) -> _TestDevice:
+        return self
+
+    def build(self) -> Built:
+        """Return a simulator whose environment is what the test says."""
+        settings = parse_settings(self._variables)
+        if settings.device is not None:
+            return at_variables_address(settings, settings.device)
+        simulator = SimulatedDevice(**self._played)
+        return SimulatorValue(simulator, lambda: (settings, _named_source(settings))).build()
+
+
 @contextmanager
-def _source(registration: Registration | None) -> Iterator[None]:
-    """Let the simulator play a source, in the place of whatever the program has set."""
-    if registry.is_open():
-        raise RuntimeError("a device is open already: a test's simulator is a device of its own")
-    before, registry.current = registry.current, registration
+def _in_place(target: _TestDevice) -> Iterator[_TestDevice]:
+    devices.put_in_place(target)
     try:
-        yield
+        yield target
     finally:
-        registry.current = before
+        devices.take_away(target)
+
+
+def _named_source(settings: Settings) -> Registration | None:
+    from cl.sim.user.registry import named_source
+
+    return named_source(settings)
 
 
 def _scripted(spikes: list[tuple[int, int]], noise: float, seed: int) -> Callable[[], Any]:
@@ -135,21 +163,3 @@ def _checked(environment: Mapping[str, str] | None) -> dict[str, str]:
         if name not in VARIABLES:
             raise ValueError(f"environment: {name} is no variable that the simulator reads")
     return dict(environment or {})
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set the variables as a test wants them, while the device is opened, which reads them."""
-    before = {name: os.environ.get(name) for name in (*VARIABLES, *_OLD)}
-    try:
-        for name in VARIABLES:
-            # Empty rather than absent: a .env file must not fill it.
-            os.environ[name] = variables.get(name, "")
-        for name in _OLD:
-            os.environ.pop(name, None)
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value

@@ -16,7 +16,7 @@ from aio_tools import busy_keeper, check_at_rest, run_loop
 from anyio import to_thread
 
 import cl
-import cl._session.opening
+import cl._session.wiring
 from cl._values.constants import HISTORY_FRAMES
 from cl._wait.housekeeper import VirtualChores
 

@@ -14,7 +14,7 @@ from browser_tools import Tab, chromium, near, tab
 from visualisation_tools import device, page
 
 import cl
-import cl._session.opening
+import cl._current
 from cl.visualisation import create_visualiser, start_server
 from cl.visualisation.server.player import Player, Recorded
 from cl.visualisation.server.server import VisualiserServer
@@ -124,7 +124,7 @@ def test_the_map_and_the_raster_show_a_stimulated_channel(browser: Any) -> None:
 
 def test_data_streams_appear_and_are_never_html(browser: Any) -> None:
     with cl.open() as neurons:
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         score = neurons.create_data_stream("score")
         hostile = neurons.create_data_stream("notes")
@@ -230,7 +230,7 @@ def test_closing_is_told_and_the_page_comes_back(browser: Any) -> None:
         assert one.colours("raster")[one.theme("spike")] > 20  # what was seen last stays
         one.screenshot("closed")
         with cl.open():  # within the other's block: the device is the same, the server another
-            opened = cl._session.opening._slot.session
+            opened = cl._current.devices.environments()
             assert opened is not None
             again = start_server(opened.engine, port_from=port)
             assert again is not None and again.port == port
@@ -330,7 +330,7 @@ def test_a_custom_visualiser_is_fed_within_another_page(
     (tmp_path / "game.js").write_text(SCRIPT)
     (tmp_path / "game.html").write_text("<h1>Game</h1><ol></ol>")
     with cl.open() as neurons:
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         game = neurons.create_data_stream("game", {"level": 1})
         other = neurons.create_data_stream("other")
@@ -379,7 +379,7 @@ def test_what_is_wrong_with_a_custom_visualiser_is_told(
 ) -> None:
     (tmp_path / "bad.js").write_text(script)
     with device() as (_, server):
-        monkeypatch.setattr(cl._session.opening._slot.session, "visualiser", server, raising=False)
+        monkeypatch.setattr(cl._current.devices.environments(), "visualiser", server, raising=False)
         html = create_visualiser(tmp_path / "bad.js")
         url = html.split('src="')[1].split('"')[0]
         with tab(browser, url) as one:

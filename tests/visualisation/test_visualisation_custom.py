@@ -14,7 +14,7 @@ import pytest
 from visualisation_tools import device, http
 
 import cl
-import cl._session.opening
+import cl._current
 from cl.visualisation import create_visualiser, jupyter
 from cl.visualisation.server.custom import CustomVisualiser, frame, load
 from cl.visualisation.server.server import VisualiserServer
@@ -32,7 +32,7 @@ def script(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[VisualiserServer]:
     with device() as (_, found):
-        monkeypatch.setattr(cl._session.opening._slot.session, "visualiser", found, raising=False)
+        monkeypatch.setattr(cl._current.devices.environments(), "visualiser", found, raising=False)
         yield found
 
 

@@ -10,7 +10,7 @@ import pytest
 from visualisation_tools import device, page
 
 import cl
-import cl._session.opening
+import cl._current
 from cl.visualisation import start_server
 
 
@@ -108,7 +108,7 @@ def test_status_tells_of_recordings_and_loops() -> None:
 
 def test_data_streams_are_told() -> None:
     with cl.open() as neurons:
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         stream = neurons.create_data_stream("score", {"level": 1})
         server = start_server(session.engine, port_from=0, streams=lambda: [stream])
@@ -145,7 +145,7 @@ def test_data_streams_are_told() -> None:
 
 def test_pages_do_not_move_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with device() as (_, server), page(server) as one:
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         engine = session.engine
         session._housekeeper.stop()
@@ -161,7 +161,7 @@ def test_pages_do_not_move_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_failure_of_the_device_is_told() -> None:
     with device() as (_, server), page(server) as one:
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         with session.engine.lock:
             session.engine.fail(RuntimeError("the cable is out"))
@@ -173,7 +173,7 @@ def test_the_failure_of_the_device_is_told() -> None:
 @pytest.mark.usefixtures("accelerated")
 def test_accelerated_time_has_no_visualiser(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "cl"), cl.open():
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         assert start_server(session.engine) is None
     assert [r.message for r in caplog.records if "visualiser" in r.message] == [

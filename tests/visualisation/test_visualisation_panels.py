@@ -9,7 +9,7 @@ import pytest
 from browser_tools import chromium, tab
 from visualisation_tools import device
 
-import cl._session.opening
+import cl._current
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_the_failure_of_the_device_is_shown_with_its_reason(browser: Any) -> Non
     with device() as (_, server), tab(browser, server.url) as one:
         one.until("v.connected && v.status?.state === 'running'")
         assert one.page.is_hidden("#banner")
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         with session.engine.lock:
             session.engine.fail(RuntimeError("the cable is <b>out</b>"))

@@ -11,7 +11,7 @@ from browser_tools import chromium, tab
 from visualisation_tools import device
 
 import cl
-import cl._session.opening
+import cl._current
 from cl.visualisation import start_server
 from cl.visualisation.server.player import Player, Recorded
 from cl.visualisation.server.server import VisualiserServer
@@ -114,7 +114,7 @@ def test_data_streams_are_those_of_the_time_that_is_shown(browser: Any) -> None:
 
 def test_many_data_streams_are_scrolled_by_keys(browser: Any) -> None:
     with cl.open() as neurons:
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         many = [neurons.create_data_stream(f"stream {k}") for k in range(40)]
         server = start_server(session.engine, port_from=0, streams=lambda: many)

@@ -14,7 +14,7 @@ import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
 import cl
-import cl._session.opening
+import cl._current
 from cl._core.entries import StreamEntry
 from cl.events import Spike
 from cl.visualisation import start_server
@@ -180,7 +180,7 @@ def text_frame(**command: Any) -> bytes:
 def device(**more: Any) -> Iterator[tuple[cl.Neurons, VisualiserServer]]:
     """Open a device in wall-clock time, with a visualiser on any free port."""
     with cl.open() as neurons:
-        session = cl._session.opening._slot.session
+        session = cl._current.devices.environments()
         assert session is not None
         server = start_server(session.engine, port_from=0, **more)
         assert server is not None

@@ -79,11 +79,11 @@ class DeviceFacts:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-def parse_address(address: str) -> str:
+def parse_address(address: str, called: str = "CL_DEVICE") -> str:
     """Return the path of the socket that `address` names: "unix:/path/to.sock". Else ValueError."""
     kind, _, path = address.partition(":")
     if kind != "unix" or not path or "\0" in path:
-        raise ValueError(f"CL_DEVICE={address!r}: it takes unix:/path/to.sock")
+        raise ValueError(f"{called}={address!r}: it takes unix:/path/to.sock")
     return path
 
 

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from cl._core.settings import load_settings
 from cl._values.constants import CHANNEL_COUNT
 from cl.sim.user.data_source import DataSourceBatch, DataSourceSpike, SimulatorDataSource
+from cl.sim.user.seed import default_seed
 
 from .config import CultureConfig, load_config, load_metadata
 from .frames import FrameMaker
@@ -167,9 +167,11 @@ def create(
 ) -> Culture:
     """Return a culture; the factory for `CL_SDK_DATA_SOURCE=cl.sim.culture:create`.
 
-    The keys of `config` are those of `CultureConfig`; without a seed CL_SDK_RANDOM_SEED is taken, or else 0.
+    The keys of `config` are those of `CultureConfig`; without a seed that of the open is taken
+    (CL_SDK_RANDOM_SEED, or a `Simulator`'s `seed`), or else 0.
     The keys of `metadata` are those of `SimulatorDataSourceMetadata`; the culture is never seekable and
     always reactive. Wrong types raise TypeError, unknown keys and values out of range ValueError, naming the
     key, the value and what it takes.
     """
-    return Culture(load_config(config, load_settings().random_seed or 0), load_metadata(metadata))
+    has_seed = isinstance(config, Mapping) and "seed" in config
+    return Culture(load_config(config, 0 if has_seed else default_seed()), load_metadata(metadata))

@@ -68,11 +68,15 @@ class ReplaySource:
         self._first_waveform = low
         self._waveforms = self._data.spike_samples
 
-    def open(self) -> None:
-        """Draw the start offset, if none was given, and warn where there are no samples."""
+    def draw_start_offset(self) -> None:
+        """Draw the start offset, if none was given."""
         if self.start_offset is None:
             self.start_offset = self._rng.randrange(self.duration_frames)
             self._origin = self.start_timestamp - self.start_offset
+
+    def open(self) -> None:
+        """Draw the start offset, if that has not been done, and warn where there are no samples."""
+        self.draw_start_offset()
         if self._data.samples is None:
             warnings.warn(
                 f"{self.path} has no samples: its spikes are replayed in frames of zeros", stacklevel=2

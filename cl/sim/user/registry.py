@@ -10,11 +10,13 @@ import sys
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cl._core.settings import load_settings
+from cl._current import devices
 
 from .data_source import SimulatorDataSource, SimulatorDataSourceMetadata
+from .seed import OpenSeed, opening_with
 
 if TYPE_CHECKING:
     from cl._core.settings import Settings
@@ -29,14 +31,27 @@ Factory = Callable[..., SimulatorDataSource]
 _NOTHING: Final = inspect.Parameter.empty
 
 
+class Names(NamedTuple):
+    """What error texts call the parts of a registration: after where they came from."""
+
+    factory: str
+    config: str
+    metadata: str
+
+
+ARGUMENTS: Final = Names("factory", "config", "metadata")
+SIMULATORS: Final = Names("source", "config", "metadata")
+VARIABLES: Final = Names("CL_SDK_DATA_SOURCE", "CL_SDK_DATA_SOURCE_CONFIG", "CL_SDK_DATA_SOURCE_METADATA")
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A factory with what it is given; `variable` is where its values came from, for error texts."""
+    """A factory with what it is given."""
 
     factory: str | Factory
     config: Any
     metadata: Mapping[str, Any] | SimulatorDataSourceMetadata | None
-    from_environment: bool = False
+    names: Names = ARGUMENTS
 
     @property
     def name(self) -> str:
@@ -45,18 +60,15 @@ class Registration:
             return repr(self.factory)
         return repr(getattr(self.factory, "__qualname__", None) or type(self.factory).__qualname__)
 
-    def of(self, part: str) -> str:
-        """Return where a part came from: the variable, or the argument."""
-        if not self.from_environment:
-            return part
-        return "CL_SDK_DATA_SOURCE" + {"factory": "", "config": "_CONFIG", "metadata": "_METADATA"}[part]
-
-
-def _session_is_open() -> bool:
-    # Who opens devices lies above this module, and may be there before it or after.
-    session = sys.modules.get("cl._session.opening")
-    is_open = getattr(session, "is_open", None)  # not yet there while another thread imports it
-    return is_open is not None and bool(is_open())
+    @property
+    def path(self) -> str:
+        """The factory as "module:attribute"; in brackets where it cannot be imported by that."""
+        factory = self.factory
+        if isinstance(factory, str):
+            return factory
+        kind = factory if hasattr(factory, "__qualname__") else type(factory)
+        module, attribute = str(kind.__module__), str(kind.__qualname__)
+        return f"{module}:{attribute}" if _is_at(factory, module, attribute) else f"<{module}:{attribute}>"
 
 
 class Registry:
@@ -64,7 +76,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.current: Registration | None = None
-        self.is_open: Callable[[], bool] = _session_is_open
+        self.is_open: Callable[[], bool] = devices.is_open
         """Whether a device is open in this process."""
 
     def check_changeable(self, what: str) -> None:
@@ -96,21 +108,9 @@ def set_simulator_data_source(
     Raises RuntimeError while a device is open and where CL_DEVICE names one, TypeError and
     ValueError for arguments that cannot be; then nothing has changed.
     """
-    if isinstance(factory, str):
-        _split(factory, "factory")
-    elif not callable(factory):
-        raise TypeError(
-            f'factory is {factory!r}, it must be a callable that makes a source, or "module:attribute"'
-        )
-    try:
-        config = json.loads(json.dumps(config))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"config must be what JSON can hold: {error}") from None
-    _check_overrides(metadata, "metadata")
-    if isinstance(metadata, Mapping):
-        metadata = dict(metadata)
+    registration = checked_registration(factory, config, metadata)
     registry.check_changeable("a data source cannot be set")
-    registry.current = Registration(factory, config, metadata)
+    registry.current = registration
 
 
 def clear_simulator_data_source() -> None:
@@ -122,36 +122,81 @@ def clear_simulator_data_source() -> None:
     registry.current = None
 
 
+def checked_registration(
+    factory: Any, config: Any = None, metadata: Any = None, names: Names = ARGUMENTS
+) -> Registration:
+    """Return a registration of its own copies; TypeError and ValueError for what cannot be one."""
+    if isinstance(factory, str):
+        _split(factory, names.factory)
+    elif not callable(factory):
+        raise TypeError(
+            f"{names.factory} is {factory!r}, it must be a callable that makes a source, "
+            'or "module:attribute"'
+        )
+    return Registration(
+        factory, checked_config(config, names.config), checked_metadata(metadata, names.metadata), names
+    )
+
+
+def checked_config(config: Any, where: str) -> Any:
+    """Return a config as JSON gives it back; TypeError for what JSON cannot hold."""
+    try:
+        return json.loads(json.dumps(config))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{where} must be what JSON can hold: {error}") from None
+
+
+def checked_metadata(metadata: Any, where: str) -> Any:
+    """Return metadata, or a mapping of some of them, as a copy; TypeError and ValueError for others."""
+    _check_overrides(metadata, where)
+    return dict(metadata) if isinstance(metadata, Mapping) else metadata
+
+
+def chosen_source(settings: Settings) -> Registration | None:
+    """Return the source that was set, or else the one that variables name; None where there is none."""
+    if registry.current is not None:
+        return registry.current
+    return named_source(settings)
+
+
+def named_source(settings: Settings) -> Registration | None:
+    """Return the source that the variables name, whatever was set; None where they name none."""
+    if settings.data_source is None:
+        return None
+    return Registration(
+        settings.data_source, settings.data_source_config, settings.data_source_metadata, VARIABLES
+    )
+
+
 def configured_source(settings: Settings) -> ConfiguredSource | None:
-    """Return the source that was set, or else the environment's, not yet open; None where there is none.
+    """Return the chosen source, not yet open; None where there is none. Errors as for `configure`."""
+    registration = chosen_source(settings)
+    return None if registration is None else configure(registration, settings)[0]
+
+
+def configure(registration: Registration, settings: Settings) -> tuple[ConfiguredSource, int | None]:
+    """Return a source, not yet open, and the seed that it was made with if that matters to it.
 
     Raises ValueError and TypeError for what cannot be configured so (always ValueError for variables),
     ValueError "does not support accelerated time", and DataSourceError where the factory fails otherwise.
     """
-    registration = registry.current
-    if registration is None:
-        if settings.data_source is None:
-            return None
-        registration = Registration(
-            settings.data_source, settings.data_source_config, settings.data_source_metadata, True
-        )
+    seed = OpenSeed(settings.random_seed)
     try:
-        return _configured(registration, settings)
+        return _configured(registration, settings, seed), seed.used
     except TypeError as error:
-        if registration.from_environment:
+        if registration.names is VARIABLES:
             raise ValueError(str(error)) from error
         raise
 
 
-def _configured(registration: Registration, settings: Settings) -> ConfiguredSource:
-    _check_overrides(registration.metadata, registration.of("metadata"))
-    source, told = _make(registration)
+def _configured(registration: Registration, settings: Settings, seed: OpenSeed) -> ConfiguredSource:
+    _check_overrides(registration.metadata, registration.names.metadata)
+    source, told = _make(registration, seed)
     metadata = _metadata(registration, source, told)
     adapter = _adapter(registration, source, metadata, settings)
     if settings.accelerated and not adapter.supports_accelerated:
-        raise ValueError(
-            f"data source {registration.name} does not support accelerated time (CL_SDK_ACCELERATED_TIME=1)"
-        )
+        asked = f"{settings.called('accelerated', 'CL_SDK_ACCELERATED_TIME')}=1"
+        raise ValueError(f"data source {registration.name} does not support accelerated time ({asked})")
     if settings.detect_spikes or metadata.detect_spikes:
         from .detecting import DetectingSource
 
@@ -174,19 +219,20 @@ def _adapter(
     return PullSource(source, registration.name, metadata)
 
 
-def _make(registration: Registration) -> tuple[SimulatorDataSource, bool]:
+def _make(registration: Registration, seed: OpenSeed) -> tuple[SimulatorDataSource, bool]:
     """Return the factory's source, and whether the factory was given the metadata."""
     from .checks import DataSourceError
 
     factory = registration.factory
     if isinstance(factory, str):
-        factory = _imported(factory, registration.of("factory"))
+        factory = imported(factory, registration.names.factory)
     positional, named = _arguments(factory, registration)
     try:
-        source = factory(*positional, **named)
+        with opening_with(seed):
+            source = factory(*positional, **named)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        given = f"{registration.of('config')}={registration.config!r}"
+        given = f"{registration.names.config}={registration.config!r}"
         raise kind(f"data source {registration.name} with {given}: {error}") from error
     except Exception as error:
         text = f"data source {registration.name}, factory: it raised {type(error).__name__}: {error}"
@@ -236,10 +282,11 @@ def _takes(parameters: Mapping[str, inspect.Parameter], name: str) -> bool:
 def _metadata(
     registration: Registration, source: SimulatorDataSource, told: bool
 ) -> SimulatorDataSourceMetadata:
-    from .checks import DataSourceError, Fault, checked_metadata
+    from . import checks
+    from .checks import DataSourceError, Fault
 
     try:
-        own = checked_metadata(source.metadata)
+        own = checks.checked_metadata(source.metadata)
     except Fault as fault:
         raise TypeError(f"data source {registration.name}: {fault}") from None
     except Exception as error:
@@ -275,7 +322,16 @@ def _split(path: str, where: str) -> tuple[str, str]:
     return module, attribute
 
 
-def _imported(path: str, where: str) -> Factory:
+def _is_at(factory: Factory, module: str, attribute: str) -> bool:
+    """Return whether a factory is what can be imported under these names."""
+    found: Any = sys.modules.get(module)
+    for name in attribute.split("."):
+        found = getattr(found, name, None)
+    return found is factory or (inspect.ismethod(factory) and bool(found == factory))
+
+
+def imported(path: str, where: str) -> Factory:
+    """Return the factory at "module:attribute"; ValueError where there is none, TypeError for no callable."""
     module, attribute = _split(path, where)
     try:
         found: Any = importlib.import_module(module)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cl._current import devices
+
 from .commands import MAX_NAME, MAX_NAMES
 from .files import WEB_FOLDER
 
@@ -118,15 +120,19 @@ def create_visualiser(
 
 
 def open_server() -> VisualiserServer:
-    """Return the server of the open device; `RuntimeError` where there is none."""
-    from cl._session import opening as _session
+    """Return the server of the open device; `RuntimeError` where there is none.
 
-    session = _session._slot.session
-    if session is None or session.closed:
+    That is the environment's device where it is open, and else the only one that is.
+    """
+    found = devices.environments()
+    sessions = [found] if found is not None else devices.sessions()
+    if not sessions:
         raise RuntimeError("a visualiser shows an open device: call this inside of `with cl.open()`")
-    server: VisualiserServer | None = getattr(session, "visualiser", None)
-    if server is None:
+    servers: list[VisualiserServer] = [s.visualiser for s in sessions if s.visualiser is not None]
+    if not servers:
         raise RuntimeError(
             "the data visualiser is off: it runs in wall-clock time, unless CL_SDK_VISUALISATION=0"
         )
-    return server
+    if len(servers) > 1:
+        raise RuntimeError(f"{len(servers)} devices with a page are open, none of them the environment's")
+    return servers[0]

@@ -1,0 +1,121 @@
+"""A device that is open: its engine, the threads that serve it, its page, and how it is closed."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from cl._values.upwards import from_above
+from cl.error import DeviceDisconnectedError
+from cl.neurons import Neurons
+
+from .control import Control
+from .wiring import Wired
+
+if TYPE_CHECKING:
+    from cl._core.device import Device
+    from cl._core.settings import Settings
+    from cl.visualisation.server.server import VisualiserServer
+
+_log = logging.getLogger("cl")
+
+
+class Session:
+    """A device that is open: made by the outermost open, ended when that is left.
+
+    Each has everything of its own; `time` is the virtual time that it shares with others, or None, and
+    `order` its turn among those that are alike in everything.
+    """
+
+    def __init__(self, device: Device, settings: Settings, time: Any = None, order: int = 0) -> None:
+        self.settings = settings
+        self.time = time
+        self.order = order
+        self._wired = Wired(device, settings, time, order)
+        self.engine = self._wired.engine
+        self.visualiser: VisualiserServer | None = None
+        self._process = os.getpid()
+        self._closing = threading.Lock()
+        self.closed = False
+        self._gone = threading.Event()
+        self.control = Control()
+        self.neurons = Neurons(self.engine)
+        self.neurons._on_close = self.close
+        device.open(self.engine.history)
+        # A program may end without leaving its block; the threads that close recordings end with it.
+        atexit.register(self.close)
+        try:
+            self._wired.begin()
+            if settings.visualisation:
+                self.visualiser = self._show()
+        except BaseException:
+            self.close()
+            raise
+
+    def _show(self) -> VisualiserServer | None:
+        if self.settings.accelerated:
+            _log.info("the data visualiser is not started: time is accelerated")
+            return None
+        recordings = self.neurons._recordings
+        server: VisualiserServer | None = from_above("start_server")(
+            self.engine,
+            self.settings.visualisation_host,
+            recordings=recordings.running,
+            loops=lambda: tuple(run.loop for run in self.engine.runs),
+            streams=recordings.streams,
+        )
+        return server
+
+    def close(self) -> None:
+        """Stop stimulation, finalise what is being recorded, close the device. Again: nothing."""
+        if os.getpid() != self._process:
+            return  # A fork has none of the threads, and what they work on is its parent's.
+        with self._closing:
+            if self.closed:
+                return
+            self.closed = True
+        try:
+            self._close()
+        finally:
+            atexit.unregister(self.close)
+            self._gone.set()
+
+    def wait_until_gone(self) -> None:
+        """Wait until everything is given back, where another thread is about to."""
+        self._gone.wait()
+
+    def _close(self) -> None:
+        try:
+            self._end()
+        finally:
+            with self.engine.lock:
+                self.engine.end()
+            if self.visualiser is not None:
+                self.visualiser.stop()
+            self._wired.stop()
+            self._close_device()
+
+    def _end(self) -> None:
+        try:
+            if self.engine.failure is None:
+                self.neurons._interrupt_all()
+                self._wired.settle()
+        except DeviceDisconnectedError as error:
+            if self.engine.device.info.is_simulator:
+                raise
+            # It went while it was being closed: nobody wants anything of it any more.
+            _log.warning("closing %s: %s", self.engine.device.info.name, error)
+        finally:
+            self.neurons._recordings.finalise()
+
+    def _close_device(self) -> None:
+        try:
+            self.engine.device.close()
+        except Exception as error:
+            if self.engine.failure is None:
+                raise
+            # What went wrong first is what the program has to hear of.
+            _log.warning("closing the device, which has failed: %s", error)
