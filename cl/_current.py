@@ -32,12 +32,14 @@ ENVIRONMENT: Final = _Environment()
 class Place:
     """Where a device is open, or is about to be."""
 
-    __slots__ = ("key", "lock", "session", "visitors")
+    __slots__ = ("key", "lock", "opening", "session", "visitors")
 
     def __init__(self, key: Hashable) -> None:
         self.key = key
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         """Held while the device is opened, and where `session` is changed."""
+        self.opening = False
+        """Whether the thread that holds the lock is about to open the device."""
         self.session: OpenSession | None = None
         self.visitors = 0
         """Opens that have entered and not left."""
@@ -50,7 +52,7 @@ class OpenDevices:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler of the thread that has it may open a device
         self._places: dict[Hashable, Place] = {}
         self._stand_ins: tuple[Hashable, ...] = ()
         self._own: ContextVar[Hashable] = ContextVar("cl_stand_in", default=None)

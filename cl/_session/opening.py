@@ -46,16 +46,26 @@ class OpenRequest:
 
 
 def _acquire(place: Place, target: Target) -> tuple[Session, bool]:
-    """Return the session of a place, and whether it was opened just now."""
+    """Return the session of a place, and whether it was opened just now.
+
+    RuntimeError where what is called to open it, a source's factory or a signal handler, opens it itself.
+    """
     with place.lock:
+        if place.opening:
+            raise RuntimeError(
+                "the device is being opened by this very thread: it cannot be opened meanwhile"
+            )
         session = cast("Session | None", place.session)
         if session is not None and not session.closed:
             return session, False
         if session is not None:
             # One device, and one source: the next begins when the former has ended.
             session.wait_until_gone()
-        built = target.build()
-        place.session = session = Session(*built)
+        place.opening = True
+        try:
+            place.session = session = Session(*target.build())
+        finally:
+            place.opening = False
         return session, True
 
 

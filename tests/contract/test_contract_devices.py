@@ -25,6 +25,7 @@ import cl
 from cl.error import DeviceDisconnectedError
 from cl.sim import (
     DataSourceBatch,
+    DataSourceError,
     Simulator,
     clear_simulator_data_source,
     set_simulator_data_source,
@@ -257,6 +258,18 @@ def test_one_that_takes_long_to_open_keeps_no_other_one_waiting() -> None:
         go.set()
         thread.join()
     assert opened == [0]
+
+
+def test_a_factory_that_opens_its_own_device_is_told_and_waits_for_nobody() -> None:
+    def factory() -> Source:
+        with cl.open(device=FIVE["one"]) as other:
+            other.read(1)
+        with cl.open(device=device):
+            raise AssertionError("it is not open yet")
+
+    device = Simulator(factory, accelerated=True)
+    with pytest.raises(DataSourceError, match="is being opened by this very thread"):
+        cl.open(device=device).__enter__()
 
 
 @pytest.mark.usefixtures("accelerated")

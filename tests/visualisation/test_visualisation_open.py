@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -152,3 +153,29 @@ with cl.open() as neurons:
     )
     assert done.stdout == "[]\n"
     assert "Data visualiser: http://127.0.0.1:" in done.stderr
+
+
+def test_each_device_has_a_page_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "game.js"
+    script.write_text("const dataStreams = [];\nfunction createVisualiser(uniqueId, div) { return {}; }")
+    device = cl.sim.Simulator(visualisation=True, accelerated=False, seed=1)
+    quiet = cl.sim.Simulator(accelerated=True, seed=1)
+    with cl.open(device=device), cl.open(device=quiet):
+        first = port_of(create_visualiser(script))
+        assert http(at(first))[0] == 200
+        with (
+            cl.open(device=dataclasses.replace(device)),
+            pytest.raises(
+                RuntimeError, match="2 devices with a page are open, none of them the environment's"
+            ),
+        ):
+            create_visualiser(script)
+        monkeypatch.setenv("CL_SDK_VISUALISATION", "1")
+        with cl.open():
+            assert port_of(create_visualiser(script)) != first, "the environment's device comes first"
+        assert port_of(create_visualiser(script)) == first
+    assert not is_served(first)
+
+
+def port_of(text: str) -> int:
+    return int(text.split('src="http://127.0.0.1:')[1].split("/")[0])
