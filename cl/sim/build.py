@@ -88,9 +88,7 @@ def _title(name: str | None, played: str) -> str:
     return f"simulator ({played})" if name is None else f"simulator {name!r} ({played})"
 
 
-def _streamed(
-    settings: Settings, own: Registration, name: str | None, limits: StimLimits
-) -> StreamedDevice:
+def _streamed(settings: Settings, own: Registration, name: str | None, limits: StimLimits) -> StreamedDevice:
     from .user.registry import configure
 
     source, seed = configure(own, settings)
