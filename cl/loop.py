@@ -24,10 +24,12 @@ class Loop(LoopBase):
 
     def __iter__(self) -> Iterator[LoopTick]:
         run = Run(self)
-        engine, time, participant, lateness = self._engine, self._engine.time, run.participant, self._lateness
-        losses, known = engine.losses, run.known_losses
-        behind_of, passes = time.lateness, time.pass_at_once
         try:
+            run.begin()
+            engine, participant, lateness = self._engine, run.participant, self._lateness
+            time = engine.time
+            losses, known = engine.losses, run.known_losses
+            behind_of, passes = time.lateness, time.pass_at_once
             while not run.over():
                 due = run.due
                 behind = behind_of(due)
@@ -159,6 +161,7 @@ class AsyncTicks:
         from ._wait.tasks import Waiter
 
         run = self._run = Run(self._loop)
+        run.begin()
         self._waiter = Waiter(self._engine, run.participant)
         return run
 

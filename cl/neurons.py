@@ -138,9 +138,9 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
             return found
         if from_timestamp is not None:
             threads.catch_up(self._engine)
-        start, stop, reading = self._read_window("read", frame_count, from_timestamp)
-        parts = []
+        reading, parts = Reading(self._engine, "read"), []
         try:
+            start, stop = self._begin_reading(reading, frame_count, from_timestamp)
             for low, high in _blocks(start, stop, reading):
                 if self._engine.position < high:
                     threads.wait(self._engine, reading.participant, high)
@@ -169,9 +169,9 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
             return found
         if from_timestamp is not None:
             await tasks.catch_up(self._engine)
-        start, stop, reading = self._read_window("aread", frame_count, from_timestamp)
-        parts = []
+        reading, parts = Reading(self._engine, "aread"), []
         try:
+            start, stop = self._begin_reading(reading, frame_count, from_timestamp)
             for low, high in _blocks(start, stop, reading):
                 if self._engine.position < high:
                     await tasks.wait(self._engine, reading.participant, high)
@@ -202,13 +202,13 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
             found: NDArray[np.int16] | DetectionResult = self._part(start, start + count, analysis)
             return found
 
-    def _read_window(self, name: str, frame_count: Any, from_timestamp: Any) -> tuple[int, int, Reading]:
+    def _begin_reading(self, reading: Reading, frame_count: Any, from_timestamp: Any) -> tuple[int, int]:
+        """Begin to read a window, and return where it begins and ends."""
         count = whole("frame_count", frame_count, 0)
-        engine = self._engine
-        engine.check()
+        self._engine.check()
         start = None if from_timestamp is None else numbers.whole(from_timestamp, "from_timestamp")
-        reading = Reading(engine, name, start)
-        return reading.at, reading.at + count, reading
+        reading.begin(start)
+        return reading.at, reading.at + count
 
     def _part(self, start: int, stop: int, analysis: bool) -> Any:
         engine = self._engine

@@ -107,6 +107,7 @@ class Recording:
         participant = self._register("wait_until_stopped")
         if participant is not None:
             try:
+                threads.join(self._engine, participant)
                 threads.wait(self._engine, participant, self._recorder.last_frame)
             except Exception:
                 self._raise_unless_gone()
@@ -123,6 +124,7 @@ class Recording:
         participant = self._register("await_until_stopped")
         if participant is not None:
             try:
+                threads.join(self._engine, participant)
                 await tasks.wait(self._engine, participant, self._recorder.last_frame)
             except Exception:
                 self._raise_unless_gone()
@@ -186,11 +188,9 @@ class Recording:
         engine, recorder = self._engine, self._recorder
         if engine.time.comes() or self.has_stopped():
             return None
-        participant = Participant(
+        return Participant(
             name, READ, probe=lambda: engine.position if recorder.is_ending else recorder.last_frame
         )
-        threads.join(engine, participant)
-        return participant
 
     def _raise_unless_gone(self) -> None:
         """Raise the error that is being handled, unless it is the device's end, which ends the recording."""

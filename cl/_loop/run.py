@@ -95,8 +95,8 @@ class Run:
     """One pass over a loop: its decisions, which the sync and the async iterator act on."""
 
     __slots__ = (
-        "_lateness", "_outer", "due", "engine", "floor", "given", "index", "known_losses", "loop", "n",
-        "participant", "serves", "tick", "total",
+        "_begun", "_lateness", "_outer", "due", "engine", "floor", "given", "index", "known_losses", "loop",
+        "n", "participant", "serves", "tick", "total",
     )  # fmt: skip
 
     def __init__(self, loop: LoopBase) -> None:
@@ -111,9 +111,19 @@ class Run:
         self.participant = Participant(f"a loop at {loop._ticks_per_second}/s", LOOP, n)
         self.given = self.floor = -1
         self._outer: Body | None = None
+        self._begun = False
+        self.index = self.due = self.known_losses = 0
+        self.tick = LoopTick(loop, engine, n)
+
+    def begin(self) -> None:
+        """Take part from now on. To be closed, also where this is interrupted."""
+        engine, loop, n = self.engine, self.loop, self.n
+        threads.refuse_reentry(engine)
         with engine.lock:
             engine.check()
+            self._begun = True
             start = engine.time.begin_loop(n)
+            self.due = start + n
             self.known_losses = engine.losses.total
             engine.time.join(self.participant)
             # Its thread may get its turn late, and the first tick would be missed.
@@ -122,9 +132,6 @@ class Run:
                 engine.keep(n)
         loop._start = start
         loop._recovery = None
-        self.index = 0
-        self.due = start + n
-        self.tick = LoopTick(loop, engine, n)
         engine.runs.append(self)
 
     def over(self) -> bool:
@@ -224,8 +231,10 @@ class Run:
             if all(run.loop is not self.loop for run in engine.runs):
                 # What was to end has ended: the loop can be iterated over again.
                 self.loop._stopping = False
-        engine.time.end_loop(self.n)
-        threads.drop(engine, self.participant)
+        if self._begun:
+            self._begun = False
+            engine.time.end_loop(self.n)
+            threads.drop(engine, self.participant)
 
 
 def _frames(count: int) -> str:

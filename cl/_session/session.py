@@ -56,9 +56,6 @@ class Session:
             raise
 
     def _show(self) -> VisualiserServer | None:
-        if self.settings.accelerated:
-            _log.info("the data visualiser is not started: time is accelerated")
-            return None
         recordings = self.neurons._recordings
         server: VisualiserServer | None = from_above("start_server")(
             self.engine,

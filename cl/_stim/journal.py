@@ -8,7 +8,7 @@ exception has come in between, the next call goes back to the copy and tells it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from cl.error import TransactionRejected
 
@@ -16,7 +16,7 @@ from .limits import StimLimits
 from .operations import Operation
 from .sequencer import Pulse, Sequencer
 
-_LEAST_ENTRIES: Final = 1_024
+_LEAST_CALLS: Final = 1_024
 _FIELDS: Final = ("delayed", "free_at", "intended", "left", "stim", "sync", "wake")
 
 
@@ -60,20 +60,21 @@ class JournaledSequencer:
 
     def __init__(self, limits: StimLimits | None = None) -> None:
         self._machine = machine = Sequencer(limits)
-        self._kept: tuple[_Copy, list[tuple[Any, ...]]] = (_Copy(machine), [])
-        self._held: list[Pulse] = []
-        self._busy = -1
-        """How many pulses were held when a call began that has not come to its end; -1 between calls."""
+        self._state: _State = _Copy(machine), [], 0, []
+        self._busy = False
+        """Whether a call has begun and not come to its end."""
 
     @property
     def next_step(self) -> int:
-        """A step before which no pulse can come out unless something is submitted."""
-        return self._machine.next_step
+        """A step before which no pulse can come out unless something is submitted; 0 where some are held."""
+        if self._busy:
+            self._mend()
+        return 0 if self._state[3] else self._machine.next_step
 
     @property
     def held(self) -> bool:
         """Whether there are pulses that were given and not acknowledged."""
-        return bool(self._held)
+        return bool(self._state[3])
 
     def submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> None:
         """Queue operations, all or none, see `Sequencer.submit`."""
@@ -81,47 +82,55 @@ class JournaledSequencer:
         try:
             self._machine.submit(operations, step, at_step)
         except TransactionRejected:
-            self._busy = -1
+            self._busy = False
             raise
-        self._note(("submit", operations, step, at_step))
+        self._end(("submit", operations, step, at_step), self._state[3])
 
     def advance(self, to_step: int) -> list[Pulse]:
         """Return the pulses that start before `to_step` and were not acknowledged yet."""
         self._begin()
-        self._held += self._machine.advance(to_step)
-        self._note(("advance", to_step))
-        return self._held
+        pulses, held = self._machine.advance(to_step), self._state[3]
+        if held:
+            pulses = held + pulses
+        self._end(("advance", to_step), pulses)
+        return pulses
 
     def interrupt_all(self, step: int) -> None:
         """Drop everything that is queued; pulses whose notice has begun still come out."""
         self._begin()
         self._machine.interrupt_all(step)
-        self._note(("interrupt_all", step))
+        self._end(("interrupt_all", step), self._state[3])
 
     def acknowledge(self) -> None:
         """Take note that the pulses given last have been taken."""
-        self._held = []
+        copy, calls, done, _ = self._state
+        self._state = copy, calls, done, []
 
     def _begin(self) -> None:
-        if self._busy >= 0:
+        if self._busy:
             self._mend()
-        self._busy = len(self._held)
+        self._busy = True
 
-    def _note(self, call: tuple[Any, ...]) -> None:
-        """Take note that a call is done: from here on it counts."""
-        copy, calls = self._kept
-        if calls and call[0] == "advance" == calls[-1][0]:
-            calls[-1] = call
+    def _end(self, call: tuple[Any, ...], held: list[Pulse]) -> None:
+        """Take note that a call is done: it is from the one assignment on that says so."""
+        copy, calls, _, _ = self._state
+        calls.append(call)
+        if len(calls) > max(_LEAST_CALLS, copy.size):
+            self._state = _Copy(self._machine), [], 0, held
         else:
-            calls.append(call)
-        self._busy = -1
-        if len(calls) > max(_LEAST_ENTRIES, copy.size):
-            self._kept = (_Copy(self._machine), [])
+            self._state = copy, calls, len(calls), held
+        self._busy = False
 
     def _mend(self) -> None:
-        copy, calls = self._kept
+        copy, calls, done, _ = self._state
+        del calls[done:]
         copy.restore()
         for name, *arguments in calls:
             getattr(self._machine, name)(*arguments)
-        del self._held[self._busy :]
-        self._busy = -1
+        self._busy = False
+
+
+_State: TypeAlias = tuple[_Copy, list[tuple[Any, ...]], int, list[Pulse]]
+"""A copy of the machine, what it was told since then, how much of that is done, and the pulses that were
+given
+and not acknowledged: what belongs together is replaced at once."""

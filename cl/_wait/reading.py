@@ -22,18 +22,25 @@ class Reading:
 
     __slots__ = ("_engine", "at", "participant")
 
-    def __init__(self, engine: Engine, name: str, at: int | None) -> None:
-        """Begin at a timestamp, None for now, that the history has or will have: ValueError if not."""
+    def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
+        self.at = engine.position
         participant = self.participant = Participant(name, READ)
         """The one who waits for it."""
         participant.horizon = self._horizon
+
+    def begin(self, at: int | None) -> None:
+        """Begin at a timestamp, None for now, that the history has or will have: ValueError if not.
+
+        To be ended, also where this is interrupted.
+        """
+        engine = self._engine
         refuse_reentry(engine)
         with engine.lock:
             engine.check()
             self.at = engine.now() if at is None else at
             engine.check_readable(self.at)
-            engine.time.join(participant)
+            engine.time.join(self.participant)
 
     def end(self) -> None:
         """Let time go on."""

@@ -192,10 +192,10 @@ async def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None
     """Wait until `deadline` as a participant for just this wait."""
     participant = Participant(name, kind)
     refuse_reentry(engine)
-    with engine.lock:
-        engine.check()
-        engine.time.join(participant)
     try:
+        with engine.lock:
+            engine.check()
+            engine.time.join(participant)
         await wait(engine, participant, deadline)
     finally:
         close(engine, participant)

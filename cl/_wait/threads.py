@@ -97,8 +97,8 @@ def refuse_reentry(engine: Engine) -> None:
 def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
     """Block until `deadline` as a participant for just this wait."""
     participant = Participant(name, kind)
-    join(engine, participant)
     try:
+        join(engine, participant)
         wait(engine, participant, deadline)
     finally:
         close(engine, participant)

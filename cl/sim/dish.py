@@ -43,7 +43,7 @@ class Dish:
     def deliver(self, stop: int) -> list[Pulse]:
         """Log the pulses before `stop` and return them in the order of their steps."""
         sequencer, stims = self.sequencer, self.history.stims
-        if sequencer.next_step >= 2 * stop and not sequencer.held:
+        if sequencer.next_step >= 2 * stop:
             return []
         if sequencer.held:
             # An interruption has come between logging them and saying so.

@@ -43,6 +43,8 @@ class SimulatedStimulator:
         with engine.lock:
             engine.check()
             frame = max(engine.committed, engine.now())
+            # What an interruption has kept from being logged is no pulse to come.
+            self._dish.deliver(engine.committed)
             self._sequencer.interrupt_all(frame * 2)
             engine.refresh()
             return frame + NOTICE_FRAMES if self._sequencer.next_step < NEVER else frame

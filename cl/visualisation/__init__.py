@@ -40,6 +40,9 @@ def start_server(
     where no port from `port_from` upward is free. A host that cannot be listened
     on raises `ValueError`. Nothing but a socket and a thread is made before somebody opens the page.
     """
+    if engine.time.clock is None:
+        _log.info("the data visualiser is not started: time is accelerated")
+        return None
     from .server.server import VisualiserServer, announce
 
     made: list[Source] = []

@@ -17,8 +17,6 @@ INFO = DeviceInfo(
     uV_per_sample_unit=0.25,
     is_simulator=False,
     detects_jitter=True,
-    predictable=False,
-    pushes=True,
     attributes={"hostname": "bench-1", "project_id": 7, "chip_id": "c"},
 )
 

@@ -148,7 +148,7 @@ def test_pages_do_not_move_time(monkeypatch: pytest.MonkeyPatch) -> None:
         session = cl._current.devices.environments()
         assert session is not None
         engine = session.engine
-        session._housekeeper.stop()
+        session._wired.housekeeper.stop()
         before = engine.position
         advanced = []
         monkeypatch.setattr(engine, "advance", lambda to: advanced.append(to))

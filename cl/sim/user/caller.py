@@ -40,6 +40,8 @@ class Caller:
         self._running: tuple[str, float] | None = None
         """What the source was called for by whom it serves, and when, until it returns."""
         self._rescue = Rescue()
+        self._has_hung = False
+        """Whether a call was ended since it hung: nobody is to wait for the source a second time."""
         self._lent_to: int | None = None
         """The thread that is lent to the source just now."""
 
@@ -58,7 +60,11 @@ class Caller:
 
     def lend(self) -> bool:
         """Return whether the caller's thread can be lent to the source: it is the main one."""
-        return self._timeout is not None and not self._worker.stuck and self._rescue.is_ready()
+        return (
+            self._timeout is not None
+            and not (self._worker.stuck or self._has_hung)
+            and self._rescue.is_ready()
+        )
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -97,7 +103,7 @@ class Caller:
         A source that hangs is called from another thread, which may wake it up; what comes of
         it is only logged.
         """
-        if self._is_free():
+        if self._is_free() and not self._has_hung:
             self(what, function)
         else:
             self._call_stuck(what, function)
@@ -121,8 +127,7 @@ class Caller:
         try:
             return function(*arguments)
         except StuckError as error:
-            # As one that was left behind: nobody is to wait for it a second time.
-            self._worker.stuck = True
+            self._has_hung = True
             raise self.error(what, f"no answer within {self._timeout:g} s") from error
         except BaseException as error:
             # Without a timeout the source is code of the caller's, and an exit is one of the program.
