@@ -64,6 +64,8 @@ class Engine:
         """What the timestamps are ahead of a time that several devices share."""
         self.quiet_until = self.start
         """Up to where time may pass with nothing to be done."""
+        self.commands = 0
+        """How many commands have been given, for those who know of nothing to come before a timestamp."""
         self.committed = self.start
         """Frames that are being made or have been; commands take effect behind them."""
         self.failure: BaseException | None = None
@@ -265,6 +267,14 @@ class Engine:
         return DetectionResult(
             start, stop, history.spikes.window(start, stop), history.stims.window(start, stop)
         )
+
+    def next_event(self, start: int) -> int:
+        """Return a timestamp at or after `start` before which there is no event, unless by a command.
+
+        `start` lies before the position.
+        """
+        quiet = self.supply.quiet_until()
+        return max(start, min(quiet, self.history.spikes.next(start), self.history.stims.next(start)))
 
     def check_readable(self, start: int) -> None:
         """Raise if the history no longer (or never) held `start`."""

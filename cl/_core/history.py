@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from cl._values.constants import CHANNEL_COUNT, HISTORY_FRAMES, SPARE_FRAMES
+from cl._values.constants import CHANNEL_COUNT, HISTORY_FRAMES, NEVER, SPARE_FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ class EventLog(Generic[T]):
     `times` and `items` are parallel; `first` is the absolute index of their first entry. Old
     entries are dropped by `trim`; a cursor is an absolute index, so it survives that.
 
-    Only `window` may be called without the engine's lock: it looks at a pair of lists that belong
+    Only `window` and `next` may be called without the engine's lock: it looks at a pair of lists that belong
     together, to which events are added item first, and which are replaced, not cut, when trimmed.
     """
 
@@ -87,6 +87,12 @@ class EventLog(Generic[T]):
     def index(self, timestamp: int) -> int:
         """Return the absolute index of the first event at or after `timestamp`."""
         return self.first + bisect_left(self.times, timestamp)
+
+    def next(self, timestamp: int) -> int:
+        """Return the time of the first event at or after `timestamp`, NEVER where there is none."""
+        times, _ = self._pair
+        at = bisect_left(times, timestamp)
+        return times[at] if at < len(times) else NEVER
 
     def window(self, start: int, stop: int) -> list[T]:
         """Return the events of [start, stop)."""

@@ -153,8 +153,8 @@ class HostTimebase:
             self._engine.forget_arrival(participant.arrival)
             participant.arrival = None
 
-    def pass_at_once(self, participant: Participant, due: int) -> bool:
-        return False
+    def lone_pass(self, participant: Participant) -> Callable[[int], bool] | None:
+        return None
 
     def sleep(self, frame: int) -> None:
         """Sleep nearly there, then spin the rest; a long sleep ends early, to look at the device."""

@@ -157,10 +157,10 @@ class Timebase(Protocol):
         """End a wait that is not over."""
         ...
 
-    def pass_at_once(self, participant: Participant, due: int) -> bool:
-        """Let time pass to `due` if nobody and nothing has to be waited for; return whether it has.
+    def lone_pass(self, participant: Participant) -> Callable[[int], bool] | None:
+        """Return what lets time pass to a timestamp if nobody and nothing has to be waited for.
 
-        Takes the lock itself.
+        It returns whether time has passed, and takes the lock itself. None where time never passes so.
         """
         ...
 

@@ -265,15 +265,19 @@ class VirtualTimebase:
     def give_up(self, participant: Participant) -> None:
         self.scheduler.withdraw(participant)
 
-    def pass_at_once(self, participant: Participant, due: int) -> bool:
-        engine = self._engine
-        with engine.lock:
-            if self.scheduler.solo is not participant or engine.position > due:
-                return False
-            if due <= engine.quiet_until:
-                engine.position = engine.committed = due
-                return True
-            return engine.step(due)
+    def lone_pass(self, participant: Participant) -> Callable[[int], bool] | None:
+        engine, scheduler, lock = self._engine, self.scheduler, self._engine.lock
+
+        def passes(due: int) -> bool:
+            with lock:
+                if scheduler.solo is not participant or engine.position > due:
+                    return False
+                if due <= engine.quiet_until:
+                    engine.position = engine.committed = due
+                    return True
+                return engine.step(due)
+
+        return passes
 
     def sleep(self, frame: int) -> None:
         """Do nothing: virtual time does not come by sleeping."""

@@ -140,17 +140,21 @@ class Run:
 
     def enter(self, due: int) -> LoopTick:
         """Set the tick for the body that is about to run."""
+        self.enter_body()
+        tick = self.tick
+        tick.iteration = self.index
+        tick.iteration_timestamp = due
+        tick._analysis = tick._frames = None
+        return tick
+
+    def enter_body(self) -> None:
+        """Let the running code be the loop's body, and what it asks for the time go on from tick to tick."""
         if current_body.get() is not self:
             self._outer = current_body.get()
             current_body.set(self)
         if self.given >= 0:
             self.floor = self.given + 1
             self.given = -1
-        tick = self.tick
-        tick.iteration = self.index
-        tick.iteration_timestamp = due
-        tick._analysis = tick._frames = None
-        return tick
 
     def leave(self) -> None:
         """Take note that a body has ended."""

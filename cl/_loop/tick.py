@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cl.events import DetectionResult
 
@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from cl._core.engine import Engine
 
 
+_new: Final = object.__new__
+
+
 class LoopTick:
     """One iteration of a loop. The object is reused by its iterator; what it hands out is not."""
 
-    __slots__ = ("_analysis", "_engine", "_frames", "_n", "iteration", "iteration_timestamp", "loop")
+    __slots__ = (
+        "_analysis", "_commands", "_engine", "_frames", "_n", "_quiet_until", "iteration",
+        "iteration_timestamp", "loop",
+    )  # fmt: skip
 
     loop: Any
     """The `Loop` or `AsyncLoop`."""
@@ -33,6 +39,10 @@ class LoopTick:
         self.iteration = 0
         self.iteration_timestamp = engine.position
         self._analysis: DetectionResult | None = None
+        self._quiet_until = -1
+        """Before this timestamp there is nothing that was not in a window already ..."""
+        self._commands = -1
+        """... unless there have been more commands than these."""
         self._frames: NDArray[np.int16] | None = None
 
     @property
@@ -45,8 +55,18 @@ class LoopTick:
         """The spikes and stims of the iteration's window [start + i·n, start + (i+1)·n)."""
         found = self._analysis
         if found is None:
-            stop = self.iteration_timestamp
-            found = self._analysis = self._engine.window(stop - self._n, stop)
+            stop, engine = self.iteration_timestamp, self._engine
+            if stop <= self._quiet_until and engine.commands == self._commands:
+                # Without a call of __init__, which costs more than the rest: most ticks are like this.
+                found = _new(DetectionResult)
+                found.start_timestamp = stop - self._n
+                found.stop_timestamp = stop
+                found.spikes, found.stims = [], []
+            else:
+                self._commands = engine.commands
+                found = engine.window(stop - self._n, stop)
+                self._quiet_until = engine.next_event(stop)
+            self._analysis = found
         return found
 
     @property

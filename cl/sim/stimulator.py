@@ -32,6 +32,7 @@ class SimulatedStimulator:
             committed = engine.committed
             step = 2 * (frame if frame > committed else committed)
             self._sequencer.submit(operations, step, None if at is None else at * 2)
+            engine.commands += 1
             quiet = self._sequencer.next_step >> 1
             if quiet < engine.quiet_until:
                 engine.quiet_until = quiet

@@ -182,8 +182,8 @@ class DeviceTimebase:
             self._engine.forget_arrival(participant.arrival)
             participant.arrival = None
 
-    def pass_at_once(self, participant: Participant, due: int) -> bool:
-        return False
+    def lone_pass(self, participant: Participant) -> Callable[[int], bool] | None:
+        return None
 
     def sleep(self, frame: int) -> None:
         """Block on the interrupt until everything before `frame` is given."""
