@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from time import perf_counter_ns
-from typing import Protocol
+from typing import Final, Protocol
 
 from cl._values.constants import FRAME_NS, NEVER
 
@@ -133,9 +133,8 @@ def host_sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def host_ns() -> int:
-    """Return the host's `perf_counter_ns`."""
-    return perf_counter_ns()
+host_ns: Final = perf_counter_ns
+"""Returns the host's `perf_counter_ns`."""
 
 
 def monotonic_offset() -> tuple[int, int]:

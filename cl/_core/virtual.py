@@ -149,11 +149,15 @@ class Scheduler:
         if participant.deadline is None:
             return
         self._waiting.pop(participant, None)
-        self._probing.pop(participant, None)
+        if participant.probe is not None:
+            self._probing.pop(participant, None)
         participant.entry = None
-        self.arrive(participant)
-        for hold in _line(participant.parent):
-            hold.end_work(participant)
+        if self._arriving:
+            self._arriving.discard(participant)
+        body = participant.parent
+        while body is not None:
+            body.end_work(participant)
+            body = body.parent
         own = participant.own
         if own is not None and self._holds.get(own.owner) is own:
             self._activate(own)
@@ -169,8 +173,9 @@ class Scheduler:
         if participant.deadline is not None:
             raise RuntimeError(f"{participant.name} is waited for already: give each task and thread its own")
         self.solo = None
-        self._hand_over(participant, owner)
-        parent = self._living(inherited, owner)
+        if participant.owner is not owner:
+            self._hand_over(participant, owner)
+        parent = None if inherited is None else self._living(inherited, owner)
         participant.served = False
         participant.parent = parent
         participant.deadline = deadline
@@ -180,9 +185,12 @@ class Scheduler:
         elif hold.active:
             participant.own = hold
             self._deactivate(hold)
-        for body in _line(parent):
+        body = parent
+        while body is not None:
             body.begin_work(participant)
-        self._change_owner(participant, owner)
+            body = body.parent
+        if participant.owner is not owner:
+            self._change_owner(participant, owner)
         self._waiting[participant] = None
         if participant.probe is None:
             self._time(participant, deadline - participant.base)
@@ -243,9 +251,10 @@ class Scheduler:
 
         The call ends when `budget` says so, since callers must not work for long.
         """
-        mover = self._mover
-        most = budget.begin()
-        while self._may_go_on():
+        if self._serving is not None:
+            self._serve(self._serving)
+        mover, most = self._mover, 0
+        while self._waiting and not (self._moving or self._arriving or mover.stands or self.holding()):
             participant, due = self._next()
             if due >= _FAR:
                 return True
@@ -253,6 +262,7 @@ class Scheduler:
             if due <= position:
                 self._serve(participant)
                 continue
+            most = most or budget.begin()
             if self._keen:
                 due = min(due, self._bound())
                 if due <= position:
@@ -262,13 +272,6 @@ class Scheduler:
             if budget.over(step) and not self._moving:
                 return False
         return True
-
-    def _may_go_on(self) -> bool:
-        if self._serving is not None:
-            self._serve(self._serving)
-        if not self._waiting or self._moving or self._arriving or self._mover.stands:
-            return False
-        return not self.holding()
 
     def _bound(self) -> int:
         """Return up to where time may go without a loss for those that must miss nothing."""
@@ -313,6 +316,8 @@ class Scheduler:
 
     def holding(self) -> bool:
         """Return whether anybody holds time; owners that have ended do not."""
+        if not self._active:
+            return False
         for hold in tuple(self._active):
             if hold.workers:
                 continue
@@ -382,6 +387,9 @@ class Scheduler:
             heappop(timed)
         if timed:
             best_due, _, best = timed[0]
+        if not self._probing:
+            assert best is not None
+            return best, best_due
         position = self._mover.position
         for participant in tuple(self._probing):
             due = self._probed(participant, position)
@@ -408,9 +416,9 @@ class Scheduler:
         owner = participant.owner
         self._serving = participant
         self.withdraw(participant)
-        transient = participant.transient and not self._has_durable(owner)
+        transient = participant.transient and owner not in self._durable
         before = self._holds.get(owner)
-        if before is not None:
+        if before is not None and before.active:
             self._deactivate(before)
         hold = self._holds[owner] = Hold(owner, participant.name, transient, participant.parent, self)
         participant.hold = hold

@@ -79,7 +79,10 @@ class VirtualTime:
     @property
     def stands(self) -> bool:
         """Whether a consumer has to take what there is before time goes on."""
-        return any(engine.standing for engine in self._engines)
+        engines = self._engines
+        if len(engines) == 1:
+            return engines[0].standing > 0
+        return any(engine.standing for engine in engines)
 
     def move(self, to: int) -> bool:
         """Move all devices towards `to`; False where one arrives later. Locked."""
@@ -238,7 +241,8 @@ class VirtualTimebase:
 
     def poll(self, participant: Participant) -> Step:
         engine, scheduler = self._engine, self.scheduler
-        engine.reap()
+        if engine.dropped:
+            engine.reap()
         if participant.served:
             return Step.DONE
         arrived = scheduler.dispatch(self.budget)

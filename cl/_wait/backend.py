@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 class Parker(Protocol):
     """One wait of one task."""
 
+    def arm(self) -> Callable[[], None]:
+        """Make the place ready for one more wait, and return what wakes the task, from any thread."""
+        ...
+
     def wake(self) -> None:
         """Wake the task; from any thread, also before it parks."""
         ...
@@ -39,6 +43,10 @@ class Backend(Protocol):
         """Return what to await for a sleep of real time."""
         ...
 
+    def task(self) -> object:
+        """Return the running task."""
+        ...
+
     def parker(self) -> Parker:
         """Return a fresh parking place."""
         ...
@@ -59,6 +67,26 @@ class _AsyncioParker:
         self._loop = loop
         self._future = loop.create_future()
         self._thread = threading.get_ident()
+
+    def arm(self) -> Callable[[], None]:
+        future = self._future = self._loop.create_future()
+        loop, thread, get_ident = self._loop, self._thread, threading.get_ident
+
+        def set_() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        def wake() -> None:
+            if get_ident() == thread:
+                if not future.done():
+                    future.set_result(None)
+                return
+            try:
+                loop.call_soon_threadsafe(set_)
+            except RuntimeError:
+                pass  # the loop was closed: its task can no longer be woken, nor needs to be
+
+        return wake
 
     def _set(self) -> None:
         if not self._future.done():
@@ -90,6 +118,7 @@ class _AsyncioBackend:
         import asyncio
 
         self._sleep = asyncio.sleep
+        self.task: Callable[[], object] = asyncio.current_task
         self._get_loop = asyncio.get_running_loop
 
     def checkpoint(self) -> Awaitable[None]:
@@ -132,6 +161,21 @@ class _TrioParker:
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.get_ident()
 
+    def arm(self) -> Callable[[], None]:
+        event = self._event = self._trio.Event()
+        token, thread = self._token, self._thread
+
+        def wake() -> None:
+            if threading.get_ident() == thread:
+                event.set()
+                return
+            try:
+                token.run_sync_soon(event.set)
+            except RuntimeError:
+                pass  # trio.RunFinishedError: its task can no longer be woken, nor needs to be
+
+        return wake
+
     def wake(self) -> None:
         if threading.get_ident() == self._thread:
             self._event.set()
@@ -155,6 +199,7 @@ class _TrioBackend:
         import trio
 
         self._trio: Any = trio
+        self.task: Callable[[], object] = trio.lowlevel.current_task
         self.checkpoint: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         self.sleep: Callable[[float], Awaitable[None]] = trio.sleep
 

@@ -22,10 +22,15 @@ A task or thread started from a body inherits them.
 
 def owner_in(scheduler: Scheduler) -> tuple[object, Hold | None]:
     """Return the running task or thread, and the hold of the body that runs in this context."""
+    return current_owner(), hold_in(scheduler)
+
+
+def hold_in(scheduler: Scheduler) -> Hold | None:
+    """Return the hold of the body that runs in this context, of a scheduler's time."""
     for hold in _serving.get():
         if hold.scheduler is scheduler:
-            return current_owner(), hold
-    return current_owner(), None
+            return hold
+    return None
 
 
 def serve_with(hold: Hold) -> None:

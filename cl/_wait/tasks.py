@@ -10,13 +10,15 @@ from cl._core.steps import Step
 from cl._values.constants import NEVER
 
 from .backend import Backend, Parker, current_backend
-from .owner import owner_in, serve_with
+from .owner import hold_in, serve_with
 from .threads import close, go_on, refuse_reentry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cl._core.engine import Engine
+    from cl._core.participant import Hold
+    from cl._core.virtual import Scheduler
 
     from .alarm import Alarm
 
@@ -27,6 +29,7 @@ _SHORTEST_PARK_S: Final = 0.001
 _YIELD_NS: Final = 500_000
 """A task that is served again and again lets others run this often."""
 _YIELD_WAITS: Final = 16
+_DONE, _PARK = Step.DONE, Step.PARK
 _ARRIVALS: Final = 3
 """Rounds of the event loop that a newcomer waits, so that tasks started with it register first."""
 
@@ -70,12 +73,10 @@ class Waiter:
 
     def wake(self) -> None:
         """End a wait for events that goes on, from any thread. Locked."""
-        participant, parker = self.participant, self._parker
+        participant = self.participant
         participant.served = True
         if participant.wake is not None:
             participant.wake()
-        if parker is not None:
-            parker.wake()
 
     async def wait(self, deadline: int) -> None:
         """Wait until device time has come to `deadline` and everything before it is given."""
@@ -87,23 +88,38 @@ class Waiter:
 
     async def _wait(self, deadline: int, poll: Callable[[Participant], Step]) -> None:
         engine, participant = self.engine, self.participant
-        time = engine.time
-        refuse_reentry(engine)
+        lock, time = engine.lock, engine.time
+        if lock.held_here():
+            refuse_reentry(engine)
         try:
-            fresh, self._fresh = self._fresh, False
-            with engine.lock:
-                engine.check()
+            with lock:
+                if engine.failure is not None or engine.closed:
+                    engine.check()
                 participant.blocks, participant.arm = False, self._arm
-                fresh = time.begin(participant, deadline, owner_in, fresh)
+                fresh = time.begin(participant, deadline, self._owner_in, self._fresh)
+                self._fresh = False
             if fresh:
                 await self._let_others_arrive()
-                with engine.lock:
+                with lock:
                     time.arrive(participant)
             elif not self.may_go_on():
                 await self.checkpoint()
-            await self._follow(deadline, poll)
+            while not self.stopped:
+                with lock:
+                    if engine.failure is not None or engine.closed:
+                        engine.check()
+                    step = poll(participant)
+                if step is _DONE:
+                    break
+                if step is _PARK:
+                    engine.on_park()
+                    await self._park()
+                    if participant.served:
+                        break
+                else:
+                    await self._follow(step, deadline)
         except BaseException:
-            with engine.lock:
+            with lock:
                 time.give_up(participant)
                 if engine.is_open():
                     go_on(engine)
@@ -111,31 +127,27 @@ class Waiter:
         if participant.hold is not None:
             serve_with(participant.hold)
 
-    async def _follow(self, deadline: int, poll: Callable[[Participant], Step]) -> None:
-        """Do what the steps say, until the last of them."""
-        engine, participant = self.engine, self.participant
-        while not self.stopped:
-            with engine.lock:
-                engine.check()
-                step = poll(participant)
-            if step is Step.DONE:
-                return
-            if step is Step.SLEEP:
-                await self._sleep(deadline)
-            elif step is Step.PARK:
-                engine.on_park()
-                await self._park()
-            elif step is Step.ASK:
-                assert participant.ask is not None
-                participant.ask()
-                if not self.may_go_on():
-                    await self.checkpoint()
-            else:
+    async def _follow(self, step: Step, deadline: int) -> None:
+        """Do what the rarer steps say."""
+        if step is Step.SLEEP:
+            await self._sleep(deadline)
+        elif step is Step.ASK:
+            assert self.participant.ask is not None
+            self.participant.ask()
+            if not self.may_go_on():
                 await self.checkpoint()
+        else:
+            await self.checkpoint()
+
+    def _owner_in(self, scheduler: Scheduler) -> tuple[object, Hold | None]:
+        """Return the running task, and the hold of the body that runs in this context."""
+        return self._backend.task(), hold_in(scheduler)
 
     def _arm(self) -> Callable[[], None]:
-        parker = self._parker = self._backend.parker()
-        return parker.wake
+        parker = self._parker
+        if parker is None:
+            parker = self._parker = self._backend.parker()
+        return parker.arm()
 
     async def _park(self) -> None:
         parker, pause = self._parker, self.participant.pause_s
@@ -145,7 +157,6 @@ class Waiter:
             await parker.park()
         else:
             await parker.park_for(max(pause, _SHORTEST_PARK_S))
-        self._parker = None
         self._yielded_ns = host_ns()
 
     async def _sleep(self, deadline: int) -> None:
