@@ -115,9 +115,13 @@ class AsyncTicks:
         run = self._run
         if self._in_body and run is not None:
             run.index += 1
-            run.due += run.n
-            if self._passes(run):
-                return run.enter(run.due)
+            run.due = due = run.due + run.n
+            # Alone, with not much to happen until then, virtual time just moves.
+            if self._lone is not None and self._goes_on(run) and self._lone(due):
+                loop = self._loop
+                loop._recovery = None
+                loop._lateness.punctual += 1
+                return run.enter(due)
         elif self._over:
             raise StopAsyncIteration
         elif run is None:
@@ -179,16 +183,11 @@ class AsyncTicks:
         self._lone = self._engine.time.lone_pass(run.participant)
         return run
 
-    def _passes(self, run: Run) -> bool:
-        """Let time pass to the next tick, if the loop is alone and not much happens until then."""
-        lone = self._lone
-        if lone is None or run.over() or not self._waiter.may_go_on():  # type: ignore[union-attr]
+    def _goes_on(self, run: Run) -> bool:
+        """Return whether there is another tick, and no need to let other tasks run before it."""
+        if self._loop._stopping or run.index == run.total:
             return False
-        if not lone(run.due):
-            return False
-        self._loop._recovery = None
-        self._loop._lateness.punctual += 1
-        return True
+        return self._waiter.may_go_on()  # type: ignore[union-attr]
 
     async def _next(self, run: Run) -> LoopTick | None:
         waiter, due = self._waiter, run.due

@@ -273,6 +273,8 @@ class VirtualTimebase:
         engine, scheduler, lock = self._engine, self.scheduler, self._engine.lock
 
         def passes(due: int) -> bool:
+            if scheduler.solo is not participant:
+                return False
             with lock:
                 if scheduler.solo is not participant or engine.position > due:
                     return False

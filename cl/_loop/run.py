@@ -140,7 +140,8 @@ class Run:
 
     def enter(self, due: int) -> LoopTick:
         """Set the tick for the body that is about to run."""
-        self.enter_body()
+        if current_body.get() is not self or self.given >= 0:
+            self.enter_body()
         tick = self.tick
         tick.iteration = self.index
         tick.iteration_timestamp = due

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from . import numbers
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
 
 def exact(name: str, value: Any) -> int | Fraction:
+    """Return a number as the decimal that it prints as, see `_exact`; plain numbers come again and again."""
+    if type(value) is int:
+        return value
+    return _exact_float(name, value) if type(value) is float else _exact(name, value)
+
+
+def _exact(name: str, value: Any) -> int | Fraction:
     """Return a number as the decimal that it prints as: 0.1 is a tenth, not the nearest binary fraction.
 
     Raises `TypeError` for what is not a real number, `ValueError` for NaN and infinities.
@@ -37,6 +45,9 @@ def exact(name: str, value: Any) -> int | Fraction:
     except ValueError:
         # It can be made a number and does not print as one: numpy's bools and the like.
         raise TypeError(f"{name} must be a number, not {value!r}") from None
+
+
+_exact_float = lru_cache(maxsize=256)(_exact)
 
 
 def whole(name: str, value: Any, least: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .owner import asyncio_runs, trio_runs
@@ -118,8 +119,9 @@ class _AsyncioBackend:
         import asyncio
 
         self._sleep = asyncio.sleep
-        self.task: Callable[[], object] = asyncio.current_task
-        self._get_loop = asyncio.get_running_loop
+        self._loop = asyncio.get_running_loop()
+        # Without the loop it would be looked for, which in Python 3.11 takes a system call.
+        self.task: Callable[[], object] = partial(asyncio.current_task, self._loop)
 
     def checkpoint(self) -> Awaitable[None]:
         return self._sleep(0)
@@ -128,11 +130,11 @@ class _AsyncioBackend:
         return self._sleep(seconds)
 
     def parker(self) -> Parker:
-        return _AsyncioParker(self._get_loop())
+        return _AsyncioParker(self._loop)
 
     async def rounds(self, count: int) -> None:
         # Callbacks, rather than turns of the task: they cost a fraction.
-        loop = self._get_loop()
+        loop = self._loop
         over = loop.create_future()
 
         def turn(left: int) -> None:
@@ -149,7 +151,7 @@ class _AsyncioBackend:
         from .loop_timers import asyncio_timer
         from .pacer import PacedTimer
 
-        return Alarm(asyncio_timer(self._get_loop()) or PacedTimer(self.parker), self.checkpoint)
+        return Alarm(asyncio_timer(self._loop) or PacedTimer(self.parker), self.checkpoint)
 
 
 class _TrioParker:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cl._core.host_clock import host_seconds
 from cl._values.constants import FRAMES_PER_SECOND
+from cl._values.no_op import no_op
 
 from .threads import go_on
 
@@ -125,6 +126,7 @@ class Housekeeper:
             # Known before it starts: Ctrl-C may come while that is waited for.
             self._thread = thread
             thread.start()
+            self._engine.on_park = no_op
 
     def stop(self) -> None:
         """Stop the thread and wait for its end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.host_clock import host_ns
 from cl._core.participant import Participant
@@ -14,7 +14,7 @@ from .owner import hold_in, serve_with
 from .threads import close, go_on, refuse_reentry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from cl._core.engine import Engine
     from cl._core.participant import Hold
@@ -78,13 +78,13 @@ class Waiter:
         if participant.wake is not None:
             participant.wake()
 
-    async def wait(self, deadline: int) -> None:
-        """Wait until device time has come to `deadline` and everything before it is given."""
-        await self._wait(deadline, self.engine.time.poll)
+    def wait(self, deadline: int) -> Coroutine[Any, Any, None]:
+        """Return what to await until device time has come to `deadline` and what is before it is given."""
+        return self._wait(deadline, self.engine.time.poll)
 
-    async def wait_event(self) -> None:
-        """Wait until the participant's probe says that there may be something, or until woken."""
-        await self._wait(NEVER, self.engine.time.poll_event)
+    def wait_event(self) -> Coroutine[Any, Any, None]:
+        """Return what to await until the participant's probe says that there may be something, or woken."""
+        return self._wait(NEVER, self.engine.time.poll_event)
 
     async def _wait(self, deadline: int, poll: Callable[[Participant], Step]) -> None:
         engine, participant = self.engine, self.participant
@@ -98,17 +98,20 @@ class Waiter:
                 participant.blocks, participant.arm = False, self._arm
                 fresh = time.begin(participant, deadline, self._owner_in, self._fresh)
                 self._fresh = False
+                # A task that may go on is decided about at once: under the same lock.
+                step = poll(participant) if not fresh and self.may_go_on() else None
             if fresh:
                 await self._let_others_arrive()
                 with lock:
                     time.arrive(participant)
-            elif not self.may_go_on():
+            elif step is None:
                 await self.checkpoint()
             while not self.stopped:
-                with lock:
-                    if engine.failure is not None or engine.closed:
-                        engine.check()
-                    step = poll(participant)
+                if step is None:
+                    with lock:
+                        if engine.failure is not None or engine.closed:
+                            engine.check()
+                        step = poll(participant)
                 if step is _DONE:
                     break
                 if step is _PARK:
@@ -118,6 +121,7 @@ class Waiter:
                         break
                 else:
                     await self._follow(step, deadline)
+                step = None
         except BaseException:
             with lock:
                 time.give_up(participant)
