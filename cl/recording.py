@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._core.participant import READ, Participant
+from ._recording.shared_cuts import SharedCuts
 from ._wait import threads
 from .error import DeviceDisconnectedError, RecordingFailedError
 
@@ -220,6 +221,7 @@ class Recordings:
         self._engine = engine
         self._streams: dict[str, DataStream] = {}
         self._recordings: list[Recording] = []
+        self._cuts = SharedCuts()
         engine.listeners.append(self._cut_off)
 
     def running(self) -> list[Recording]:
@@ -257,6 +259,7 @@ class Recordings:
             plan.application.frozen,
             plan.samples,
             plan.spikes,
+            self._cuts,
         )
         recorder = Recorder(engine, capture, plan.end, str(writer.path))
         recording = Recording(engine, recorder, plan.application, writer.path, plan.begin, present)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cl.data_stream import DataStream
     from cl.events import Spike, Stim
 
+    from .shared_cuts import SharedCuts
+
 BLOCK: Final = 2_500
 """Frames that are written in one go: as many as the simulator's sources make in one go."""
 
@@ -49,6 +51,7 @@ class Capture:
         application: Callable[[], Mapping[str, Any]],
         samples: bool,
         spikes: bool,
+        cuts: SharedCuts,
     ) -> None:
         """Prepare to write.
 
@@ -67,6 +70,8 @@ class Capture:
         self._known: set[str] = set()
         self._is_there = True
         self._cutter = WaveformCutter(engine)
+        self._cuts = cuts
+        cuts.join()
         self._clock_log = ClockLog(engine.time.clock, writer, start)
         with engine.lock:
             self._losses = engine.losses.follow()
@@ -120,6 +125,7 @@ class Capture:
     def undo(self) -> None:
         """Remove the file, into which nothing was written."""
         self._losses.wanted = False
+        self._cuts.leave()
         self._writer.abort()
         self._writer.path.unlink()
 
@@ -137,7 +143,9 @@ class Capture:
 
     def _lost(self, end: int) -> dict[str, int]:
         """Return what the device lost of the recording, and look for no more."""
-        self._losses.wanted = False
+        if self._losses.wanted:
+            self._losses.wanted = False
+            self._cuts.leave()
         return lost_within(self._losses.losses, self.start, end)
 
     def _write_until(self, stop: int, entries: Sequence[StreamEntry]) -> None:
@@ -155,14 +163,16 @@ class Capture:
         ready = stop - SAMPLES_FROM + 1 if self._spikes else stop
         self._check_kept(min(at, self._events_at))
         spikes, stims = self._events_before(ready)
-        frames = None
-        if self._samples or spikes:
-            # Also without samples: to cut spikes out of a block is faster than to make each one's frames.
+        frames, waveforms = None, None
+        with self._cuts.turn() as shared:
+            if self._samples or any(spike._samples is None for spike in spikes):
+                # Also without samples: cutting spikes out of a block is faster than making their frames.
+                self._wait_for_tick_gap()
+                frames = self._engine.device.acquisition.frames(at, stop)
+                self._cutter.feed(at, frames)
             self._wait_for_tick_gap()
-            frames = self._engine.device.acquisition.frames(at, stop)
-            self._cutter.feed(at, frames)
-        self._wait_for_tick_gap()
-        waveforms = self._cutter.cut(spikes) if spikes else None
+            if spikes:
+                waveforms = self._cutter.cut(spikes, keep=shared)
         self._check_kept(min(at, self._events_at))
         if self._samples and frames is not None:
             writer.append_samples(frames)

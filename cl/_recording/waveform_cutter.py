@@ -41,8 +41,8 @@ class WaveformCutter:
         self._frames = frames
         self._start, self._stop = start, start + len(frames)
 
-    def cut(self, spikes: list[Spike]) -> NDArray[np.float32]:
-        """Return the samples of spikes, float32 (n, 75).
+    def cut(self, spikes: list[Spike], keep: bool = False) -> NDArray[np.float32]:
+        """Return the samples of spikes, float32 (n, 75); with `keep` the spikes keep them.
 
         Frames that no longer come to be are stood for by the last one.
         """
@@ -59,10 +59,10 @@ class WaveformCutter:
                 inside.append(row)
             else:
                 across.append(row)
-        self._gather(found, inside, spikes, self._frames, self._start)
+        self._gather(found, inside, spikes, self._frames, self._start, keep)
         if across:
             edge = np.concatenate((self._tail, self._frames[:SAMPLES_PER_SPIKE]))
-            self._gather(found, across, spikes, edge, self._start - len(self._tail))
+            self._gather(found, across, spikes, edge, self._start - len(self._tail), keep)
         return found
 
     def _own(self, spike: Spike) -> NDArray[np.float32] | None:
@@ -79,12 +79,18 @@ class WaveformCutter:
         spikes: list[Spike],
         frames: NDArray[np.int16],
         start: int,
+        keep: bool,
     ) -> None:
         if not rows:
             return
         times = np.array([spikes[row].timestamp - start for row in rows])
         channels = np.array([spikes[row].channel for row in rows])
-        found[rows] = self._centred(frames[times[:, None] + _OFFSETS, channels[:, None]])
+        raw = frames[times[:, None] + _OFFSETS, channels[:, None]]
+        samples = found[rows] = self._centred(raw)
+        if keep:
+            means = raw.astype(np.float64).mean(axis=-1).tolist()
+            for row, own, mean in zip(rows, samples, means, strict=True):
+                spikes[row].attach(own.copy(), mean)
 
     def _centred(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         samples = raw.astype(np.float64)
