@@ -107,6 +107,10 @@ class Acquisition(Protocol):
         """Return a timestamp at or after `position` before which no further spike comes."""
         ...
 
+    def prepare(self, until: int) -> None:
+        """Do now what makes it cheaper to be asked for the data before `until`. Without the lock."""
+        ...
+
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         """Return the frames of [start, stop), int16 (n, 64), owned by the caller."""
         ...

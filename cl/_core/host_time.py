@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 POLL_FRAMES: Final = 100
 """Where nobody can say when something comes, a waiter looks this often: every 4 ms."""
+_ROOM_S: Final = 0.0005
+"""A sleep that is longer has room for work that is not a tick's own."""
+_PREPARED_FRAMES: Final = 12_500
+"""So far ahead the source is asked for its spikes while there is room."""
 _LONGEST_SLEEP_S: Final = 0.2
 _NAP_NS: Final = 100_000_000
 """A device that has gone is noticed by a sleeper within this time."""
@@ -156,8 +160,15 @@ class HostTimebase:
     def lone_pass(self, participant: Participant) -> Callable[[int], bool] | None:
         return None
 
+    def wake_ns(self, frame: int) -> int:
+        if self.clock.seconds_until(frame) > _ROOM_S:
+            # The next spikes are drawn now, rather than in the tick that needs them.
+            self._engine.device.acquisition.prepare(self._engine.position + _PREPARED_FRAMES)
+        return self.clock.due_ns(frame)
+
     def sleep(self, frame: int) -> None:
         """Sleep nearly there, then spin the rest; a long sleep ends early, to look at the device."""
+        self.wake_ns(frame)
         clock = self.clock
         if clock.seconds_until(frame) > _LONGEST_SLEEP_S:
             clock.nap(frame, _NAP_NS)

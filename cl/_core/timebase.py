@@ -164,6 +164,13 @@ class Timebase(Protocol):
         """
         ...
 
+    def wake_ns(self, frame: int) -> int:
+        """Return the `perf_counter_ns` to sleep until for the frames before `frame`. Without the lock.
+
+        Work that can be done ahead is done now, where there is room for it.
+        """
+        ...
+
     def sleep(self, frame: int) -> None:
         """Block the thread until the frames before `frame` are due, or a while. Without the lock."""
         ...

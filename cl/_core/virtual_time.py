@@ -285,6 +285,9 @@ class VirtualTimebase:
 
         return passes
 
+    def wake_ns(self, frame: int) -> int:
+        return self.due_ns(frame)
+
     def sleep(self, frame: int) -> None:
         """Do nothing: virtual time does not come by sleeping."""
 

@@ -169,7 +169,7 @@ class Waiter:
         if alarm is None:
             alarm = self._alarm = self._backend.alarm()
         self._served_in_a_row = 0
-        await alarm.until(min(self.engine.time.due_ns(deadline), host_ns() + _LONGEST_SLEEP_NS))
+        await alarm.until(min(self.engine.time.wake_ns(deadline), host_ns() + _LONGEST_SLEEP_NS))
         self._yielded_ns = host_ns()
 
     async def _let_others_arrive(self) -> None:

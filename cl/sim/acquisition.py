@@ -105,6 +105,9 @@ class StreamedAcquisition(_Sensing):
         assert self.ring is not None
         self.ring.grow(min(frames, _MOST_FRAMES))
 
+    def prepare(self, until: int) -> None:
+        """Do nothing: the source makes its data in its own time."""
+
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         assert self.ring is not None
         return self.ring.read(start, stop)

@@ -31,6 +31,9 @@ class HardwareAcquisition:
     def next_spike(self, position: int) -> int:
         return position
 
+    def prepare(self, until: int) -> None:
+        """Do nothing: the device makes its data in its own time."""
+
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         """Return the frames of [start, stop), see `FrameReader.read`."""
         try:

@@ -185,6 +185,9 @@ class DeviceTimebase:
     def lone_pass(self, participant: Participant) -> Callable[[int], bool] | None:
         return None
 
+    def wake_ns(self, frame: int) -> int:
+        return self.due_ns(frame)
+
     def sleep(self, frame: int) -> None:
         """Block on the interrupt until everything before `frame` is given."""
         link = self._link
