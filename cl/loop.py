@@ -27,7 +27,7 @@ class Loop(LoopBase):
         run = Run(self)
         try:
             run.begin()
-            passes = run.engine.time.lone_pass(run.participant)
+            passes = run.engine.time.lone_pass(run.participant, lends=True)
             total, n, tick, lateness = run.total, run.n, run.tick, self._lateness
             index, due = run.index, run.due
             while not self._stopping and index != total:
@@ -180,7 +180,7 @@ class AsyncTicks:
         run = self._run = Run(self._loop)
         run.begin()
         self._waiter = Waiter(self._engine, run.participant)
-        self._lone = self._engine.time.lone_pass(run.participant)
+        self._lone = self._engine.time.lone_pass(run.participant, lends=False)
         return run
 
     def _goes_on(self, run: Run) -> bool:

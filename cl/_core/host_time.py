@@ -157,7 +157,7 @@ class HostTimebase:
             self._engine.forget_arrival(participant.arrival)
             participant.arrival = None
 
-    def lone_pass(self, participant: Participant) -> Callable[[int], bool] | None:
+    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
         return None
 
     def wake_ns(self, frame: int) -> int:

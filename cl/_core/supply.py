@@ -54,6 +54,14 @@ class Supply(Protocol):
         """
         ...
 
+    def reach_alone(self, frame: int, lends: bool, alone: Callable[[], bool]) -> bool:
+        """Give everything before `frame`, while a participant is `alone`; False where that is not for it to
+        do.
+
+        Without the lock.
+        """
+        ...
+
     def is_awaited(self) -> bool:
         """Return whether data that were asked for have not come yet."""
         ...
@@ -97,6 +105,9 @@ class OnDemand:
 
     def asks(self, lends: bool) -> Callable[[], None] | None:
         return None
+
+    def reach_alone(self, frame: int, lends: bool, alone: Callable[[], bool]) -> bool:
+        return False
 
     def is_awaited(self) -> bool:
         return False

@@ -269,8 +269,12 @@ class VirtualTimebase:
     def give_up(self, participant: Participant) -> None:
         self.scheduler.withdraw(participant)
 
-    def lone_pass(self, participant: Participant) -> Callable[[int], bool] | None:
+    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
         engine, scheduler, lock = self._engine, self.scheduler, self._engine.lock
+        supply = engine.supply
+
+        def alone() -> bool:
+            return scheduler.solo is participant
 
         def passes(due: int) -> bool:
             if scheduler.solo is not participant:
@@ -281,7 +285,9 @@ class VirtualTimebase:
                 if due <= engine.quiet_until:
                     engine.position = engine.committed = due
                     return True
-                return engine.step(due)
+                if engine.step(due):
+                    return True
+            return supply.reach_alone(due, lends, alone)
 
         return passes
 

@@ -143,6 +143,26 @@ class SourcePump:
         self._wanted.notify()
         return None
 
+    def reach_alone(self, frame: int, lends: bool, alone: Callable[[], bool]) -> bool:
+        """Ask for everything before `frame`, while a participant is alone; False where others have a part in
+        it.
+
+        Without the lock.
+        """
+        engine = self._engine
+        while engine.position < frame:
+            with engine.lock:
+                if engine.standing or not (engine.is_open() and alone()):
+                    return False
+                self._demand(frame)
+                ask, before = self.asks(lends), engine.position
+            if ask is None:
+                return False
+            ask()
+            if engine.position <= before:
+                return False
+        return not engine.standing
+
     def is_awaited(self) -> bool:
         return self._target > self._engine.position
 
@@ -153,8 +173,11 @@ class SourcePump:
         if not self._turn.acquire(blocking=False):
             return
         try:
-            with self._source.lent():
+            if self._inline:
                 self._feed()
+            else:
+                with self._source.lent():
+                    self._feed()
         except DeviceDisconnectedError as error:
             with self._engine.lock:
                 self._engine.fail(error)

@@ -182,7 +182,7 @@ class DeviceTimebase:
             self._engine.forget_arrival(participant.arrival)
             participant.arrival = None
 
-    def lone_pass(self, participant: Participant) -> Callable[[int], bool] | None:
+    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
         return None
 
     def wake_ns(self, frame: int) -> int:
@@ -245,6 +245,9 @@ class Posted:
 
     def asks(self, lends: bool) -> Callable[[], None] | None:
         return None
+
+    def reach_alone(self, frame: int, lends: bool, alone: Callable[[], bool]) -> bool:
+        return False
 
     def is_awaited(self) -> bool:
         return False
