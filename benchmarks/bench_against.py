@@ -3,10 +3,10 @@
     git worktree add ../before COMMIT
     python benchmarks/bench_against.py ../before [NAME ...] [--pairs 9]
 
-Each figure is taken in processes of its own, this checkout's and the other's in turn, since a machine's speed
-drifts; the ratio is the median of the pairs' ratios. Accelerated figures are times real time, by processor time;
-those in µs are costs, for which less is better. Only the public interface is used, so that most commits can
-be compared.
+Each figure is taken in processes of its own, this checkout's and the other's in turn, since a machine's
+speed drifts; the ratio is the median of the pairs' ratios. Accelerated figures are times real time, by
+processor time; those in µs are costs, for which less is better. Only the public interface is used, so that
+most commits can be compared.
 """
 
 from __future__ import annotations
