@@ -192,14 +192,17 @@ class AsyncTicks:
     async def _next(self, run: Run) -> LoopTick | None:
         waiter, due = self._waiter, run.due
         assert waiter is not None
+        losses = self._engine.losses
         behind = self._engine.time.lateness(due)
-        run.check_losses()
+        if losses.total != run.known_losses:
+            raise losses.since(run.known_losses)
         if behind > 0 and run.late(due + behind):
             await self._recover(run)
             return None
         self._loop._recovery = None
         await waiter.wait(due)
-        run.check_losses()
+        if losses.total != run.known_losses:
+            raise losses.since(run.known_losses)
         run.count(due)
         return run.enter(due)
 

@@ -90,7 +90,8 @@ class Scheduler:
         self._sweep_at = _SWEEP
         self._active: set[Hold] = set()
         """Those that are active: mostly one of many, and looked at all the time."""
-        self._moving = False
+        self.moving = False
+        """Whether time is on its way to where it was moved: data are awaited."""
         self._arriving: set[Participant] = set()
         self._serving: Participant | None = None
         """The participant that is being served: an interruption may have come in between."""
@@ -254,7 +255,7 @@ class Scheduler:
         if self._serving is not None:
             self._serve(self._serving)
         mover, most = self._mover, 0
-        while self._waiting and not (self._moving or self._arriving or mover.stands or self.holding()):
+        while self._waiting and not (self.moving or self._arriving or mover.stands or self.holding()):
             participant, due = self._next()
             if due >= _FAR:
                 return True
@@ -268,8 +269,8 @@ class Scheduler:
                 if due <= position:
                     return True
             step = min(due - position, most)
-            self._moving = not mover.move(position + step)
-            if budget.over(step) and not self._moving:
+            self.moving = not mover.move(position + step)
+            if budget.over(step) and not self.moving:
                 return False
         return True
 
@@ -305,14 +306,9 @@ class Scheduler:
         if self._holds.get(hold.owner) is hold:
             del self._holds[hold.owner]
 
-    @property
-    def moving(self) -> bool:
-        """Whether time is on its way to where it was moved: data are awaited."""
-        return self._moving
-
     def moved(self) -> None:
         """Take note that time has arrived where it was moved to."""
-        self._moving = False
+        self.moving = False
 
     def holding(self) -> bool:
         """Return whether anybody holds time; owners that have ended do not."""

@@ -250,9 +250,10 @@ class VirtualTimebase:
             return Step.DONE
         if not arrived:
             return Step.AGAIN
-        participant.ask = self._time.asking(participant.blocks)
-        if participant.ask is not None:
-            return Step.ASK
+        if scheduler.moving:
+            participant.ask = self._time.asking(participant.blocks)
+            if participant.ask is not None:
+                return Step.ASK
         assert participant.arm is not None
         participant.wake = participant.arm()
         if scheduler.may_end_silently():

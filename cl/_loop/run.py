@@ -219,7 +219,11 @@ class Run:
 
     def count(self, due: int) -> None:
         """Count a tick whose body begins now."""
-        self._lateness.add(self.engine.time.lateness_ns(due))
+        late = self.engine.time.lateness_ns(due)
+        if late <= 0:
+            self._lateness.punctual += 1
+        else:
+            self._lateness.add(late)
 
     def finish(self) -> None:
         """Set the tick to how many have run: the loop has come to its end."""

@@ -70,24 +70,9 @@ class _AsyncioParker:
         self._thread = threading.get_ident()
 
     def arm(self) -> Callable[[], None]:
-        future = self._future = self._loop.create_future()
-        loop, thread, get_ident = self._loop, self._thread, threading.get_ident
-
-        def set_() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        def wake() -> None:
-            if get_ident() == thread:
-                if not future.done():
-                    future.set_result(None)
-                return
-            try:
-                loop.call_soon_threadsafe(set_)
-            except RuntimeError:
-                pass  # the loop was closed: its task can no longer be woken, nor needs to be
-
-        return wake
+        self._future = self._loop.create_future()
+        # What wakes an earlier wait wakes this one too early: its task looks again.
+        return self.wake
 
     def _set(self) -> None:
         if not self._future.done():

@@ -36,7 +36,7 @@ def hold_in(scheduler: Scheduler) -> Hold | None:
 def serve_with(hold: Hold) -> None:
     """Take note that the body that runs in this context holds time by `hold`."""
     others = _serving.get()
-    if len(others) == 1 and others[0].scheduler is hold.scheduler:
+    if not others or (len(others) == 1 and others[0].scheduler is hold.scheduler):
         _serving.set((hold,))
     else:
         _serving.set((*(h for h in others if h.scheduler is not hold.scheduler and not _is_over(h)), hold))

@@ -110,4 +110,4 @@ def check_at_rest(neurons: cl.Neurons) -> None:
         assert not (scheduler._arriving or scheduler._durable)
         assert streams_told_of_the_end(neurons) == 0
         assert engine._arrivals == []
-        assert not engine.time.scheduler._moving
+        assert not engine.time.scheduler.moving
