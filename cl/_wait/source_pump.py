@@ -20,6 +20,7 @@ from cl._core.steps import Step
 from cl._values.constants import HISTORY_FRAMES, NEVER, NOTICE_FRAMES
 from cl._values.process_switches import switch_interval
 from cl.error import DeviceDisconnectedError
+from cl.sim.dish import by_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -334,16 +335,13 @@ class SourcePump:
         A live source is told at once. Its data are waited for until those before `first` are there, so many
         seconds have passed, or it is poked; then what there is is gathered.
         """
-        source, pulses = self._source, job.pulses
-        while job.at < len(pulses):
+        source = self._source
+        for frame, begun in by_frame(job.pulses[job.at :]):
             # Frames from a pulse's own on follow it: the source knows of it before it makes them.
-            frame, end = pulses[job.at].timestamp, job.at + 1
-            while end < len(pulses) and pulses[end].timestamp == frame:
-                end += 1
             if not source.hears_at_once:
                 self._read(frame, job)
-            source.on_stims(pulses[job.at : end])
-            job.at = end
+            source.on_stims(begun)
+            job.at += len(begun)
         stop, asked = job.stop, self._asked(job)
         if source.hears_at_once and stop > asked:
             stop = min(stop, self._device.acquisition.end_timestamp)

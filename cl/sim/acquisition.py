@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cl._core.source import FixedSource, ServedSource
 
-    from .dish import Dish
+    from .dish import LoggedDish
 
 AHEAD: Final = 2_500
 """Frames that a source whose data nothing changes is asked ahead of time."""
@@ -24,7 +24,7 @@ _MOST_FRAMES: Final = 2_500_000
 class _Sensing:
     """What both kinds share: the spikes are logged up to `known`."""
 
-    def __init__(self, dish: Dish, start: int) -> None:
+    def __init__(self, dish: LoggedDish, start: int) -> None:
         self._dish = dish
         self._logged = start, 0
         """Spikes before this timestamp are logged, and there the log ends then."""
@@ -57,7 +57,7 @@ class FixedAcquisition(_Sensing):
     predictable = True
     end_timestamp = NEVER
 
-    def __init__(self, dish: Dish, source: FixedSource) -> None:
+    def __init__(self, dish: LoggedDish, source: FixedSource) -> None:
         super().__init__(dish, source.start_timestamp)
         self._source = source
         self.frames = source.frames
@@ -83,7 +83,7 @@ class StreamedAcquisition(_Sensing):
 
     predictable = False
 
-    def __init__(self, dish: Dish, source: ServedSource) -> None:
+    def __init__(self, dish: LoggedDish, source: ServedSource) -> None:
         super().__init__(dish, source.start_timestamp)
         self._source = source
         self.ring: FrameRing | None = None

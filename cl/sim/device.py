@@ -1,4 +1,4 @@
-"""The simulated device: a dish in four small parts."""
+"""The simulated device: a dish, and what is around it in small parts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .acquisition import FixedAcquisition, StreamedAcquisition
 from .control import SimulatedControl
-from .dish import Dish
+from .dish import LoggedDish
 from .stimulator import SimulatedStimulator
 
 if TYPE_CHECKING:
@@ -20,14 +20,16 @@ class _SimulatedDevice:
     """What both kinds of simulated device share: all but what they sense."""
 
     control: SimulatedControl
+    dish: LoggedDish
     stimulator: SimulatedStimulator
 
     def __init__(self, info: DeviceInfo, limits: StimLimits) -> None:
         self.info = info
-        self.dish = Dish(limits)
+        self._limits = limits
 
     def attach(self, engine: Engine) -> None:
         """Take the engine that is to be told of what happens."""
+        self.dish = LoggedDish(self._limits, engine.history)
         self.control = SimulatedControl(engine)
         self.stimulator = SimulatedStimulator(engine, self.dish)
 
@@ -38,14 +40,18 @@ class FixedDevice(_SimulatedDevice):
     Spikes are logged ahead of time and frames are made only when somebody looks at them.
     """
 
+    acquisition: FixedAcquisition
+
     def __init__(self, info: DeviceInfo, source: FixedSource, limits: StimLimits) -> None:
         super().__init__(info, limits)
         self._source = source
-        self.acquisition = FixedAcquisition(self.dish, source)
+
+    def attach(self, engine: Engine) -> None:
+        super().attach(engine)
+        self.acquisition = FixedAcquisition(self.dish, self._source)
 
     def open(self, history: EventHistory) -> None:
         self._source.open()
-        self.dish.history = history
 
     def close(self) -> None:
         self._source.close()
@@ -67,14 +73,18 @@ class StreamedDevice(_SimulatedDevice):
     `cl._wait.source_pump` asks the source, which may take its time.
     """
 
+    acquisition: StreamedAcquisition
+
     def __init__(self, info: DeviceInfo, source: ServedSource, limits: StimLimits) -> None:
         super().__init__(info, limits)
         self.source = source
-        self.acquisition = StreamedAcquisition(self.dish, source)
+
+    def attach(self, engine: Engine) -> None:
+        super().attach(engine)
+        self.acquisition = StreamedAcquisition(self.dish, self.source)
 
     def open(self, history: EventHistory) -> None:
         self.source.open()
-        self.dish.history = history
         self.acquisition.open()
 
     def close(self) -> None:

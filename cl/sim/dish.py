@@ -1,8 +1,8 @@
 """The simulated dish: a data source and the stimulator's sequencer, window after window.
 
 The simulator and the emulator of the card both play one. What they share is here: which pulses a window has,
-in which order they are reported, and that a source is told of a pulse before it is asked for the frame that
-the pulse begins in.
+and those of each frame, since a source is told of a pulse before it is asked for the frame that the pulse
+begins in. The order in which they are reported is that of `cl._stim.delivered`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from cl._core.device import EventHistory
 from cl._stim.delivered import reported
 from cl._stim.journal import JournaledSequencer
 
 if TYPE_CHECKING:
+    from cl._core.device import EventHistory
     from cl._stim.limits import StimLimits
     from cl._stim.sequencer import Pulse
 
@@ -32,11 +32,27 @@ def by_frame(pulses: Sequence[Pulse]) -> Iterator[tuple[int, Sequence[Pulse]]]:
 
 
 class Dish:
-    """What the simulator's devices share: the pulses, logged once each, whatever comes in between."""
+    """The pulses of every window, given once each."""
 
-    def __init__(self, limits: StimLimits) -> None:
+    def __init__(self, limits: StimLimits | None = None) -> None:
         self.sequencer = JournaledSequencer(limits)
-        self.history = EventHistory()
+
+    def deliver(self, stop: int) -> list[Pulse]:
+        """Return the pulses before `stop` that were not returned yet, in the order of their steps."""
+        sequencer = self.sequencer
+        if sequencer.next_step >= 2 * stop:
+            return []
+        pulses = sequencer.advance(2 * stop)
+        sequencer.acknowledge()
+        return pulses
+
+
+class LoggedDish(Dish):
+    """A dish whose pulses are logged to a history, once each, whatever comes in between."""
+
+    def __init__(self, limits: StimLimits, history: EventHistory) -> None:
+        super().__init__(limits)
+        self.history = history
         self._logged = 0
         """Where the log of stims ended before the pulses that are not acknowledged were logged."""
 

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from cl._core.engine import Engine
     from cl._stim.sequencer import Operation
 
-    from .dish import Dish
+    from .dish import LoggedDish
 
 
 class SimulatedStimulator:
     """Takes commands as of a frame, or of the first that has not been given."""
 
-    def __init__(self, engine: Engine, dish: Dish) -> None:
+    def __init__(self, engine: Engine, dish: LoggedDish) -> None:
         self._engine = engine
         self._dish = dish
         self._sequencer = dish.sequencer

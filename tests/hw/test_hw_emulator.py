@@ -19,7 +19,6 @@ from leak_tools import open_files, threads
 from cl._stim.channels import ChannelSet
 from cl._stim.designs import BurstDesign
 from cl._stim.operations import interrupt_operations, stim_operations, sync_operations
-from cl._stim.sequencer import Sequencer, StimLimits
 from cl.error import (
     ChannelQueueFull,
     ControlRequestError,
@@ -37,6 +36,7 @@ from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.device import Emulator, Setup
 from cl.hw.emulator.sources import CounterSource, read_stamps
 from cl.hw.wire.layout import FRAME_CAPACITY, Control, Status
+from cl.sim.dish import Dish
 
 HEAD = (1 << 64) - 1
 
@@ -104,7 +104,7 @@ def test_blocks_have_the_length_of_the_moderation(emulator: EmulatorProcess) -> 
 
 def test_a_device_that_was_held_up_posts_whole_blocks_all_the_same(tmp_path: Path) -> None:
     setup = Setup(str(tmp_path / "device.sock"), moderation=100)
-    emulator = Emulator(setup, CounterSource(), Sequencer(StimLimits()))
+    emulator = Emulator(setup, CounterSource(), Dish())
     try:
         emulator.clock.jump(1030)
         emulator._advance()

@@ -13,7 +13,6 @@ import pytest
 from hw_tools import PATIENCE, PatientEmulator, linked
 
 from cl._stim.operations import stim_operations
-from cl._stim.sequencer import Sequencer
 from cl.hw.driver.session import Session
 from cl.hw.emulator import device_clock
 from cl.hw.emulator.device import Emulator, Setup
@@ -22,6 +21,7 @@ from cl.hw.emulator.sources import CounterSource
 from cl.hw.wire.commands import encode_transaction
 from cl.hw.wire.eventfd import raise_eventfd
 from cl.hw.wire.layout import PAGE, RegionKind, Register, RingWord
+from cl.sim.dish import Dish
 
 FRAME_NS = 40_000
 
@@ -46,7 +46,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 @contextmanager
 def emulator(folder: Path, **setup: int | bool) -> Iterator[Emulator]:
     path = str(folder / "device.sock")
-    it = Emulator(Setup(path, **setup), CounterSource(), Sequencer())  # type: ignore[arg-type]
+    it = Emulator(Setup(path, **setup), CounterSource(), Dish())  # type: ignore[arg-type]
     try:
         yield it
     finally:

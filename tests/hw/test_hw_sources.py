@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from cl._stim.designs import StimDesign
 from cl._stim.operations import stim_operations
-from cl._stim.sequencer import Pulse, Sequencer
+from cl._stim.sequencer import Pulse
 from cl.hw.emulator.feed import Feed
 from cl.hw.emulator.sources import CounterSource, make_source, read_stamps, stamper
 from cl.hw.emulator.stimulator import Stimulator
 from cl.hw.wire.layout import LEAD_FRAMES
+from cl.sim.dish import Dish
 from cl.sim.sources.random_source import RandomSource
 
 DESIGN = StimDesign(160, -1.0, 160, 1.0)
@@ -131,7 +132,7 @@ def test_stamping_leaves_the_sources_own_arrays_alone() -> None:
 
 def submitted(*steps: tuple[int, int]) -> tuple[Stimulator, list[int]]:
     """A stimulator after stims on channel 9 for (not before, present)."""
-    stimulator = Stimulator(Sequencer(), 100)
+    stimulator = Stimulator(Dish(), 100)
     return stimulator, [
         stimulator.submit(stim_operations(9 + n, 1.0), not_before, None, present)
         for n, (not_before, present) in enumerate(steps)
@@ -173,7 +174,7 @@ def test_a_command_more_than_a_second_ahead_is_refused() -> None:
 
 
 def test_interrupting_everything_leaves_what_has_begun() -> None:
-    stimulator = Stimulator(Sequencer(), 0)
+    stimulator = Stimulator(Dish(), 0)
     stimulator.submit(stim_operations(9, 1.0) * 3, 0, None, 0)
     stimulator.interrupt_all(2)
     assert [p.step for p in stimulator.deliver(1000)] == [4]

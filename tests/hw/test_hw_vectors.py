@@ -18,13 +18,14 @@ from cl._stim.operations import (
     sync_operations,
 )
 from cl._stim.preview_run import preview
-from cl._stim.sequencer import Operation, Sequencer
+from cl._stim.sequencer import Operation
 from cl.error import TransactionRejected
 from cl.hw.driver.commander import _EXCEPTIONS
 from cl.hw.emulator.command_port import result_of
 from cl.hw.emulator.stimulator import Stimulator
 from cl.hw.wire.commands import decode_operations, encode_transaction, read_header
 from cl.hw.wire.layout import SLOT_BYTES
+from cl.sim.dish import Dish
 
 START = 1_000_003
 """The frame at which the device's stimulator begins."""
@@ -43,7 +44,7 @@ class Player:
 
     def __init__(self, vector: dict[str, Any]) -> None:
         self.vector = vector
-        self.stimulator = Stimulator(Sequencer(), START)
+        self.stimulator = Stimulator(Dish(), START)
         self.as_of = 0
 
     def play(self) -> tuple[list[list[int]], list[list[Any]]]:

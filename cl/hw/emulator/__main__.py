@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cl._stim.sequencer import Sequencer, StimLimits
+from cl._stim.limits import StimLimits
 from cl._values.constants import FRAME_NS
 from cl.hw.wire.layout import LONGEST_LIVENESS_MS, USUAL_LIVENESS_MS
+from cl.sim.dish import Dish
 
 from .device import MODERATION_LIMIT, Emulator, Setup
 from .faults import KINDS, parse_faults
@@ -112,7 +113,7 @@ def _build(options: argparse.Namespace) -> Emulator:
     source.open()
     stamp = None if options.stamp is None else stamper(options.stamp)
     try:
-        return Emulator(setup, source, Sequencer(limits), stamp)
+        return Emulator(setup, source, Dish(limits), stamp)
     except BaseException:
         source.close()
         raise

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cl._core.source import FixedSource, StreamedSource
-    from cl._stim.sequencer import Operation, Sequencer
+    from cl._stim.sequencer import Operation
     from cl.hw.wire.commands import Transaction
+    from cl.sim.dish import Dish
 
     from .feed import Stamp
 
@@ -78,7 +79,7 @@ class Emulator:
         self,
         setup: Setup,
         source: FixedSource | StreamedSource,
-        sequencer: Sequencer,
+        dish: Dish,
         stamp: Stamp | None = None,
     ) -> None:
         self._source = source
@@ -88,7 +89,7 @@ class Emulator:
         self.feed = Feed(source, self.memory.frames, stamp)
         self._moderation = setup.moderation
         self._nap = min(_LONGEST_NAP, setup.liveness_ms / 2000)
-        self._stimulator = Stimulator(sequencer, first)
+        self._stimulator = Stimulator(dish, first)
         self.fault_injector = FaultInjector(self, setup.faults, random.Random(setup.seed))
         self.server = Server(setup.socket, self.memory, setup.attributes, self._interrupt_all)
         self._stdin = _Lines(sys.stdin.fileno()) if setup.stdin else None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard, cast
 
 from cl._values.constants import CHANNEL_COUNT, NEVER
 from cl.hw.wire.layout import LEAD_FRAMES
+from cl.sim.dish import by_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,14 +57,10 @@ class Feed:
         `pulses` are those delivered since the last call, in order; the source is told of a pulse
         before it is asked for the frame that the pulse begins in.
         """
-        at, tell = 0, self._tell
-        while tell is not None and at < len(pulses):
-            frame, end = pulses[at].timestamp, at + 1
-            while end < len(pulses) and pulses[end].timestamp == frame:
-                end += 1
-            self._write(frame)
-            tell(pulses[at:end])
-            at = end
+        if self._tell is not None:
+            for frame, begun in by_frame(pulses):
+                self._write(frame)
+                self._tell(begun)
         self._write(stop)
         return self._take(stop)
 
