@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cl._stim.designs import StimDesign
     from cl._stim.sequencer import Operation
 
+    from .engine import Engine
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
@@ -99,10 +101,6 @@ class Acquisition(Protocol):
         """Where the data ends, as far as that is known; NEVER for most."""
         ...
 
-    def keep(self, frames: int) -> None:
-        """Keep the last `frames` frames from now on, as far as that is possible."""
-        ...
-
     def next_spike(self, position: int) -> int:
         """Return a timestamp at or after `position` before which no further spike comes."""
         ...
@@ -142,10 +140,6 @@ class Stimulator(Protocol):
 class Control(Protocol):
     """The part of a device that says who may command it, and whether it runs. Without the lock."""
 
-    def opened(self) -> None:
-        """Take note that whoever opens it has control by now, if they want it: a failure is the end."""
-        ...
-
     def take(self) -> None:
         """Become the one who may command it; ControlRequestError where somebody else is."""
         ...
@@ -183,8 +177,15 @@ class Device(Protocol):
         """Who may command it."""
         ...
 
-    def open(self, history: EventHistory) -> None:
-        """Get ready to log to `history`; an error leaves nothing behind."""
+    def attach(self, engine: Engine) -> None:
+        """Take the engine that is to be told of what happens, and get the parts ready.
+
+        The engine gets its `time`, and its `supply` where no thread of this process is needed for that.
+        """
+        ...
+
+    def open(self) -> None:
+        """Begin to log to the engine's history; an error leaves nothing behind."""
         ...
 
     def close(self) -> None:

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 _TRIM_EVERY = FRAMES_PER_SECOND
 
 
+def never_ends(owner: object) -> bool:
+    """Return False: an owner of whom nothing is known has not ended."""
+    return False
+
+
 class LoopRun(Protocol):
     """A loop that runs."""
 
@@ -53,10 +58,13 @@ class Engine:
     time: Timebase
     supply: Supply
 
-    def __init__(self, device: Device, lock: ReentryLock | None = None) -> None:
+    def __init__(self, device: Device) -> None:
         self.device = device
-        self.lock = ReentryLock() if lock is None else lock
-        """Held by one thread at a time, for moments: no disk, no user's code, no wait while it is held."""
+        self.lock = ReentryLock()
+        """Held by one thread at a time, for moments: no disk, no user's code, no wait while it is held.
+
+        A virtual time puts its own in this place: those who share it take turns.
+        """
         self.history = EventHistory()
         self.start = device.info.start_timestamp
         self.position = self.start
@@ -82,7 +90,8 @@ class Engine:
         self.history_frames = HISTORY_FRAMES
         """Frames that stay readable."""
         self.kept_frames = HISTORY_FRAMES
-        """Frames for which loops with long ticks find what was detected, and `device` what it made."""
+        """Frames for which loops with long ticks find what was detected, and what was made of them: from when
+        it is set, as far as the device can."""
         self.spare_frames = SPARE_FRAMES
         """Frames beyond those for which a recording finds both."""
         self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
@@ -92,8 +101,18 @@ class Engine:
         """The loops that run, for whoever looks on or keeps out of their way."""
         self.looked_at = False
         """Whether one who never moves time has looked at the position; taken back by the housekeeper."""
+        self.on_begin: Callable[[], None] = no_op
+        """To be called, without the lock, once the device is open: time may begin."""
+        self.on_opened: Callable[[], None] = no_op
+        """To be called once the one who opens the device has control, if they want it."""
         self.on_park: Callable[[], None] = no_op
         """Called, without the lock, when a participant begins to wait for others."""
+        self.on_posted: Callable[[], None] = no_op
+        """Called, locked, when data have come that were not made on demand."""
+        self.on_recalled: Callable[[], None] = no_op
+        """Called, locked, when such data will not come before they are asked for anew."""
+        self.has_ended: Callable[[object], bool] = never_ends
+        """Whether a task or thread has come to its end; given by the room that knows them."""
         self.listeners: list[Callable[[], None]] = []
         """Called, locked, when the device ends."""
 
@@ -123,7 +142,6 @@ class Engine:
 
     def _release(self) -> None:
         self.standing = 0
-        self.time.release()
         arrivals, self._arrivals = self._arrivals, []
         for _, wake in arrivals:
             wake()
@@ -225,7 +243,7 @@ class Engine:
         self.committed = max(self.committed, position)
         self._arrive(position)
         self.refresh()
-        self.time.arrived()
+        self.on_posted()
 
     def _wake_arrived(self, position: int) -> None:
         due = [wake for frame, wake in self._arrivals if frame <= position]
@@ -239,7 +257,7 @@ class Engine:
         arrivals, self._arrivals = self._arrivals, []
         for _, wake in arrivals:
             wake()
-        self.time.recalled()
+        self.on_recalled()
 
     def on_arrival(self, frame: int, wake: Callable[[], None]) -> None:
         """Call `wake` once the position has come to `frame`, or the device is gone. Locked."""
@@ -255,7 +273,6 @@ class Engine:
         What is readable stays the same: of what has come already, older parts are gone.
         """
         self.kept_frames = max(self.kept_frames, frames + HISTORY_FRAMES)
-        self.device.acquisition.keep(self.kept_frames)
 
     # -- reading --------------------------------------------------------------------------
 

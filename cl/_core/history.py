@@ -154,11 +154,11 @@ class FrameRing:
 
     def grow(self, frames: int) -> None:
         """Hold as many frames from now on, besides the spare and early ones; what is held stays."""
-        import numpy as np
-
         data, size = self._data, frames + _BEYOND_FRAMES
         if size <= len(data):
             return
+        import numpy as np
+
         self.start = self.oldest
         held = np.arange(self.start, self.end)
         grown = np.empty((size, data.shape[1]), np.int16)

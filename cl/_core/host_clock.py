@@ -37,18 +37,6 @@ class Clock(Protocol):
         """Return how long it takes until the frames before `frame` exist; negative when they do."""
         ...
 
-    def wait(self, frame: int) -> None:
-        """Block until the frames before `frame` exist."""
-        ...
-
-    def nap(self, frame: int, longest_ns: int) -> bool:
-        """Sleep towards `frame`, at most `longest_ns`; return whether it has come."""
-        ...
-
-    def restart(self) -> None:
-        """Let the first frame begin now, where that is for the clock to say."""
-        ...
-
 
 class WallClock:
     """Frame n exists once n/25000 s have passed since the clock was started.

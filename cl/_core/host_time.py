@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .host_clock import WallClock, host_ns
+from .host_clock import WallClock
 from .participant import Participant
 from .steps import Step
+from .wall_time import WallTimebase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .engine import Engine
-    from .participant import Hold
-    from .timebase import Consumer, Owner
 
 POLL_FRAMES: Final = 100
 """Where nobody can say when something comes, a waiter looks this often: every 4 ms."""
@@ -26,56 +23,15 @@ _NAP_NS: Final = 100_000_000
 """A device that has gone is noticed by a sleeper within this time."""
 
 
-class HostTimebase:
+class HostTimebase(WallTimebase):
     """The time of a simulated device in wall-clock time."""
 
-    peeks = False
-    grid = 1
+    clock: WallClock
 
     def __init__(self, engine: Engine, clock: WallClock) -> None:
-        self._engine = engine
-        self.clock = clock
-
-    def now(self) -> int:
-        return max(self.clock.now(), self._engine.position)
-
-    def lateness(self, due: int) -> int:
-        return self.clock.behind(due)
-
-    def lateness_ns(self, due: int) -> int:
-        return host_ns() - self.clock.due_ns(due)
-
-    def seconds_until(self, frame: int) -> float:
-        return self.clock.seconds_until(frame)
-
-    def due_ns(self, frame: int) -> int:
-        return self.clock.due_ns(frame)
+        super().__init__(engine, clock)
 
     def comes(self) -> bool:
-        return True
-
-    def restart(self) -> None:
-        self.clock.restart()
-
-    # -- taking part ----------------------------------------------------------------------
-
-    def join(self, participant: Participant) -> None:
-        """Do nothing: time goes on, whoever takes part."""
-
-    def expect(self, participant: Participant) -> None:
-        """Do nothing: the host's time cannot stand."""
-
-    def leave(self, participant: Participant) -> None:
-        """Let it wait no longer."""
-        self.give_up(participant)
-
-    def take_hold(self, hold: Hold) -> None:
-        """Do nothing: nobody can hold the host's time."""
-
-    def give_back(self, hold: Hold) -> None:
-        """Do nothing: nobody can hold the host's time."""
-
-    def lets_take(self, owner: object) -> bool:
         return True
 
     def begin_loop(self, period: int) -> int:
@@ -84,24 +40,7 @@ class HostTimebase:
     def end_loop(self, period: int) -> None:
         """Do nothing: nothing was begun."""
 
-    def watch(self, consumer: Consumer) -> None:
-        """Do nothing: time does not wait for a consumer, which has to keep up."""
-
-    def unwatch(self, consumer: Consumer) -> None:
-        """Do nothing: it was not waited for."""
-
-    def taken(self) -> None:
-        """Do nothing: it was not waited for."""
-
     # -- waiting --------------------------------------------------------------------------
-
-    def begin(self, participant: Participant, deadline: int, owner: Owner, fresh: bool = False) -> bool:
-        participant.served = False
-        participant.deadline = deadline
-        return False
-
-    def arrive(self, participant: Participant) -> None:
-        """Do nothing: nobody is waited for."""
 
     def poll(self, participant: Participant) -> Step:
         engine, deadline = self._engine, participant.deadline
@@ -142,23 +81,8 @@ class HostTimebase:
 
     def _await(self, participant: Participant, frame: int) -> None:
         assert participant.arm is not None
-        wake: Callable[[], None] = participant.arm()
-        if participant.arrival is not None:
-            self._engine.forget_arrival(participant.arrival)
-        participant.wake = participant.arrival = wake
-        self._engine.on_arrival(frame, wake)
-
-    def may_block(self, participant: Participant) -> bool:
-        return True
-
-    def give_up(self, participant: Participant) -> None:
-        participant.wake = None
-        if participant.arrival is not None:
-            self._engine.forget_arrival(participant.arrival)
-            participant.arrival = None
-
-    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
-        return None
+        participant.wake = wake = participant.arm()
+        self._wake_at(participant, frame, wake)
 
     def wake_ns(self, frame: int) -> int:
         if self.clock.seconds_until(frame) > _ROOM_S:
@@ -174,21 +98,3 @@ class HostTimebase:
             clock.nap(frame, _NAP_NS)
         else:
             clock.wait(frame)
-
-    def go_on(self, moves: bool) -> None:
-        """Do nothing: nobody waits for another."""
-
-    def holders(self) -> list[str]:
-        return []
-
-    def waiting(self) -> list[str]:
-        return []
-
-    def arrived(self) -> None:
-        """Do nothing: those who wait for data are woken by their arrival."""
-
-    def recalled(self) -> None:
-        """Do nothing: those who wait have been woken."""
-
-    def release(self) -> None:
-        """Do nothing: those who wait are woken as by an arrival."""

@@ -74,10 +74,6 @@ class Timebase(Protocol):
         """Return whether time goes on by itself, for those who do not wait."""
         ...
 
-    def restart(self) -> None:
-        """Let the first frame begin now, where that is for the timebase to say."""
-        ...
-
     # -- taking part ----------------------------------------------------------------------
 
     def join(self, participant: Participant) -> None:
@@ -189,16 +185,4 @@ class Timebase(Protocol):
 
     def waiting(self) -> list[str]:
         """Return the names of those that wait for their turn."""
-        ...
-
-    def arrived(self) -> None:
-        """Take note that data have come."""
-        ...
-
-    def recalled(self) -> None:
-        """Take note that data will not come before they are asked for anew."""
-        ...
-
-    def release(self) -> None:
-        """Wake those who wait for the device: it is gone."""
         ...

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cl._values.constants import FRAME_NS, NEVER
 
+from .engine import never_ends
 from .host_clock import host_ns
 from .participant import Hold, Participant
 from .reentry_lock import ReentryLock
@@ -27,11 +28,6 @@ A source that answers stims would otherwise have to be asked frame by frame.
 _FOREVER = float("inf")
 
 
-def never_ends(owner: object) -> bool:
-    """Return False: an owner of whom nothing is known has not ended."""
-    return False
-
-
 class VirtualTime:
     """A virtual clock. Several simulators that are given the same one share its time.
 
@@ -46,7 +42,7 @@ class VirtualTime:
         """Where time stands while no device is open."""
         self._scheduler = Scheduler(self, self._has_ended)
         self.ended: Callable[[object], bool] = never_ends
-        """Whether the task or thread that holds time has ended; given by the room that knows them."""
+        """Whether the task or thread that holds time has ended; the devices know."""
         self._budget = WorkBudget(host_ns)
 
     @contextmanager
@@ -99,6 +95,7 @@ class VirtualTime:
             self._at = engine.start
         at = self.position
         engine.base = engine.start - at
+        self.ended = engine.has_ended
         self._engines.append(engine)
         self._scheduler.shared = len(self._engines) > 1
         self._scheduler.solo = None
@@ -150,6 +147,10 @@ class VirtualTimebase:
         self._participants: dict[Participant, None] = {}
         self.scheduler = time._scheduler
         self.budget = time._budget
+        engine.lock = time._lock
+        engine.listeners.append(self._release)
+        engine.on_posted = time.arrived
+        engine.on_recalled = self._recalled
         predictable = engine.device.acquisition.predictable
         self.peeks = predictable
         self.grid = 1 if predictable else GRID
@@ -311,15 +312,12 @@ class VirtualTimebase:
     def waiting(self) -> list[str]:
         return [participant.name for participant in self.scheduler.waiting()]
 
-    def arrived(self) -> None:
-        """Take note that the data have come to where they were awaited."""
-        self._time.arrived()
-
-    def recalled(self) -> None:
+    def _recalled(self) -> None:
         self.scheduler.moved()
         self.scheduler.nudge()
 
-    def release(self) -> None:
+    def _release(self) -> None:
+        """Wake those who wait for the device: it is gone."""
         self.scheduler.solo = None
         self.scheduler.release(self._participants)
         self._time.remove(self._engine)

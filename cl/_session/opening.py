@@ -102,7 +102,7 @@ def _enter(request: OpenRequest) -> tuple[Session, Callable[[], None]]:
     try:
         restore = take(session, request.take_control, request.rest_collector, outermost)
         if outermost:
-            session.engine.device.control.opened()
+            session.engine.on_opened()
         if outermost and request.wait_until_recordable:
             session.neurons.wait_until_recordable()
     except BaseException:

@@ -6,7 +6,7 @@ import atexit
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cl._values.upwards import from_above
 from cl.error import DeviceDisconnectedError
@@ -24,17 +24,11 @@ _log = logging.getLogger("cl")
 
 
 class Session:
-    """A device that is open: made by the outermost open, ended when that is left.
+    """A device that is open: made by the outermost open, ended when that is left."""
 
-    Each has everything of its own; `time` is the virtual time that it shares with others, or None, and
-    `order` its turn among those that are alike in everything.
-    """
-
-    def __init__(self, device: Device, settings: Settings, time: Any = None, order: int = 0) -> None:
+    def __init__(self, device: Device, settings: Settings) -> None:
         self.settings = settings
-        self.time = time
-        self.order = order
-        self._wired = Wired(device, settings, time, order)
+        self._wired = Wired(device)
         self.engine = self._wired.engine
         self.visualiser: VisualiserServer | None = None
         self._process = os.getpid()
@@ -44,7 +38,7 @@ class Session:
         self.control = Control()
         self.neurons = Neurons(self.engine)
         self.neurons._on_close = self.close
-        device.open(self.engine.history)
+        device.open()
         # A program may end without leaving its block; the threads that close recordings end with it.
         atexit.register(self.close)
         try:

@@ -22,10 +22,6 @@ class Built(NamedTuple):
 
     device: Device
     settings: Settings
-    time: Any = None
-    """The virtual time that it shares with others."""
-    order: int = 0
-    """Its turn where it and another one on that time are alike in everything."""
 
 
 class Target(Protocol):
@@ -115,8 +111,8 @@ class SimulatorValue:
         simulator = self._simulator
         environment, environments = self._environment()
         settings = settings_of(simulator, environment)
-        device = build(settings, registration_of(simulator, environments), simulator.name)
-        return Built(device, settings, simulator.time, simulator._order)
+        own = registration_of(simulator, environments)
+        return Built(build(settings, own, simulator.name, simulator.time, simulator._order), settings)
 
 
 def target_of(device: Any) -> Target:

@@ -35,6 +35,8 @@ class Chores(Protocol):
     """What is to be done every now and then."""
 
     period_s: float
+    at_once: bool
+    """Whether they are to be done from the beginning on, and not only once a participant has waited."""
 
     def do(self, stop: threading.Event) -> None:
         """Do it; end early once `stop` is set. Errors are the device's, and others hear of them."""
@@ -43,6 +45,8 @@ class Chores(Protocol):
 
 class WallChores:
     """Brings a device to the present that nobody waits for."""
+
+    at_once = True
 
     def __init__(self, engine: Engine) -> None:
         self.period_s = _WALL_PERIOD_S
@@ -68,6 +72,8 @@ class WallChores:
 
 class VirtualChores:
     """Sees when those who hold time have ended without a word, and names those who hold it for long."""
+
+    at_once = False
 
     def __init__(self, engine: Engine, patience_seconds: float = _PATIENCE_S) -> None:
         self.period_s = _VIRTUAL_PERIOD_S
@@ -114,6 +120,11 @@ class Housekeeper:
         self._starting = threading.Lock()
         self.looks: list[Callable[[], None]] = []
         """Called every now and then, for those who have to look at something that says nothing."""
+
+    def begin(self) -> None:
+        """Start the thread if there is something to do already: the device is open."""
+        if self._chores.at_once or self.looks:
+            self.start()
 
     def start(self) -> None:
         """Start the thread unless it runs."""

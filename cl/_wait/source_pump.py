@@ -370,12 +370,8 @@ class SourcePump:
     def _log(self, job: _Job) -> None:
         """Log what was gathered. Again: nothing. Locked."""
         acquisition = self._device.acquisition
-        ring = acquisition.ring
-        assert ring is not None
         for stop, (frames, timestamps, channels, waveforms) in job.batches:
-            missing = stop - ring.end
-            if missing > 0:
-                ring.append(frames[len(frames) - missing :])
+            acquisition.append(frames, stop)
             acquisition.log_spikes(stop, timestamps, channels, waveforms)
         self._gathered = self._asked(job)
         # The source may have been asked ahead of time, or have ended.

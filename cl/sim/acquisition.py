@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cl._core.engine import Engine
     from cl._core.source import FixedSource, ServedSource
 
     from .dish import LoggedDish
@@ -63,9 +64,6 @@ class FixedAcquisition(_Sensing):
         self.frames = source.frames
         self.waveform = source.waveform
 
-    def keep(self, frames: int) -> None:
-        """Do nothing: any frame can be made again."""
-
     def log_until(self, stop: int) -> None:
         """Log the spikes before `stop`, and some more ahead of time."""
         known = self.known
@@ -83,16 +81,17 @@ class StreamedAcquisition(_Sensing):
 
     predictable = False
 
-    def __init__(self, dish: LoggedDish, source: ServedSource) -> None:
+    def __init__(self, engine: Engine, dish: LoggedDish, source: ServedSource) -> None:
         super().__init__(dish, source.start_timestamp)
+        self._engine = engine
         self._source = source
-        self.ring: FrameRing | None = None
+        self._ring: FrameRing | None = None
         self.ended_at: int | None = None
         """Where the source has ended, once it has."""
 
     def open(self) -> None:
         """Get the memory."""
-        self.ring = FrameRing(self._source.start_timestamp)
+        self._ring = FrameRing(self._source.start_timestamp)
 
     @property
     def end_timestamp(self) -> int:
@@ -101,16 +100,21 @@ class StreamedAcquisition(_Sensing):
         end = self._source.end_timestamp
         return NEVER if end is None else end
 
-    def keep(self, frames: int) -> None:
-        assert self.ring is not None
-        self.ring.grow(min(frames, _MOST_FRAMES))
+    def append(self, frames: NDArray[np.int16], stop: int) -> None:
+        """Keep frames, those before `stop` that are new: as many of the last ones as are wanted by then."""
+        ring = self._ring
+        assert ring is not None
+        missing = stop - ring.end
+        if missing > 0:
+            ring.grow(min(self._engine.kept_frames, _MOST_FRAMES))
+            ring.append(frames[len(frames) - missing :])
 
     def prepare(self, until: int) -> None:
         """Do nothing: the source makes its data in its own time."""
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
-        assert self.ring is not None
-        return self.ring.read(start, stop)
+        assert self._ring is not None
+        return self._ring.read(start, stop)
 
     def waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float] | None:
         # A spike that came with samples was logged with them.

@@ -13,33 +13,41 @@ from cl._values.saying import say
 
 from .described import RANDOM, REPLAY, described_run
 from .device import FixedDevice, StreamedDevice
+from .timebase import timing_of
 
 if TYPE_CHECKING:
     from cl._core.settings import Settings
     from cl._core.source import FixedSource
+    from cl._core.virtual_time import VirtualTime
 
+    from .timebase import Timing
     from .user.registry import Registration
 
 _log = logging.getLogger("cl")
 
 
 def build(
-    settings: Settings, own: Registration | None, name: str | None = None
+    settings: Settings,
+    own: Registration | None,
+    name: str | None = None,
+    time: VirtualTime | None = None,
+    order: int = 0,
 ) -> FixedDevice | StreamedDevice:
     """Return the device for these settings, not yet open.
 
     It plays `own`, a source of the user's, or else a replay where the settings name one, or else the random
-    source. `name` is what the program calls it.
+    source. `name` is what the program calls it; `time` and `order` are those of `timing_of`.
     """
+    timing = timing_of(settings, time, order)
     limits = StimLimits(
         channel_queue=settings.channel_queue_limit,
         syncs=settings.sync_limit,
         deferred_interrupts=settings.deferred_interrupt_limit,
     )
     if own is not None:
-        return _streamed(settings, own, name, limits)
+        return _streamed(settings, own, name, limits, timing)
     played, source, run = _replay(settings) if settings.replay_path is not None else _random(settings)
-    return FixedDevice(_info(settings, _title(name, played), source, run), source, limits)
+    return FixedDevice(_info(settings, _title(name, played), source, run), source, limits, timing)
 
 
 def environments_source(settings: Settings) -> Registration | None:
@@ -88,12 +96,14 @@ def _title(name: str | None, played: str) -> str:
     return f"simulator ({played})" if name is None else f"simulator {name!r} ({played})"
 
 
-def _streamed(settings: Settings, own: Registration, name: str | None, limits: StimLimits) -> StreamedDevice:
+def _streamed(
+    settings: Settings, own: Registration, name: str | None, limits: StimLimits, timing: Timing
+) -> StreamedDevice:
     from .user.registry import configure
 
     source, seed = configure(own, settings)
     run = described_run(settings, own.path, seed, config=own.config, metadata=own.metadata)
-    return StreamedDevice(_info(settings, _title(name, source.name), source, run), source, limits)
+    return StreamedDevice(_info(settings, _title(name, source.name), source, run), source, limits, timing)
 
 
 def _random(settings: Settings) -> tuple[str, FixedSource, dict[str, Any]]:

@@ -14,9 +14,6 @@ class SimulatedControl:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def opened(self) -> None:
-        """Do nothing: a simulated device that has failed cannot be reset."""
-
     def take(self) -> None:
         """Do nothing: nobody else has control."""
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cl._core.supply import OnDemand
+
 from .acquisition import FixedAcquisition, StreamedAcquisition
 from .control import SimulatedControl
 from .dish import LoggedDish
 from .stimulator import SimulatedStimulator
 
 if TYPE_CHECKING:
-    from cl._core.device import DeviceInfo, EventHistory
+    from cl._core.device import DeviceInfo
     from cl._core.engine import Engine
     from cl._core.source import FixedSource, ServedSource
     from cl._stim.limits import StimLimits
+
+    from .timebase import Timing
 
 
 class _SimulatedDevice:
@@ -23,15 +27,22 @@ class _SimulatedDevice:
     dish: LoggedDish
     stimulator: SimulatedStimulator
 
-    def __init__(self, info: DeviceInfo, limits: StimLimits) -> None:
+    def __init__(self, info: DeviceInfo, limits: StimLimits, timing: Timing) -> None:
         self.info = info
         self._limits = limits
+        self._timing = timing
 
     def attach(self, engine: Engine) -> None:
-        """Take the engine that is to be told of what happens."""
-        self.dish = LoggedDish(self._limits, engine.history)
+        """Take the engine that is to be told of what happens, and give it its time."""
+        self.dish = dish = LoggedDish(self._limits, engine.history)
+        self._sense(engine)
         self.control = SimulatedControl(engine)
-        self.stimulator = SimulatedStimulator(engine, self.dish)
+        self.stimulator = SimulatedStimulator(engine, dish)
+        engine.time = self._timing(engine)
+
+    def _sense(self, engine: Engine) -> None:
+        """Make the part that senses."""
+        raise NotImplementedError
 
 
 class FixedDevice(_SimulatedDevice):
@@ -42,15 +53,18 @@ class FixedDevice(_SimulatedDevice):
 
     acquisition: FixedAcquisition
 
-    def __init__(self, info: DeviceInfo, source: FixedSource, limits: StimLimits) -> None:
-        super().__init__(info, limits)
+    def __init__(self, info: DeviceInfo, source: FixedSource, limits: StimLimits, timing: Timing) -> None:
+        super().__init__(info, limits, timing)
         self._source = source
 
     def attach(self, engine: Engine) -> None:
         super().attach(engine)
+        engine.supply = OnDemand(engine, self)
+
+    def _sense(self, engine: Engine) -> None:
         self.acquisition = FixedAcquisition(self.dish, self._source)
 
-    def open(self, history: EventHistory) -> None:
+    def open(self) -> None:
         self._source.open()
 
     def close(self) -> None:
@@ -75,15 +89,14 @@ class StreamedDevice(_SimulatedDevice):
 
     acquisition: StreamedAcquisition
 
-    def __init__(self, info: DeviceInfo, source: ServedSource, limits: StimLimits) -> None:
-        super().__init__(info, limits)
+    def __init__(self, info: DeviceInfo, source: ServedSource, limits: StimLimits, timing: Timing) -> None:
+        super().__init__(info, limits, timing)
         self.source = source
 
-    def attach(self, engine: Engine) -> None:
-        super().attach(engine)
-        self.acquisition = StreamedAcquisition(self.dish, self.source)
+    def _sense(self, engine: Engine) -> None:
+        self.acquisition = StreamedAcquisition(engine, self.dish, self.source)
 
-    def open(self, history: EventHistory) -> None:
+    def open(self) -> None:
         self.source.open()
         self.acquisition.open()
 

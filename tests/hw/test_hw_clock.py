@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -147,19 +146,6 @@ def test_a_counter_that_makes_no_sense_makes_nobody_late(
     host.posted = nonsense
     assert host.clock.behind(1000) == 0
     assert host.caught_up == 0, "the reader thread will say what is wrong"
-
-
-def test_naps_and_waits_are_the_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    host: Any = Host(monkeypatch)
-    rests: list[float] = []
-    host.rest = rests.append
-    assert not host.clock.nap(2000, 3_000_000)
-    assert not host.clock.nap(1010, 3_000_000)
-    assert rests == [0.003, pytest.approx(10 * 40e-6)]
-    host.ns += 10**9
-    assert host.clock.nap(2000, 3_000_000)
-    host.clock.restart()
-    assert host.clock.now() == 1000, "the device says when it is, and has said nothing more"
 
 
 @settings(deadline=None, max_examples=40)

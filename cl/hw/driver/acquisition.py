@@ -25,9 +25,6 @@ class HardwareAcquisition:
         self._engine = engine
         self._link = link
 
-    def keep(self, frames: int) -> None:
-        """Do nothing: how many frames are kept is the device's own doing."""
-
     def next_spike(self, position: int) -> int:
         return position
 

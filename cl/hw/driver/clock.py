@@ -110,17 +110,3 @@ class HardwareClock:
     def seconds_until(self, frame: int) -> float:
         """Return how long it takes until the frames before `frame` exist; negative when they do."""
         return (self.due_ns(min(frame, NEVER)) - host_ns()) * 1e-9
-
-    def nap(self, frame: int, longest_ns: int) -> bool:
-        """Sleep towards `frame`, at most `longest_ns`; return whether it has come."""
-        remaining = self.due_ns(frame) - host_ns()
-        if remaining > 0:
-            self._link.rest(min(remaining, longest_ns) * 1e-9)
-        return remaining <= 0
-
-    def wait(self, frame: int) -> None:
-        """Block until the frames before `frame` have been posted."""
-        self._link.waiter.wait(frame)
-
-    def restart(self) -> None:
-        """Do nothing: time began when the device was switched on."""

@@ -23,10 +23,6 @@ class HardwareControl:
         self._link = link
         self._name = name
 
-    def opened(self) -> None:
-        """Take a failure for the end, from now on."""
-        self._link.forgive_no_more()
-
     def take(self) -> None:
         """Become the controller, and have the device run. ControlRequestError where somebody else is."""
         link = self._link

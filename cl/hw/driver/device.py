@@ -11,10 +11,11 @@ from cl.hw.wire.layout import LEAD_FRAMES
 from .acquisition import HardwareAcquisition
 from .control import HardwareControl
 from .stimulator import HardwareStimulator
-from .timebase import DeviceTimebase, Posted
+from .supply import Posted
+from .timebase import DeviceTimebase
 
 if TYPE_CHECKING:
-    from cl._core.device import DeviceInfo, EventHistory
+    from cl._core.device import DeviceInfo
     from cl._core.engine import Engine
     from cl.hw.wire.ring import EventReader, Events
 
@@ -40,7 +41,6 @@ class HardwareDevice:
     def __init__(self, info: DeviceInfo, link: Link) -> None:
         self.info = info
         self._link = link
-        self._history: EventHistory | None = None
         self._engine: Engine | None = None
 
     def attach(self, engine: Engine) -> None:
@@ -48,7 +48,8 @@ class HardwareDevice:
         link = self._link
         self._engine = engine
         engine.time = self._time = DeviceTimebase(engine, link)
-        engine.supply = Posted(engine)
+        engine.supply = Posted(engine, link)
+        engine.on_opened = link.forgive_no_more
         self.acquisition = HardwareAcquisition(engine, link)
         self.stimulator = HardwareStimulator(engine, link)
         self.control = HardwareControl(engine, link, self.info.name)
@@ -56,10 +57,9 @@ class HardwareDevice:
         engine.history_frames = engine.kept_frames = min(engine.history_frames, held)
         engine.spare_frames = min(engine.spare_frames, held - engine.history_frames)
 
-    def open(self, history: EventHistory) -> None:
+    def open(self) -> None:
         """Begin to follow the device."""
         assert self._engine is not None, "a device that is attached"
-        self._history = history
         try:
             # A device that has failed is not given up before whoever opens it could reset it.
             self._link.start(
@@ -77,8 +77,8 @@ class HardwareDevice:
 
     def on_data(self, posted: int) -> None:
         """Log what has happened before `posted`, and let the engine know. Locked."""
-        assert self._engine is not None and self._history is not None
-        link, history = self._link, self._history
+        assert self._engine is not None
+        link, history = self._link, self._engine.history
         if link.spikes is not None:
             spikes = self._taken(link.spikes, posted)
             if spikes.timestamps:

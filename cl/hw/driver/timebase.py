@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cl._core.host_clock import host_ns
 from cl._core.steps import Step
+from cl._core.wall_time import WallTimebase
 from cl._values.constants import NEVER
 from cl.error import ControlRequiredError, DeviceDisconnectedError
 from cl.hw.wire.layout import Capability, Status
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cl._core.engine import Engine
-    from cl._core.participant import Hold, Participant
-    from cl._core.timebase import Consumer, Owner
+    from cl._core.participant import Participant
 
     from .link import Link
 
@@ -28,60 +27,19 @@ _LONGEST_REST_S: Final = 0.05
 """Device time may leap, where a device has lost frames: a sleeper looks as often as this."""
 
 
-class DeviceTimebase:
+class DeviceTimebase(WallTimebase):
     """Time as the device tells it, with the host's clock in between."""
 
-    peeks = False
-    grid = 1
+    clock: HardwareClock
 
     def __init__(self, engine: Engine, link: Link) -> None:
-        self._engine = engine
+        super().__init__(engine, HardwareClock(link))
         self._link = link
-        self.clock = HardwareClock(link)
         self._usual_moderation = link.moderation
         self._periods: list[int] = []
 
-    def now(self) -> int:
-        return max(self.clock.now(), self._engine.position)
-
-    def lateness(self, due: int) -> int:
-        return self.clock.behind(due)
-
-    def lateness_ns(self, due: int) -> int:
-        return host_ns() - self.clock.due_ns(due)
-
-    def seconds_until(self, frame: int) -> float:
-        return self.clock.seconds_until(frame)
-
-    def due_ns(self, frame: int) -> int:
-        return self.clock.due_ns(frame)
-
     def comes(self) -> bool:
         return self._link.status == Status.RUNNING
-
-    def restart(self) -> None:
-        """Do nothing: time began when the device was switched on."""
-
-    # -- taking part ----------------------------------------------------------------------
-
-    def join(self, participant: Participant) -> None:
-        """Do nothing: time goes on, whoever takes part."""
-
-    def expect(self, participant: Participant) -> None:
-        """Do nothing: the device's time cannot stand."""
-
-    def leave(self, participant: Participant) -> None:
-        """Let it wait no longer."""
-        self.give_up(participant)
-
-    def take_hold(self, hold: Hold) -> None:
-        """Do nothing: nobody can hold the device's time."""
-
-    def give_back(self, hold: Hold) -> None:
-        """Do nothing: nobody can hold the device's time."""
-
-    def lets_take(self, owner: object) -> bool:
-        return True
 
     def begin_loop(self, period: int) -> int:
         """Return when a loop whose ticks are `period` frames long had best begin.
@@ -112,24 +70,7 @@ class DeviceTimebase:
             return 0  # control was given back, or the link closed, this very moment
         return frames
 
-    def watch(self, consumer: Consumer) -> None:
-        """Do nothing: time does not wait for a consumer, which has to keep up."""
-
-    def unwatch(self, consumer: Consumer) -> None:
-        """Do nothing: it was not waited for."""
-
-    def taken(self) -> None:
-        """Do nothing: it was not waited for."""
-
     # -- waiting --------------------------------------------------------------------------
-
-    def begin(self, participant: Participant, deadline: int, owner: Owner, fresh: bool = False) -> bool:
-        participant.served = False
-        participant.deadline = deadline
-        return False
-
-    def arrive(self, participant: Participant) -> None:
-        """Do nothing: nobody is waited for."""
 
     def poll(self, participant: Participant) -> Step:
         deadline = participant.deadline
@@ -138,7 +79,7 @@ class DeviceTimebase:
             return Step.DONE
         if participant.blocks and not self._link.waiter.is_busy():
             return Step.SLEEP
-        self._await(participant, deadline, self._arm(participant))
+        self._wake_at(participant, deadline, self._arm(participant))
         return Step.PARK
 
     def poll_event(self, participant: Participant) -> Step:
@@ -159,34 +100,13 @@ class DeviceTimebase:
                 wake()
 
         # It comes by itself: whoever logs it looks whether it is for this waiter.
-        self._await(participant, due, look)
+        self._wake_at(participant, due, look)
         return Step.PARK
 
     def _arm(self, participant: Participant) -> Callable[[], None]:
         assert participant.arm is not None
         wake = participant.wake = participant.arm()
         return wake
-
-    def _await(self, participant: Participant, frame: int, wake: Callable[[], None]) -> None:
-        if participant.arrival is not None:
-            self._engine.forget_arrival(participant.arrival)
-        participant.arrival = wake
-        self._engine.on_arrival(frame, wake)
-
-    def may_block(self, participant: Participant) -> bool:
-        return True
-
-    def give_up(self, participant: Participant) -> None:
-        participant.wake = None
-        if participant.arrival is not None:
-            self._engine.forget_arrival(participant.arrival)
-            participant.arrival = None
-
-    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
-        return None
-
-    def wake_ns(self, frame: int) -> int:
-        return self.due_ns(frame)
 
     def sleep(self, frame: int) -> None:
         """Block on the interrupt until everything before `frame` is given."""
@@ -199,55 +119,3 @@ class DeviceTimebase:
         except DeviceDisconnectedError as error:
             with self._engine.lock:
                 self._engine.fail(error)
-
-    def go_on(self, moves: bool) -> None:
-        """Do nothing: nobody waits for another."""
-
-    def holders(self) -> list[str]:
-        return []
-
-    def waiting(self) -> list[str]:
-        return []
-
-    def arrived(self) -> None:
-        """Do nothing: those who wait for data are woken by their arrival."""
-
-    def recalled(self) -> None:
-        """Do nothing: those who wait have been woken."""
-
-    def release(self) -> None:
-        """Do nothing: those who wait are woken as by an arrival."""
-
-
-class Posted:
-    """Data that a device posts by itself: a `cl._core.supply.Supply`."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def reach(self, frame: int, lends: bool = False) -> Step:
-        return Step.DONE if self._engine.position >= frame else Step.PARK
-
-    def deliver(self, frame: int) -> Step:
-        return Step.DONE if self._engine.position >= frame else Step.SLEEP
-
-    def move(self, frame: int) -> bool:
-        return self._engine.position >= frame
-
-    def present(self, now: int) -> int:
-        return self._engine.position
-
-    def bring_up(self, frame: int) -> None:
-        """Do nothing: it comes by itself."""
-
-    def quiet_until(self) -> int:
-        return self._engine.position
-
-    def asks(self, lends: bool) -> Callable[[], None] | None:
-        return None
-
-    def reach_alone(self, frame: int, lends: bool, alone: Callable[[], bool]) -> bool:
-        return False
-
-    def is_awaited(self) -> bool:
-        return False
