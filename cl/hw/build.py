@@ -52,6 +52,9 @@ def device_report(address: str) -> DeviceReport:
 def _check(address: str, called: str) -> None:
     if not hasattr(os, "eventfd"):
         raise RuntimeError(f"{called}={address!r}: a device can be driven on Linux only")
+    from .wire.machine import check_machine
+
+    check_machine(f"{called}={address!r}: a device cannot be driven here")
     from .driver.session import parse_address
 
     parse_address(address, called)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from cl._stim.limits import StimLimits
 from cl._values.constants import FRAME_NS
 from cl.hw.wire.layout import LONGEST_LIVENESS_MS, USUAL_LIVENESS_MS
+from cl.hw.wire.machine import check_machine
 from cl.sim.dish import Dish
 
 from .device import MODERATION_LIMIT, Emulator, Setup
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(options: argparse.Namespace) -> Emulator:
+    check_machine("a device cannot be emulated here")
     seed = options.seed
     if seed is None:
         seed = secrets.randbits(32)
