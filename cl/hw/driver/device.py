@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from cl._core.losses import Loss
@@ -42,6 +44,7 @@ class HardwareDevice:
         self.info = info
         self._link = link
         self._engine: Engine | None = None
+        self._unsaid: deque[Loss] = deque()
 
     def attach(self, engine: Engine) -> None:
         """Take the engine that is to be told of what happens."""
@@ -63,7 +66,11 @@ class HardwareDevice:
         try:
             # A device that has failed is not given up before whoever opens it could reset it.
             self._link.start(
-                self, lock=self._engine.lock, start=self.info.start_timestamp, forgives_failure=True
+                self,
+                lock=self._engine.lock,
+                start=self.info.start_timestamp,
+                forgives_failure=True,
+                afterwards=self._say,
             )
         except BaseException:
             self._link.close()
@@ -105,8 +112,22 @@ class HardwareDevice:
 
     def _lose(self, count: int, start: int, stop: int, what: str) -> None:
         assert self._engine is not None
-        self._engine.losses.add(Loss(start, stop, count, what))
-        _log.warning("%s lost %d %s between the frames %d and %d", self.info.name, count, what, start, stop)
+        loss = Loss(start, stop, count, what)
+        self._engine.losses.add(loss)
+        self._unsaid.append(loss)
+
+    def _say(self) -> None:
+        """Log the losses that have not been: without the lock, since a log's handlers are the program's."""
+        while self._unsaid:
+            try:
+                start, stop, count, what = self._unsaid.popleft()
+            except IndexError:
+                return  # Another thread says it.
+            # A handler that fails is no failure of the device.
+            with suppress(Exception):
+                _log.warning(
+                    "%s lost %d %s between the frames %d and %d", self.info.name, count, what, start, stop
+                )
 
     def on_error(self, error: Exception) -> None:
         """End the device."""
@@ -114,3 +135,4 @@ class HardwareDevice:
         self._time.clock.end()
         with self._engine.lock:
             self._engine.fail(error)
+        self._say()

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cl._core.host_clock import host_ns
+from cl._values.no_op import no_op
 from cl.error import ControlRequiredError, DeviceDisconnectedError
 from cl.hw.wire.layout import (
     DESIGNS_SINCE,
@@ -28,7 +29,7 @@ from .session import TIMEOUT, Session
 from .waiter import FrameWaiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
@@ -143,12 +144,13 @@ class Link:
         lock: AbstractContextManager[Any] | None = None,
         start: int | None = None,
         forgives_failure: bool = False,
+        afterwards: Callable[[], None] = no_op,
     ) -> int:
         """Begin to follow the device; return the timestamp from which on `sink` is told of frames.
 
         That is `start`, or by default the newest there is; the event readers are put to it. `lock` is held
-        whenever the sink is told of something. A link that `forgives_failure` does not end with a device
-        that has failed, until `forgive_no_more`.
+        whenever the sink is told of something, and no longer when `afterwards` is called. A link that
+        `forgives_failure` does not end with a device that has failed, until `forgive_no_more`.
         """
         assert self._reader is None, "a link is started once"
         waiter = self._waiter
@@ -160,6 +162,7 @@ class Link:
             start,
             lambda low, high: low < waiter.target <= high,
             forgives_failure,
+            afterwards,
         )
         start = self._reader.posted
         for events in (self._spikes, self._stims):

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cl._core.host_clock import host_ns
+from cl._values.no_op import no_op
 from cl.error import DeviceDisconnectedError
 from cl.hw.wire.eventfd import drain_eventfd
 from cl.hw.wire.layout import ClientRegister, DeviceError, RegionKind, Register, RingWord, Status
@@ -63,10 +64,12 @@ class Reader(threading.Thread):
         start: int | None = None,
         is_taken: Callable[[int, int], bool] = lambda start, stop: False,
         forgives_failure: bool = False,
+        afterwards: Callable[[], None] = no_op,
     ) -> None:
         """Get ready; the thread begins with `start()`. The sink is told of what follows the frame `start`.
 
         `is_taken(start, stop)` says that another thread is about to catch up with a block that has come.
+        `afterwards` is called without the lock by whoever has told the sink of something.
         """
         super().__init__(name="cl-hw-reader", daemon=True)
         self._session = session
@@ -74,6 +77,7 @@ class Reader(threading.Thread):
         self._sink = sink
         self._lock = threading.Lock() if lock is None else lock
         self._is_taken = is_taken
+        self._afterwards = afterwards
         self.forgives_failure = forgives_failure
         """Whether a device that has failed is followed all the same: somebody may be about to reset it."""
         self._registers = session.regions[RegionKind.REGISTERS].words
@@ -130,10 +134,14 @@ class Reader(threading.Thread):
 
     def catch_up(self) -> None:
         """Tell the sink how far the device is, if it is further than before. From any thread."""
+        if self._tell():
+            self._afterwards()
+
+    def _tell(self) -> bool:
         with self._lock:
             posted, before = self._frames[RingWord.PRODUCED], self.posted
             if posted == before:
-                return
+                return False
             if not before < posted < before + LONGEST_JUMP:
                 raise DeviceDisconnectedError(f"the device's frame counter went from {before} to {posted}")
             if posted > self._frames[RingWord.RESERVED]:
@@ -144,6 +152,7 @@ class Reader(threading.Thread):
             self._client[ClientRegister.ACK_DATA] = self._registers[Register.RAISED_DATA]
             self._look_for_losses(before, posted)
             self._sink.on_data(posted)
+            return True
 
     def _look_for_losses(self, start: int, stop: int) -> None:
         """Tell the sink of the frames of [start, stop) that nobody can read."""
