@@ -98,7 +98,9 @@ class RandomSource:
         self._words = _Positioned(words)
         self._corrections = _Positioned(corrections)
         self._crossings = _Positioned(crossings)
-        self._lock = threading.Lock()
+        # Two of them: who draws spikes may hold an engine's lock, and is not to wait for frames.
+        self._frames_lock = threading.Lock()
+        self._spikes_lock = threading.Lock()
         self._blocks = FrameBlocks(self._synthesise)
         self._frames = self._blocks.window
         self._spans: RecentBlocks[Crossings] = RecentBlocks(4)
@@ -137,7 +139,7 @@ class RandomSource:
 
     def _synthesise(self, number: int, out: NDArray[np.int16]) -> None:
         crossings, low, high = self._crossings_of_block(number)
-        with self._lock:
+        with self._frames_lock:
             words = self._words.at(number * _RAW_WORDS).random_raw(_RAW_WORDS).view(np.uint16)
             cells, values = self._draw_correction(number)
         words = words.reshape(BLOCK, CHANNEL_COUNT)
@@ -169,7 +171,7 @@ class RandomSource:
     def _span_at(self, number: int) -> Crossings:
         crossings = self._spans.get(number)
         if crossings is None:
-            with self._lock:
+            with self._spikes_lock:
                 places, values = self._draw_crossings(number)
             frames = places // len(SPIKING)
             channels = self._spiking.take(places - frames * len(SPIKING))

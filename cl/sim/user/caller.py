@@ -90,9 +90,13 @@ class Caller:
         error.__cause__ = StuckError("it is here").with_traceback(self._worker.where(Caller._serve.__code__))
         return error
 
-    def error(self, what: str, fault: BaseException | str) -> DataSourceError:
-        """Return the error that names the source, the call and the fault."""
-        text = text_of(fault)
+    def error(self, what: str, fault: BaseException | str, text: str | None = None) -> DataSourceError:
+        """Return the error that names the source, the call and the fault.
+
+        `text` is the fault's, where it is known: to ask for it runs code of the user's.
+        """
+        if text is None:
+            text = text_of(fault)
         if isinstance(fault, BaseException) and not isinstance(fault, Fault):
             text = f"it raised {type(fault).__name__}" + (f": {text}" if text else "")
         return DataSourceError(f"data source {self.name}, {what}: {text}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from cl._core.host_clock import host_seconds
 
+from .caller import text_of
 from .checks import Fault, TypeFault, checked_frames, checked_spikes, waveform_of
 from .data_source import DataSourceBatch
 
@@ -71,6 +72,8 @@ class LiveDataSink:
         self._had_frames = self._only_spikes = False
         self._draining = self._closed = False
         self._error: BaseException | None = None
+        self.error_text = ""
+        """What `error` says: to ask it runs code of the user's."""
         self._reader: int | None = None
         self._poked = False
         self._awaited_since: float | None = None
@@ -138,10 +141,11 @@ class LiveDataSink:
         """
         if error is not None and not isinstance(error, BaseException):
             raise TypeError(f"error is {error!r}, it must be an exception")
+        text = "" if error is None else text_of(error)
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._error = error
+                self.error_text, self._error = text, error
                 if self._spikes and not self._had_frames:
                     # Of spikes alone, the last one is where the data end.
                     self._next = max(self._next, max(self._spikes)[0] + 1)

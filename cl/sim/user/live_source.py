@@ -88,7 +88,8 @@ class LiveSource:
         cause = self.sink.error
         if cause is None:
             return None
-        error = self._call.error(f"frames from {self.sink.next_timestamp} on", cause)
+        # Asked with the engine's lock held: nothing of the user's is called here.
+        error = self._call.error(f"frames from {self.sink.next_timestamp} on", cause, self.sink.error_text)
         error.__cause__ = cause
         return error
 
