@@ -69,11 +69,13 @@ def test_a_loss_is_logged_without_the_lock(emulator: EmulatorProcess, looping: b
     with cl.open() as neurons:
         lock = neurons._engine.lock
         with handling(lambda: can_be_had_by_another(lock)) as handler:
-            emulator.inject("drop=300")
             if looping:
                 with pytest.raises(LaggedError):
-                    for _ in neurons.loop(1000, ignore_jitter=True):
-                        pass
+                    for tick in neurons.loop(1000, ignore_jitter=True):
+                        if tick.iteration == 5:
+                            emulator.inject("drop=300")
+            else:
+                emulator.inject("drop=300")
             assert handler.called.wait(PATIENCE)
         assert handler.results == [True]
 
