@@ -28,6 +28,7 @@ from .error import (
 
 if TYPE_CHECKING:
     from . import error, hw, sim, testing, util, visualisation
+    from ._core.virtual_time import VirtualTime
     from ._session.opening import aopen, get_system_attributes, is_simulator, open
     from .data_stream import DataStream
     from .events import DetectionResult, Spike, Stim
@@ -54,6 +55,7 @@ _LAZY = {
     "Stim": ".events",
     "StimDesign": ".stim",
     "StimPlan": ".stim",
+    "VirtualTime": "._core.virtual_time",
     "aopen": "._session",
     "get_system_attributes": "._session",
     "is_simulator": "._session",
@@ -87,6 +89,7 @@ __all__ = [
     "SyncLimitExceeded",
     "TransactionRejected",
     "UnsafeOperationError",
+    "VirtualTime",
     "WsApiError",
     "aopen",
     "error",

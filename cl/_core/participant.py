@@ -23,7 +23,7 @@ class Hold:
     participants that wait and work for it, does not count: its body may be waiting for them.
     """
 
-    __slots__ = ("active", "name", "owner", "parent", "scheduler", "transient", "workers")
+    __slots__ = ("active", "device", "name", "owner", "parent", "scheduler", "transient", "workers")
 
     def __init__(
         self,
@@ -39,6 +39,8 @@ class Hold:
         self.parent = parent
         self.scheduler = scheduler
         """Whose time is held: a program may have several devices, each with a time of its own."""
+        self.device: object = None
+        """What its owner waited for when it was served; None of a hold that was asked for."""
         self.active = False
         self.workers: set[Participant] | None = None
 
@@ -70,9 +72,9 @@ class Participant:
     """
 
     __slots__ = (
-        "arm", "arrival", "ask", "base", "blocks", "deadline", "due", "entry", "exact", "hold", "horizon",
-        "key", "longest_s", "name", "own", "owner", "parent", "pause_s", "probe", "served", "transient",
-        "wake",
+        "arm", "arrival", "ask", "base", "blocks", "deadline", "device", "due", "entry", "exact", "hold",
+        "horizon", "key", "longest_s", "name", "own", "owner", "parent", "pause_s", "probe", "served",
+        "transient", "wake",
     )  # fmt: skip
 
     def __init__(self, name: str, kind: int, period: int = 0, probe: Callable[[], int] | None = None) -> None:
@@ -82,6 +84,8 @@ class Participant:
         """The order of those that are due at the same time."""
         self.base = 0
         """What its device's timestamps are ahead of the time that several devices share."""
+        self.device: object = None
+        """Which of the devices that share a time it waits for."""
         self.probe = probe
         self.horizon: Callable[[], int] | None = None
         self.deadline: int | None = None

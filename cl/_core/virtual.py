@@ -120,6 +120,8 @@ class Scheduler:
         self._keen.pop(participant, None)
         self.withdraw(participant)
         self.arrive(participant)
+        if self._serving is participant:
+            self._serving = None
         hold = self._holds.get(participant.owner)
         if hold is not None and not participant.transient and not self._has_durable(participant.owner):
             self._deactivate(hold)
@@ -368,16 +370,25 @@ class Scheduler:
                 _wake(participant)
                 return
 
-    def release(self, participants: Collection[Participant]) -> None:
-        """Wake those of some participants that wait, unserved: their device is gone."""
-        for participant in tuple(self._waiting):
-            if participant in participants:
-                self.withdraw(participant)
-                _wake(participant)
+    def release(self, participants: Collection[Participant], device: object) -> None:
+        """Forget some participants, and wake those that wait, unserved: their device is gone.
 
-    def release_all(self) -> None:
-        """Wake everybody, unserved: the device is gone."""
-        self.release(tuple(self._waiting))
+        What their owners hold after waits for that device ends, unless they take part on another one.
+        """
+        for participant in tuple(participants):
+            waits = participant.deadline is not None
+            self.unregister(participant)
+            if waits:
+                _wake(participant)
+        for hold in tuple(self._active):
+            if hold.device is device and not self._has_durable(hold.owner):
+                self._deactivate(hold)
+
+    def rest(self) -> None:
+        """Forget who has taken part: no device is open any more. Holds that were asked for stay."""
+        for hold in tuple(self._holds.values()):
+            if not hold.active or hold.device is not None:
+                self._forget(hold)
 
     def _next(self) -> tuple[Participant, int]:
         best, best_due = None, NEVER
@@ -420,6 +431,7 @@ class Scheduler:
         if before is not None and before.active:
             self._deactivate(before)
         hold = self._holds[owner] = Hold(owner, participant.name, transient, participant.parent, self)
+        hold.device = participant.device
         participant.hold = hold
         # What is done for a body is covered by the body's hold, which ends when the body says so. That a task
         # or a thread has ended has to be noticed, which takes a moment.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 from cl._values.constants import FRAME_NS, NEVER
+from cl.error import DeviceDisconnectedError
 
 from .engine import never_ends
 from .host_clock import host_ns
@@ -29,10 +31,12 @@ _FOREVER = float("inf")
 
 
 class VirtualTime:
-    """A virtual clock. Several simulators that are given the same one share its time.
+    """A virtual clock for several simulators: each `cl.sim.Simulator(time=...)` is given the same one.
 
     It moves when all who take part wait, on whichever device, and serves them one at a time in the order
-    of their deadlines; ties go by the order in which the Simulators were made, then as on one device.
+    of their deadlines; ties go by the order in which the Simulators were made, then as on one device
+    (docs/virtual-time.md). A device joins where time stands when it is opened: there it is at its own
+    `start_timestamp`. It belongs to its process, and cannot be pickled.
     """
 
     def __init__(self) -> None:
@@ -40,6 +44,8 @@ class VirtualTime:
         self._engines: list[Engine] = []
         self._at = 0
         """Where time stands while no device is open."""
+        self._target = 0
+        """Where devices were moved to last: some may be there, and others on their way."""
         self._scheduler = Scheduler(self, self._has_ended)
         self.ended: Callable[[object], bool] = never_ends
         """Whether the task or thread that holds time has ended; the devices know."""
@@ -47,8 +53,15 @@ class VirtualTime:
 
     @contextmanager
     def hold(self, name: str = "hold") -> Iterator[None]:
-        """Hold time within a `with` block: nobody who waits is served before it has ended."""
+        """Hold time within a `with` block, as `Neurons.hold` does; also while no device is open yet.
+
+        Nobody who waits, on whichever device, is served before the block has ended.
+        """
         hold = Hold(object(), name, transient=False, scheduler=self._scheduler)
+        if self._lock.held_here():
+            raise RuntimeError(
+                "time cannot be held from here: this code has interrupted a call of a device in its thread"
+            )
         try:
             with self._lock:
                 self._scheduler.take(hold)
@@ -56,7 +69,11 @@ class VirtualTime:
         finally:
             with self._lock:
                 self._scheduler.give_back(hold)
-                self.go_on(True)
+                # Whether a task calls, which must not move time for others, is not known here.
+                self.go_on(False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a VirtualTime belongs to its process: it can be neither copied nor pickled")
 
     def _has_ended(self, owner: object) -> bool:
         return self.ended(owner)
@@ -82,20 +99,29 @@ class VirtualTime:
 
     def move(self, to: int) -> bool:
         """Move all devices towards `to`; False where one arrives later. Locked."""
+        self._target = to
         arrived = True
         for engine in tuple(self._engines):
-            arrived = engine.supply.move(to + engine.base) and arrived
+            frame = to + engine.base
+            if engine.position >= frame:
+                continue
+            try:
+                arrived = engine.supply.move(frame) and arrived
+            except DeviceDisconnectedError:
+                # It has failed, and those who use it hear of it. The others go on.
+                if not self._engines:
+                    raise
         return arrived
 
     # -- the devices ----------------------------------------------------------------------
 
     def add(self, engine: Engine) -> None:
-        """Let a device share this time from where it stands. Locked."""
+        """Let a device share this time from where it stands, or is about to stand. Locked."""
         if not self._engines and self._at == 0:
             self._at = engine.start
-        at = self.position
-        engine.base = engine.start - at
         self.ended = engine.has_ended
+        # While the data of a device are awaited others have arrived: none of them is ahead of a newcomer.
+        engine.base = engine.start - max(self.position, self._target)
         self._engines.append(engine)
         self._scheduler.shared = len(self._engines) > 1
         self._scheduler.solo = None
@@ -106,33 +132,58 @@ class VirtualTime:
             self._at = self.position
             self._engines.remove(engine)
             self._scheduler.shared = len(self._engines) > 1
+        if not self._engines:
+            self._scheduler.rest()
+        # Those on other devices go on without this one: not from here, where time may be on the move.
+        self._look_arrived()
+        self._scheduler.nudge()
 
-    def asking(self, lends: bool) -> Callable[[], None] | None:
+    def reap(self) -> None:
+        """Forget the participants of all devices that were dropped. Locked."""
+        for engine in self._engines:
+            engine.reap()
+
+    def asking(self, lends: bool, own: Engine | None = None) -> Callable[[], None] | None:
         """Return what asks the source that time waits for, if the caller is to do so. Locked.
 
-        With `lends` the caller's thread may be lent to a source that has one of its own.
+        With `lends` the caller's thread may be lent to a source that has one of its own. A failure is raised
+        only where it is that of the caller's `own` device.
         """
         if not self._scheduler.moving:
             return None
         for engine in self._engines:
             ask = engine.supply.asks(lends)
             if ask is not None:
-                return ask
+                return ask if engine is own else partial(_ask_for_others, ask)
         return None
 
     def arrived(self) -> None:
         """Take note that a device has come to where it was moved, and go on if all have. Locked."""
-        if not any(engine.supply.is_awaited() for engine in self._engines):
-            self._scheduler.moved()
+        self._look_arrived()
         while not self._scheduler.dispatch(self._budget):
             pass
         if self.asking(False) is not None:
             self._scheduler.nudge()
 
+    def recalled(self) -> None:
+        """Take note that a device is not on its way any more: it is to be moved anew. Locked."""
+        self._look_arrived()
+        self._scheduler.nudge()
+
+    def _look_arrived(self) -> None:
+        if not any(engine.supply.is_awaited() for engine in self._engines):
+            self._scheduler.moved()
+
     def go_on(self, moves: bool) -> None:
         """Let the next participant be served; with `moves` the caller moves time itself. Locked."""
         if not moves or not self._scheduler.dispatch(self._budget) or self.asking(False) is not None:
             self._scheduler.nudge()
+
+
+def _ask_for_others(ask: Callable[[], None]) -> None:
+    # A failure ends that device, and those who use it hear of it.
+    with suppress(DeviceDisconnectedError):
+        ask()
 
 
 class VirtualTimebase:
@@ -150,7 +201,7 @@ class VirtualTimebase:
         engine.lock = time._lock
         engine.listeners.append(self._release)
         engine.on_posted = time.arrived
-        engine.on_recalled = self._recalled
+        engine.on_recalled = time.recalled
         predictable = engine.device.acquisition.predictable
         self.peeks = predictable
         self.grid = 1 if predictable else GRID
@@ -183,6 +234,7 @@ class VirtualTimebase:
 
     def join(self, participant: Participant) -> None:
         participant.base = self._engine.base
+        participant.device = self._engine
         self._participants[participant] = None
         self.scheduler.register(participant, self._order)
 
@@ -242,8 +294,8 @@ class VirtualTimebase:
 
     def poll(self, participant: Participant) -> Step:
         engine, scheduler = self._engine, self.scheduler
-        if engine.dropped:
-            engine.reap()
+        if engine.dropped or scheduler.shared:
+            self._reap()
         if participant.served:
             return Step.DONE
         arrived = scheduler.dispatch(self.budget)
@@ -251,8 +303,11 @@ class VirtualTimebase:
             return Step.DONE
         if not arrived:
             return Step.AGAIN
+        if not engine.is_open():
+            # It has failed while time moved: the one who looks again is told.
+            return Step.AGAIN
         if scheduler.moving:
-            participant.ask = self._time.asking(participant.blocks)
+            participant.ask = self._time.asking(participant.blocks, engine)
             if participant.ask is not None:
                 return Step.ASK
         assert participant.arm is not None
@@ -300,11 +355,17 @@ class VirtualTimebase:
         """Do nothing: virtual time does not come by sleeping."""
 
     def go_on(self, moves: bool) -> None:
-        self._engine.reap()
+        self._reap()
         if self._engine.is_open():
             self._time.go_on(moves)
         else:
             self.scheduler.nudge()
+
+    def _reap(self) -> None:
+        if self.scheduler.shared:
+            self._time.reap()
+        else:
+            self._engine.reap()
 
     def holders(self) -> list[str]:
         return self.scheduler.holders()
@@ -312,18 +373,13 @@ class VirtualTimebase:
     def waiting(self) -> list[str]:
         return [participant.name for participant in self.scheduler.waiting()]
 
-    def _recalled(self) -> None:
-        self.scheduler.moved()
-        self.scheduler.nudge()
 
     def _release(self) -> None:
         """Wake those who wait for the device: it is gone."""
         self.scheduler.solo = None
-        self.scheduler.release(self._participants)
+        self.scheduler.release(self._participants, self._engine)
+        self._participants.clear()
         self._time.remove(self._engine)
-        # Those on other devices go on without this one.
-        if self._time._engines:
-            self._time.arrived()
 
 
 _LOOK_S = 0.0005

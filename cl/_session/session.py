@@ -8,6 +8,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from cl._core.participant import Hold
 from cl._values.upwards import from_above
 from cl.error import DeviceDisconnectedError
 from cl.neurons import Neurons
@@ -18,6 +19,7 @@ from .wiring import Wired
 if TYPE_CHECKING:
     from cl._core.device import Device
     from cl._core.settings import Settings
+    from cl._core.virtual_time import VirtualTime
     from cl.visualisation.server.server import VisualiserServer
 
 _log = logging.getLogger("cl")
@@ -79,11 +81,18 @@ class Session:
         self._gone.wait()
 
     def _close(self) -> None:
+        engine = self.engine
+        # Others may share its time, which is not to go on while it ends: what is recorded ends at one moment.
+        hold = Hold(object(), f"{engine.device.info.name}, which closes", transient=False)
         try:
+            with engine.lock:
+                engine.time.take_hold(hold)
             self._end()
         finally:
-            with self.engine.lock:
-                self.engine.end()
+            with engine.lock:
+                engine.end()
+                engine.time.give_back(hold)
+                engine.time.go_on(False)
             if self.visualiser is not None:
                 self.visualiser.stop()
             self._wired.stop()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from cl._core.device import Device
+    from cl._core.virtual_time import VirtualTime
     from cl.sim.simulator import Simulator
     from cl.sim.user.registry import Registration
 

@@ -125,8 +125,7 @@ class Waiter:
         except BaseException:
             with lock:
                 time.give_up(participant)
-                if engine.is_open():
-                    go_on(engine)
+                go_on(engine)
             raise
         if participant.hold is not None:
             serve_with(participant.hold)

@@ -75,8 +75,7 @@ def wait(engine: Engine, participant: Participant, deadline: int) -> None:
     except BaseException:
         with lock:
             time.give_up(participant)
-            if engine.is_open():
-                go_on(engine)
+            go_on(engine)
         raise
     if participant.hold is not None:
         serve_with(participant.hold)
@@ -196,10 +195,9 @@ def drop(engine: Engine, participant: Participant) -> None:
 def go_on(engine: Engine) -> None:
     """Let the next participant be served now that one is out of the way. Locked."""
     engine.reap()
-    if engine.is_open():
-        # A task does not move time for others on its way out: among them may be some that were cancelled
-        # with it and do not know yet. They are woken, and find out.
-        engine.time.go_on(current_task() is None)
+    # A task does not move time for others on its way out: among them may be some that were cancelled with it
+    # and do not know yet. They are woken, and find out.
+    engine.time.go_on(current_task() is None)
 
 
 def _would_deadlock(engine: Engine, participant: Participant) -> RuntimeError:

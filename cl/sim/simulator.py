@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.settings import SAMPLE_MEANS, SPIKE_PERCENTILES
+from cl._core.virtual_time import VirtualTime
 from cl._values.numbers import kind, real
 from cl._values.rates import whole
 
@@ -34,8 +35,8 @@ class Simulator:
     `source` makes the data: a factory or its path "module:attribute", as in `set_simulator_data_source`, with
     `config` and `metadata`, which go with it; or "random", the random source. It comes before a replay;
     `replay_path` comes before a source that is set or that the environment names. The other arguments are the
-    variables of the same names (`seed` is CL_SDK_RANDOM_SEED). With a `time`, which several simulators may
-    share, time is accelerated. `name` is what messages call the device.
+    variables of the same names (`seed` is CL_SDK_RANDOM_SEED). With a `time`, a `cl.VirtualTime` that several
+    simulators may share, time is accelerated. `name` is what messages call the device.
 
     A value is one dish: `cl.open(device=simulator)` joins the device of this very object if that is open. Two
     values are two devices, though everything about them be alike, and so are a value and its copy.
@@ -62,7 +63,7 @@ class Simulator:
     channel_queue_limit: int | None = None
     sync_limit: int | None = None
     deferred_interrupt_limit: int | None = None
-    time: Any = None
+    time: VirtualTime | None = None
     name: str | None = None
     _order: int = field(init=False, repr=False)
     """The number of its construction: who is served first where two on one clock are alike."""
@@ -186,6 +187,8 @@ def _check(name: str, value: Any) -> Any:
         return _text(name, os.fspath(value) if isinstance(value, os.PathLike) else value)
     if name in ("visualisation_host", "name"):
         return _text(name, value)
+    if name == "time" and not isinstance(value, VirtualTime):
+        raise TypeError(f"time must be a cl.VirtualTime, not {kind(value)}")
     return value
 
 

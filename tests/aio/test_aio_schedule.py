@@ -187,7 +187,7 @@ def test_everybody_is_woken_when_the_device_is_gone(world: World) -> None:
     first, second = world.open("first"), world.open("second")
     world.wait(first, 10)
     world.wait(second, 20)
-    world.scheduler.release_all()
+    world.scheduler.release(list(world.scheduler.waiting()), "the device")
     assert sorted(world.served) == ["first", "second"]
     assert not first.served
     assert world.scheduler.waiting() == []

@@ -16,6 +16,7 @@ import pytest
 
 import cl
 from cl._core.settings import Settings
+from cl._core.virtual_time import VirtualTime
 from cl.sim import (
     Simulator,
     SimulatorDataSource,
@@ -29,8 +30,8 @@ from cl.testing import ScriptedSource
 CULTURE = "cl.sim.culture:create"
 
 
-class Clock:
-    """Stands for a virtual time."""
+class Clock(VirtualTime):
+    """A virtual time that is easily told."""
 
     def __repr__(self) -> str:
         return "a clock"
@@ -92,6 +93,7 @@ def spikes_of(device: Simulator, frames: int = 2_000) -> list[tuple[int, int]]:
         ({"source": "random", "config": {}}, ValueError, r"config is \{\}: the random source takes none"),
         ({"replay_path": "a.h5", "config": [1]}, ValueError, r"config is \[1\]: a replay takes none"),
         ({"time": Clock(), "accelerated": False}, ValueError, "accelerated=False with time=a clock"),
+        ({"time": 5}, TypeError, r"time must be a cl\.VirtualTime, not 5 \(an int\)"),
         ({"name": 5}, TypeError, "name must be a text"),
     ],
 )
@@ -146,6 +148,13 @@ def test_what_is_not_given_is_as_the_environment_says() -> None:
     found = settings_of(Simulator(seed=6, accelerated=False), environment)
     assert (found.random_seed, found.accelerated, found.sample_mean) == (6, False, 3.0)
     assert settings_of(Simulator(time=Clock()), Settings()).accelerated
+
+
+def test_what_shares_a_time_stays_in_its_process() -> None:
+    shared = Simulator(time=Clock())
+    assert copy.copy(shared).time is dataclasses.replace(shared, seed=3).time is shared.time
+    with pytest.raises(TypeError, match="belongs to its process"):
+        pickle.dumps(shared)
 
 
 @pytest.mark.usefixtures("accelerated")
