@@ -240,8 +240,8 @@ def load() -> Iterator[None]:
 
     def burn() -> None:
         rng = random.Random(1)
-        while not stop.wait(0.0005):
-            sum(range(rng.randrange(10_000)))
+        while not stop.wait(0.001):
+            sum(range(rng.randrange(4_000)))
 
     thread = threading.Thread(target=burn)
     thread.start()
@@ -267,7 +267,7 @@ def every_kind(time: cl.VirtualTime) -> list[Simulator]:
 class Experiment:
     """On each device a loop that stimulates its neighbour, a stream and a sleeper; one recording a device."""
 
-    LENGTH = 600
+    LENGTH = 400
 
     def __init__(self, devices: list[cl.Neurons], rng: random.Random, folder: Path) -> None:
         self.devices = devices
@@ -297,7 +297,7 @@ class Experiment:
 
     async def stream(self, number: int) -> None:
         neurons = self.devices[number]
-        end = neurons.timestamp() + self.LENGTH - 100
+        end = neurons.timestamp() + self.LENGTH - 150
         async with neurons.spikes() as spikes:
             async for spike in spikes:
                 await self.delay()
@@ -307,7 +307,7 @@ class Experiment:
 
     async def sleep(self, number: int) -> None:
         for _ in range(4):
-            await self.devices[number].asleep(0.004)
+            await self.devices[number].asleep(0.003)
             await self.delay()
             self.log.append((number, "slept", *(neurons.timestamp() for neurons in self.devices)))
 
