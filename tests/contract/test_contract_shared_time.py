@@ -490,15 +490,48 @@ async def test_a_body_of_one_closes_another() -> None:
     assert [at for name, at in log if name == "one"] == [250, 500, 750]
 
 
-def test_a_recording_of_one_that_closes_ends_at_one_moment(tmp_path: Path) -> None:
+def test_what_a_read_left_ends_when_its_device_closes() -> None:
+    """The thread that has read a device and closed it may wait for another's, by means that nobody sees."""
+    log: Log = []
+    was_read, others_ended = threading.Event(), threading.Event()
+
+    def read() -> None:
+        goes.read(10)
+        was_read.set()
+        assert others_ended.wait(PATIENCE)
+
+    with all_open(*shared(2)) as (goes, stays):
+        with stays.hold("starting"):
+            worker, reader = Worker(partial(ticks, stays, 100, 3, log, "")), Worker(read)
+            block_until_waiting(stays, 2)
+        assert was_read.wait(PATIENCE)
+        assert not log and len(stays._engine.time.holders()) == 1
+        goes.close()
+        worker.end()
+        others_ended.set()
+        reader.end()
+    assert len(log) == 3
+
+
+def test_a_recording_of_one_that_closes_ends_where_its_pulses_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Time does not go on while a device closes, though others wait."""
     with all_open(*shared(2)) as (one, other):
+        one.read(100)
         recording = one.record(file_location=str(tmp_path))
         log: Log = []
-        with other.hold("starting"):
-            worker = Worker(partial(ticks, other, 100, 20, log, "other"))
-            block_until_waiting(other, 1)
-            one.close()
+        finalise, hold = one._recordings.finalise, other.hold("starting")
+
+        def let_the_others_go_on_first() -> None:
+            hold.__exit__(None, None, None)
+            finalise()
+
+        monkeypatch.setattr(one._recordings, "finalise", let_the_others_go_on_first)
+        hold.__enter__()
+        worker = Worker(partial(ticks, other, 100, 20, log, "other"))
+        block_until_waiting(other, 1)
+        one.close()
         worker.end()
     with recording.open() as view:
         assert len(view.samples) == view.attributes["duration_frames"] < 10
@@ -605,6 +638,22 @@ async def test_a_task_of_a_body_on_another_time_leaves_the_bodys_hold_alone() ->
                 assert "a loop at 100/s" in mine._engine.time.holders(), "the body holds its own time on"
                 assert mine.timestamp() == 250 and others.timestamp() >= 30_000 and len(log) == 1
     assert log[0] == ("body", 250) and len(log) == 8
+
+
+@pytest.mark.anyio
+async def test_a_task_of_a_body_works_for_it_also_after_waits_on_another_time() -> None:
+    one, other = Simulator(seed=1, accelerated=True), Simulator(seed=2, accelerated=True)
+
+    async def work_on_both(mine: cl.Neurons, others: cl.Neurons) -> None:
+        for _ in range(2):
+            await others.asleep(0.004)
+            await mine.asleep(0.002)
+
+    with all_open(one, other) as (mine, others), anyio.fail_after(PATIENCE):
+        async for _ in mine.aloop(100, stop_after_ticks=2):
+            async with anyio.create_task_group() as children:
+                children.start_soon(work_on_both, mine, others)
+        assert (mine.timestamp(), others.timestamp()) == (600, 400)
 
 
 def test_a_hold_of_a_device_that_closes_meanwhile_ends_all_the_same() -> None:
