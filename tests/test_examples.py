@@ -53,6 +53,10 @@ SAYS: dict[str, list[str]] = {
         "StimDesign(160, -1.0, 160, 1.0, 160, -1.0)",
         "BurstDesign(10, 150)",
     ],
+    "two_cultures.py": [
+        "left: 2328 spikes, which gave 31 pulses to the other one",
+        "[(2750, 'right'), (3000, 'left'), (3000, 'right'), (3250, 'left'), (3250, 'right')]",
+    ],
     "synchronised_groups.py": ["run 1: [2, 502, 1002, 1502]", "run 2: [2, 502, 1002, 1502]"],
 }
 """What its output must hold."""
