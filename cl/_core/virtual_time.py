@@ -196,6 +196,8 @@ class VirtualTimebase:
         self._time = time
         self._order = order
         self._participants: dict[Participant, None] = {}
+        self.named = ""
+        """What is told of its participants, where messages may name those of several devices."""
         self.scheduler = time._scheduler
         self.budget = time._budget
         engine.lock = time._lock
@@ -233,6 +235,7 @@ class VirtualTimebase:
     # -- taking part ----------------------------------------------------------------------
 
     def join(self, participant: Participant) -> None:
+        participant.name += self.named
         participant.base = self._engine.base
         participant.device = self._engine
         self._participants[participant] = None

@@ -25,12 +25,14 @@ def timing_of(settings: Settings, time: VirtualTime | None = None, order: int = 
     in everything.
     """
     if settings.accelerated:
-        return partial(_virtual, VirtualTime() if time is None else time, order)
+        return partial(_virtual, time, order)
     return _hosts
 
 
-def _virtual(time: VirtualTime, order: int, engine: Engine) -> VirtualTimebase:
-    timebase = VirtualTimebase(engine, time, order)
+def _virtual(shared: VirtualTime | None, order: int, engine: Engine) -> VirtualTimebase:
+    timebase = VirtualTimebase(engine, VirtualTime() if shared is None else shared, order)
+    if shared is not None:
+        timebase.named = f" of {engine.device.info.name}"
     engine.on_begin = timebase.restart
     return timebase
 

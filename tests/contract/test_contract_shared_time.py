@@ -462,7 +462,9 @@ async def test_closing_one_lets_the_others_go_on() -> None:
                 await until_waiting(stays, 3)
             while not told:
                 await anyio.lowlevel.checkpoint()
-            assert stays._engine.time.holders() == ["a loop at 1000/s"] and not log
+            assert (
+                stays._engine.time.holders() == ["a loop at 1000/s of simulator (random, seed 0)"] and not log
+            )
             goes.close()
             while not log or log[-1][1] < 6 * 25_000:
                 await anyio.lowlevel.checkpoint()
@@ -607,12 +609,15 @@ async def test_a_body_of_one_device_waits_for_others() -> None:
 @pytest.mark.anyio
 async def test_a_blocking_wait_that_another_device_has_to_run_before_is_refused() -> None:
     log: Log = []
-    with all_open(*shared(2)) as (one, other):
+    time = cl.VirtualTime()
+    left, right = (Simulator(seed=1, time=time, name=name) for name in ("left", "right"))
+    with all_open(left, right) as (one, other):
         async with anyio.create_task_group() as group:
             with one.hold("starting"):
                 group.start_soon(aticks, one, 100, 2, log, "one")
                 await until_waiting(one, 1)
-            with pytest.raises(RuntimeError, match=r"would block the event loop.*a loop at 100/s"):
+            text = r"read of .*'right'.* would block the event loop.*a loop at 100/s of .*'left'"
+            with pytest.raises(RuntimeError, match=text):
                 other.read(1_000)
         assert len(log) == 2
         assert len(other.read(1_000)) == 1_000, "nobody else is there any more"
