@@ -120,8 +120,9 @@ class VirtualTime:
         if not self._engines and self._at == 0:
             self._at = engine.start
         self.ended = engine.has_ended
-        # While the data of a device are awaited others have arrived: none of them is ahead of a newcomer.
-        engine.base = engine.start - max(self.position, self._target)
+        # Some devices may have arrived where others are still on their way: none is ahead of a newcomer.
+        at = max(self.position, self._target, *(other.committed - other.base for other in self._engines))
+        engine.base = engine.start - at
         self._engines.append(engine)
         self._scheduler.shared = len(self._engines) > 1
         self._scheduler.solo = None
