@@ -692,4 +692,4 @@ def test_a_time_without_devices_keeps_nobody() -> None:
             assert time._scheduler._holds
     scheduler = time._scheduler
     assert not (scheduler._holds or scheduler._active or scheduler._open or scheduler._waiting)
-    assert not (scheduler._keen or scheduler._durable or scheduler._moving)
+    assert not (scheduler._keen or scheduler._durable or scheduler.moving)
