@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from .virtual import Scheduler
+from typing import Final, Protocol
 
 LOOP: Final = 0
 STREAM: Final = 1
@@ -14,6 +11,14 @@ SLEEP: Final = 2
 READ: Final = 3
 UNKNOWN: Final = -1
 """The due time of a participant with a probe, as long as it may change."""
+
+
+class KeepsHolds(Protocol):
+    """What a hold is one of: the scheduler of a virtual time."""
+
+    def keeps(self, hold: Hold) -> bool:
+        """Return whether `hold` is its owner's present one."""
+        ...
 
 
 class Hold:
@@ -31,7 +36,7 @@ class Hold:
         name: str,
         transient: bool,
         parent: Hold | None = None,
-        scheduler: Scheduler | None = None,
+        scheduler: KeepsHolds | None = None,
     ) -> None:
         self.owner = owner
         self.name = name

@@ -377,7 +377,6 @@ class VirtualTimebase:
     def waiting(self) -> list[str]:
         return [participant.name for participant in self.scheduler.waiting()]
 
-
     def _release(self) -> None:
         """Wake those who wait for the device: it is gone."""
         self.scheduler.solo = None

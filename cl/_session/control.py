@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cl._values.process_switches import garbage_collector
 
 if TYPE_CHECKING:
     from cl._values.process_switches import Claim
-
-    from .session import Session
+    from cl.neurons import Neurons
 
 
 class Control:
@@ -28,7 +27,17 @@ class Control:
         """What has the garbage collector rest."""
 
 
-def take(session: Session, take_control: bool, rest_collector: bool, outermost: bool) -> Callable[[], None]:
+class Controlled(Protocol):
+    """A device that is open, as far as control of it goes."""
+
+    neurons: Neurons
+    control: Control
+    closed: bool
+
+
+def take(
+    session: Controlled, take_control: bool, rest_collector: bool, outermost: bool
+) -> Callable[[], None]:
     """Take control if asked, let the collector rest if asked; return what puts both back as they were.
 
     Opens in several threads may be left in any order: none takes control from another.

@@ -19,7 +19,6 @@ from .wiring import Wired
 if TYPE_CHECKING:
     from cl._core.device import Device
     from cl._core.settings import Settings
-    from cl._core.virtual_time import VirtualTime
     from cl.visualisation.server.server import VisualiserServer
 
 _log = logging.getLogger("cl")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
@@ -10,10 +9,7 @@ from cl._core.settings import Settings, load_settings
 from cl._current import ENVIRONMENT, devices
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from cl._core.device import Device
-    from cl._core.virtual_time import VirtualTime
     from cl.sim.simulator import Simulator
     from cl.sim.user.registry import Registration
 
@@ -38,28 +34,46 @@ class Target(Protocol):
         ...
 
 
+class Driver(Protocol):
+    """What leads to the devices of a scheme: a module."""
+
+    def build(self, address: str, called: str) -> Device:
+        """Return the device at an address; `called` is what errors call that."""
+        ...
+
+    def system_attributes(self, address: str) -> dict[str, Any]:
+        """Return what the device at an address says of itself."""
+        ...
+
+
 class AddressScheme(NamedTuple):
     """A way to a device that is no simulator."""
 
     form: str
     """What an address looks like, for error texts."""
-    module: str
-    """Its `build(address, called)` and `system_attributes(address)`."""
+    load: Callable[[], Driver]
+    """Imports what leads there."""
+
+
+def _unix() -> Driver:
+    from cl.hw import build
+
+    return build
 
 
 SCHEMES: Final = {
-    "unix": AddressScheme("unix:/path/to.sock", "cl.hw.build"),
+    "unix": AddressScheme("unix:/path/to.sock", _unix),
 }
 """The schemes of addresses, what comes before the first colon."""
 
 
-def driver_of(address: str, called: str) -> ModuleType:
-    """Return the module that leads to an address; ValueError for a scheme that there is not."""
+def driver_of(address: str, called: str) -> Driver:
+    """Return what leads to an address; ValueError for a scheme that there is not."""
     scheme = SCHEMES.get(address.partition(":")[0])
     if scheme is None:
         forms = " or ".join(scheme.form for scheme in SCHEMES.values())
         raise ValueError(f"{called}={address!r}: it takes {forms}")
-    return importlib.import_module(scheme.module)
+    return scheme.load()
 
 
 class EnvironmentsDevice:

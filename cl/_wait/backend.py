@@ -11,26 +11,7 @@ from .owner import asyncio_runs, trio_runs
 
 if TYPE_CHECKING:
     from .alarm import Alarm
-
-
-class Parker(Protocol):
-    """One wait of one task."""
-
-    def arm(self) -> Callable[[], None]:
-        """Make the place ready for one more wait, and return what wakes the task, from any thread."""
-        ...
-
-    def wake(self) -> None:
-        """Wake the task; from any thread, also before it parks."""
-        ...
-
-    def park(self) -> Awaitable[Any]:
-        """Return what to await until woken."""
-        ...
-
-    def park_for(self, seconds: float) -> Awaitable[Any]:
-        """Return what to await until woken, or until so much real time has passed."""
-        ...
+    from .parker import Parker
 
 
 class Backend(Protocol):

@@ -13,7 +13,7 @@ from cl._core.host_clock import host_ns, host_sleep
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .backend import Parker
+    from .parker import Parker
 
     Change = tuple[int, int, Callable[[], None] | None]
     """Who waits, until when, and what to call then: None for who does not wait any more."""

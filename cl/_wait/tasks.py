@@ -9,7 +9,7 @@ from cl._core.participant import Participant
 from cl._core.steps import Step
 from cl._values.constants import NEVER
 
-from .backend import Backend, Parker, current_backend
+from .backend import Backend, current_backend
 from .owner import hold_in, serve_with
 from .threads import close, go_on, refuse_reentry
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cl._core.virtual import Scheduler
 
     from .alarm import Alarm
+    from .parker import Parker
 
 _LONGEST_SLEEP_NS: Final = 100_000_000
 """A device that has gone is noticed by a sleeper within this time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._core.supply import OnDemand
+from cl._core.on_demand import OnDemand
 
 from .acquisition import FixedAcquisition, StreamedAcquisition
 from .control import SimulatedControl

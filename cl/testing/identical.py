@@ -11,14 +11,14 @@ from .compare import first_difference
 from .opening import Simulator
 
 if TYPE_CHECKING:
-    import cl
     from cl._core.engine import Engine
+    from cl.neurons import Neurons
 
 _PORTION: Final = 2_500
 
 
 def assert_identical_runs(
-    run: Callable[[cl.Neurons], Any] | Callable[[cl.Neurons], Awaitable[Any]],
+    run: Callable[[Neurons], Any] | Callable[[Neurons], Awaitable[Any]],
     *,
     runs: int = 2,
     frames: bool = True,
@@ -101,7 +101,7 @@ class Trace:
         return first_difference(self.result, other.result)
 
 
-def _traced(run: Callable[[cl.Neurons], Any], frames: bool, backend: str, options: dict[str, Any]) -> Trace:
+def _traced(run: Callable[[Neurons], Any], frames: bool, backend: str, options: dict[str, Any]) -> Trace:
     if not is_async(run):
         with Simulator(**options) as neurons:
             trace = Trace(neurons._engine, frames)

@@ -14,9 +14,9 @@ from cl._session.targets import SimulatorValue, at_variables_address
 from cl.sim import Simulator as SimulatedDevice
 
 if TYPE_CHECKING:
-    import cl
     from cl._core.settings import Settings
     from cl._session.targets import Built
+    from cl.neurons import Neurons
     from cl.sim.user.registry import Registration
 
 VARIABLES: Final = (
@@ -95,7 +95,7 @@ class Simulator:
         self._stack = ExitStack()
         self._async_stack = AsyncExitStack()
 
-    def __enter__(self) -> cl.Neurons:
+    def __enter__(self) -> Neurons:
         with ExitStack() as stack:
             target = stack.enter_context(_in_place(_TestDevice(self._played, self._variables)))
             neurons = stack.enter_context(opened(lambda: target))
@@ -105,7 +105,7 @@ class Simulator:
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
 
-    async def __aenter__(self) -> cl.Neurons:
+    async def __aenter__(self) -> Neurons:
         async with AsyncExitStack() as stack:
             target = stack.enter_context(_in_place(_TestDevice(self._played, self._variables)))
             neurons = await stack.enter_async_context(aopened(lambda: target))

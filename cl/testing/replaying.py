@@ -17,11 +17,11 @@ from .calling import checked_result, is_async
 from .opening import Simulator
 
 if TYPE_CHECKING:
-    import cl
     from cl._stim.designs import StimDesign
     from cl.loop import LoopTick
+    from cl.neurons import Neurons
 
-    Controller = Callable[[LoopTick, cl.Neurons], Any] | Callable[[LoopTick, cl.Neurons], Awaitable[Any]]
+    Controller = Callable[[LoopTick, Neurons], Any] | Callable[[LoopTick, Neurons], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,8 @@ def replay(
 
 
 def _recorded(path: str | os.PathLike[str]) -> tuple[list[Stim], int]:
-    from cl import RecordingView
     from cl._store.read.added_tables import design_of
+    from cl.util import RecordingView
 
     with RecordingView(path) as view:
         if view.stims is None:

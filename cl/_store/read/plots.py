@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
 
-    from .view import RecordingView
+    from .table import Table
 
 _FRAMES_BEFORE: Final = 25
 _FRAMES_PER_MS: Final = 25
 _LARGEST_RASTER: Final = 5_000_000
+
+
+class Events(Protocol):
+    """What is plotted of a recording."""
+
+    @property
+    def spikes(self) -> Table | None: ...
+    @property
+    def stims(self) -> Table | None: ...
+    @property
+    def attributes(self) -> Mapping[str, Any]: ...
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
@@ -48,7 +61,7 @@ def plot_spike(spike: Any, ax: Axes | None = None, **line: Any) -> Axes:
 
 
 def plot_spikes_and_stims(
-    view: RecordingView, start: int | None = None, stop: int | None = None, ax: Axes | None = None
+    view: Events, start: int | None = None, stop: int | None = None, ax: Axes | None = None
 ) -> Axes:
     """Plot the spikes and stims of a recording's frames [start, stop) by time and channel.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cl._core.host_clock import host_ns
 from cl.hw.wire.layout import Result
@@ -14,14 +14,34 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from .device import Emulator
+    from .device_memory import DeviceMemory
     from .faults import Fault
+    from .server import Server
+
+
+class FaultyDevice(Protocol):
+    """What a device has to have for faults to be injected into it."""
+
+    memory: DeviceMemory
+    server: Server
+
+    def overrun(self, frames: int) -> None:
+        """Go on by a whole ring and `frames` more at once."""
+        ...
+
+    def lose(self, frames: int) -> None:
+        """Have the next frames never reach the ring."""
+        ...
+
+    def fail(self, text: str) -> None:
+        """Stop for good."""
+        ...
 
 
 class FaultInjector:
     """The faults to come, and those that are going on."""
 
-    def __init__(self, emulator: Emulator, faults: list[Fault], rng: random.Random) -> None:
+    def __init__(self, emulator: FaultyDevice, faults: list[Fault], rng: random.Random) -> None:
         self._emulator = emulator
         self._coming = deque(faults)
         self._rng = rng

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -19,7 +19,10 @@ from .files import Answer, WebFiles, refuse
 from .topics import Sections
 
 if TYPE_CHECKING:
-    from .server import VisualiserServer
+    from collections.abc import Callable
+
+    from .custom_visualiser import CustomVisualiser
+    from .source import Source
 
 PERIOD_S: Final = 0.08
 """Between two messages to a page."""
@@ -34,7 +37,17 @@ _CLOSE_TIMEOUT_S: Final = 0.5
 _log = logging.getLogger("cl")
 
 
-def run(owner: VisualiserServer, stop: socket.socket) -> None:
+class Listening(Protocol):
+    """A socket that listens, and what is served on it."""
+
+    host: str
+    port: int
+    socket: socket.socket
+    visualisers: dict[str, CustomVisualiser]
+    make_source: Callable[[], Source]
+
+
+def run(owner: Listening, stop: socket.socket) -> None:
     """Serve until a byte comes over `stop`. Returns with every connection closed."""
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         runner.run(_App(owner).serve(stop))
@@ -46,7 +59,7 @@ def _quiet() -> logging.Logger:
 
 
 class _App:
-    def __init__(self, owner: VisualiserServer) -> None:
+    def __init__(self, owner: Listening) -> None:
         self._owner = owner
         self._access = Access(owner.host, owner.port)
         self._files = WebFiles(owner.visualisers)

@@ -1,55 +1,21 @@
-"""Custom visualisers: a script and a fragment of HTML, shown in a frame of their own."""
+"""Custom visualisers: made from files, and shown in a frame of their own."""
 
 from __future__ import annotations
 
 import html
-import json
 import os
-import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cl._current import devices
 
 from .commands import MAX_NAME, MAX_NAMES
-from .files import WEB_FOLDER
+from .custom_visualiser import CustomVisualiser
 
 if TYPE_CHECKING:
     from .server import VisualiserServer
-
-# The script may be a module that exports the two names, or a plain script that defines them: both are
-# in the module's scope at its end.
-_EXPORT = """
-;export const clVisualiser = {
-  dataStreams: typeof dataStreams === "undefined" ? null : dataStreams,
-  createVisualiser: typeof createVisualiser === "undefined" ? null : createVisualiser,
-};
-"""
-
-
-@dataclass(frozen=True)
-class CustomVisualiser:
-    """A visualiser of an application."""
-
-    script: str
-    fragment: str = ""
-    data_streams: tuple[str, ...] | None = None
-    title: str = "Visualiser"
-
-    def page(self) -> bytes:
-        """Return the page that it is shown on."""
-        template = (WEB_FOLDER / "custom.html").read_text("utf-8")
-        streams = html.escape(json.dumps(self.data_streams), quote=True)
-        parts = {"{title}": html.escape(self.title), "{streams}": streams, "{fragment}": self.fragment}
-        # In one go: what is put in may itself look like a mark.
-        return re.sub("{(title|streams|fragment)}", lambda mark: parts[mark[0]], template).encode()
-
-    def module(self) -> bytes:
-        """Return its script as a module."""
-        return (self.script + _EXPORT).encode()
 
 
 def load(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from .custom import CustomVisualiser
+from .web_folder import WEB_FOLDER
 
-WEB_FOLDER: Final = Path(__file__).parent.parent / "web"
+if TYPE_CHECKING:
+    from .custom_visualiser import CustomVisualiser
+
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",

@@ -7,20 +7,18 @@ program that nobody watches pays for a listening socket and a sleeping thread.
 from __future__ import annotations
 
 import errno
-import importlib
 import logging
 import selectors
 import socket
 import sys
 import threading
 from collections.abc import Callable
-from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from cl._values.process_switches import switch_interval
 
 if TYPE_CHECKING:
-    from .custom import CustomVisualiser
+    from .custom_visualiser import CustomVisualiser
     from .source import Source
 
 FIRST_PORT: Final = 1025
@@ -70,7 +68,7 @@ class VisualiserServer:
     def _run(self) -> None:
         try:
             if self._somebody_comes():
-                _load_app().run(self, self._wakened)
+                _load_app()(self, self._wakened)
         except ImportError as error:
             _log.warning("the data visualiser cannot be shown: %s", error)
         except Exception:
@@ -86,14 +84,16 @@ class VisualiserServer:
         return not self._stopping.is_set()
 
 
-def _load_app() -> ModuleType:
+def _load_app() -> Callable[[VisualiserServer, socket.socket], None]:
     """Import what serves pages: a tenth of a second of work, which gives way to the program more often.
 
     A thread that wants to run waits for up to a switch interval. The usual 5 ms would make several
     ticks of a fast loop late, just because somebody opened the page.
     """
     with switch_interval.at_most(_SWITCH_S):
-        return importlib.import_module("cl.visualisation.server.app")
+        from .app import run
+
+        return run
 
 
 def _listen(host: str, port_from: int) -> socket.socket:
