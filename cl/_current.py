@@ -11,12 +11,26 @@ from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 
+class Page(Protocol):
+    """The server of a device's page."""
+
+    url: str
+
+    def show(self, visualiser: Any) -> str:
+        """Serve a custom visualiser, and return under which URL."""
+        ...
+
+    def stop(self) -> None:
+        """Serve no more."""
+        ...
+
+
 class OpenSession(Protocol):
     """A device that is open, as far as others have to know of it."""
 
     closed: bool
     """Whether it is open no more, or about to be."""
-    visualiser: Any
+    visualiser: Page | None
     """The server of its page, or None."""
 
 

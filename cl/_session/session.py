@@ -19,7 +19,7 @@ from .wiring import Wired
 if TYPE_CHECKING:
     from cl._core.device import Device
     from cl._core.settings import Settings
-    from cl.visualisation.server.server import VisualiserServer
+    from cl._current import Page
 
 _log = logging.getLogger("cl")
 
@@ -31,7 +31,7 @@ class Session:
         self.settings = settings
         self._wired = Wired(device)
         self.engine = self._wired.engine
-        self.visualiser: VisualiserServer | None = None
+        self.visualiser: Page | None = None
         self._process = os.getpid()
         self._closing = threading.Lock()
         self.closed = False
@@ -50,9 +50,9 @@ class Session:
             self.close()
             raise
 
-    def _show(self) -> VisualiserServer | None:
+    def _show(self) -> Page | None:
         recordings = self.neurons._recordings
-        server: VisualiserServer | None = from_above("start_server")(
+        server: Page | None = from_above("start_server")(
             self.engine,
             self.settings.visualisation_host,
             recordings=recordings.running,
