@@ -10,6 +10,7 @@ from ._core.entries import StreamEntry
 from ._recording.user_attributes import UserAttributes
 from ._store.packing import pack
 from ._store.stream_names import check_stream_name
+from ._values.no_op import no_op
 from ._values.rates import whole
 from ._wait.threads import refuse_reentry
 
@@ -21,9 +22,10 @@ _LATEST: Final = 2**63 - 1
 
 
 class DataStream:
-    """A named stream of timestamped values, for recordings and for whoever looks on.
+    """A named stream of timestamped values, for recordings and for the live page; a context manager.
 
-    Made by `Neurons.create_data_stream`. It goes into the recordings that run and into later ones.
+    Made by `Neurons.create_data_stream`. It goes into the recordings that run and into later ones, until it
+    is closed, or the device is.
     """
 
     def __init__(
@@ -32,14 +34,17 @@ class DataStream:
         present: Callable[[], int],
         name: str,
         attributes: Mapping[str, Any] | None = None,
+        release: Callable[[DataStream], None] = no_op,
     ) -> None:
         check_stream_name(name)
         self.name = name
         self._engine = engine
         self._present = present
+        self._release = release
         self._application = UserAttributes(attributes)
         self._appending = threading.Lock()
         self._last: int | None = None
+        self._is_closed = False
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -49,9 +54,10 @@ class DataStream:
     def append(self, timestamp: int, data: Any) -> None:
         """Add an entry: anything msgpack can hold, and numpy arrays and scalars.
 
-        Timestamps are frame numbers and strictly ascend: `RuntimeError` otherwise. `TypeError` or
-        `ValueError` for data that cannot be stored. The data is taken as it is now. A recording has the
-        entries that were appended while it ran, and earlier ones whose timestamps are in its window.
+        Timestamps are frame numbers and strictly ascend: `RuntimeError` otherwise, and when the stream is
+        closed. `TypeError` or `ValueError` for data that cannot be stored. The data is taken as it is now. A
+        recording has the entries that were appended while it ran, and earlier ones whose timestamps are in
+        its window.
         """
         at = whole("timestamp", timestamp, 0)
         if at > _LATEST:
@@ -60,6 +66,7 @@ class DataStream:
         engine = self._engine
         refuse_reentry(engine)
         with self._appending:
+            self._check_open()
             if self._last is not None and at <= self._last:
                 raise RuntimeError(
                     f"data stream {self.name!r}: timestamp {at} does not come after the last, {self._last}"
@@ -77,8 +84,39 @@ class DataStream:
         self.update_attributes({key: value})
 
     def update_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Set some attributes; `TypeError` or `ValueError`, and no change, for what no file can hold."""
+        """Set some attributes; `TypeError` or `ValueError`, and no change, for what no file can hold.
+
+        `RuntimeError` when the stream is closed.
+        """
+        self._check_open()
         self._application.update(attributes)
+
+    def close(self) -> None:
+        """End the stream, and free its name. Again: nothing.
+
+        Recordings keep its entries, and its attributes as they stand. A new stream of the name goes on in
+        recordings that run: its timestamps come after those of this one.
+        """
+        refuse_reentry(self._engine)
+        with self._appending:
+            self._is_closed = True
+        self._release(self)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise RuntimeError(f"data stream {self.name!r} was closed")
+
+    def _follow(self, earlier: DataStream) -> None:
+        """Go on where an earlier stream of the same name has ended."""
+        with self._appending:
+            if earlier._last is not None and (self._last is None or self._last < earlier._last):
+                self._last = earlier._last
+
+    def __enter__(self) -> DataStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"DataStream({self.name!r})"

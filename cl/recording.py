@@ -220,6 +220,8 @@ class Recordings:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._streams: dict[str, DataStream] = {}
+        self._closed_streams: dict[str, tuple[DataStream, int]] = {}
+        """Those that recordings may still have something to write of, and when they were closed."""
         self._recordings: list[Recording] = []
         self._cuts = SharedCuts()
         engine.listeners.append(self._cut_off)
@@ -234,14 +236,38 @@ class Recordings:
         """Return a new data stream; `ValueError` for a name that is taken or cannot be stored."""
         from .data_stream import DataStream
 
-        stream = DataStream(self._engine, present, name, attributes)
+        stream = DataStream(self._engine, present, name, attributes, self._release)
         if self._streams.setdefault(name, stream) is not stream:
             raise ValueError(f"there is a data stream {name!r} already")
+        self._forget_closed()
+        if name in self._closed_streams:
+            stream._follow(self._closed_streams[name][0])
         return stream
 
     def streams(self) -> list[DataStream]:
-        """Return the data streams that there are."""
+        """Return the data streams that are open."""
         return list(self._streams.values())
+
+    def _recorded_streams(self) -> list[DataStream]:
+        """Return the open data streams, and closed ones of which there may be something to write."""
+        closed = {name: stream for name, (stream, _) in self._closed_streams.copy().items()}
+        return list({**closed, **self._streams}.values())
+
+    def _release(self, stream: DataStream) -> None:
+        """Free the name of a stream that was closed."""
+        if self._streams.get(stream.name) is stream:
+            # In this order: it is always found in one of them.
+            self._closed_streams[stream.name] = stream, self._engine.position
+            del self._streams[stream.name]
+        self._forget_closed()
+
+    def _forget_closed(self) -> None:
+        """Forget the closed streams of which no recording has anything to write, and none will."""
+        if all(recording._recorder.has_left() for recording in self._recordings):
+            oldest = self._engine.oldest_to_write
+            for name, (_, closed_at) in self._closed_streams.copy().items():
+                if closed_at < oldest:
+                    self._closed_streams.pop(name, None)
 
     def start(self, plan: RecordingPlan, present: Callable[[], int]) -> Recording:
         """Start to record; `present` returns the frame that a command given now takes effect at."""
@@ -255,7 +281,7 @@ class Recordings:
             engine,
             writer,
             plan.begin,
-            lambda: [stream for stream in self.streams() if plan.wants(stream.name)],
+            lambda: [stream for stream in self._recorded_streams() if plan.wants(stream.name)],
             plan.application.frozen,
             plan.samples,
             plan.spikes,

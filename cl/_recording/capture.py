@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cl._core.losses import lost_within
 from cl._wait.tick_gap import wait_for_tick_gap
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from cl._core.engine import Engine
     from cl._core.entries import StreamEntry
     from cl._store.write.writer import RecordingWriter
-    from cl.data_stream import DataStream
     from cl.events import Spike, Stim
 
     from .shared_cuts import SharedCuts
@@ -33,6 +32,17 @@ _LATE_S: Final = 0.7
 """What is not written so long after it was there is in a hurry: after a second it has to be readable."""
 
 _log = logging.getLogger("cl")
+
+
+class RecordedStream(Protocol):
+    """A data stream, as far as a recording has to know of it."""
+
+    name: str
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Its attributes as they stand."""
+        ...
 
 
 class Capture:
@@ -47,7 +57,7 @@ class Capture:
         engine: Engine,
         writer: RecordingWriter,
         start: int,
-        streams: Callable[[], list[DataStream]],
+        streams: Callable[[], list[RecordedStream]],
         application: Callable[[], Mapping[str, Any]],
         samples: bool,
         spikes: bool,

@@ -376,3 +376,106 @@ def test_streams_alone() -> None:
         recording.stop()
     assert duration(recording) == 7_500
     assert len(entries(recording, "s")) == 300
+
+
+def test_closing_a_stream_frees_its_name() -> None:
+    with cl.open() as neurons:
+        stream = neurons.create_data_stream("s")
+        with pytest.raises(ValueError, match="'s' already"):
+            neurons.create_data_stream("s")
+        stream.close()
+        stream.close()
+        again = neurons.create_data_stream("s", {"v": 1})
+        stream.close()
+        with pytest.raises(ValueError, match="'s' already"):
+            neurons.create_data_stream("s")
+        again.append(0, "a")
+        assert again.attributes == {"v": 1}
+
+
+def test_a_closed_stream_takes_nothing_more() -> None:
+    with cl.open() as neurons:
+        with neurons.create_data_stream("s", {"v": 0}) as stream:
+            stream.append(1, "a")
+        for call in (
+            lambda: stream.append(2, "b"),
+            lambda: stream.set_attribute("v", 1),
+            lambda: stream.update_attributes({"v": 1}),
+        ):
+            with pytest.raises(RuntimeError, match="data stream 's' was closed"):
+                call()
+        assert stream.attributes == {"v": 0}
+    stream.close()
+
+
+def test_recordings_keep_what_a_closed_stream_had() -> None:
+    """Also where it came and went between two looks of theirs, and those of its past that begin later."""
+    with cl.open() as neurons:
+        early = neurons.record()
+        with neurons.create_data_stream("s", {"v": 0}) as stream:
+            stream.append(10, "a")
+            stream.set_attribute("v", 1)
+        neurons.read(6_000)
+        late = neurons.record(from_timestamp=0)
+        neurons.read(250_000)
+        last = neurons.record()
+        for recording in (early, late, last):
+            recording.stop()
+    for recording in (early, late):
+        assert entries(recording, "s") == [(10, "a")]
+        assert attributes(recording, "s") == {"v": 1}
+
+
+def test_a_later_stream_of_a_name_goes_on_where_the_first_one_ended() -> None:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        with neurons.create_data_stream("s", {"v": 0}) as first:
+            first.append(10, "a")
+        neurons.read(300_000)
+        second = neurons.create_data_stream("s", {"v": 1})
+        with pytest.raises(RuntimeError, match="timestamp 10 does not come after the last, 10"):
+            second.append(10, "b")
+        second.append(11, "b")
+        neurons.read(6_000)
+        recording.stop()
+    assert entries(recording, "s") == [(10, "a"), (11, "b")]
+    assert attributes(recording, "s") == {"v": 1}
+
+
+def test_closed_streams_are_forgotten_in_time() -> None:
+    with cl.open() as neurons:
+        for trial in range(50):
+            with neurons.create_data_stream(f"trial {trial}") as stream:
+                stream.append(0, trial)
+            neurons.read(10_000)
+        recordings = neurons._recordings
+        assert recordings.streams() == []
+        kept = (neurons._engine.history_frames + neurons._engine.spare_frames) // 10_000
+        assert len(recordings._closed_streams) <= kept + 2
+
+
+def test_streams_come_and_go_in_threads() -> None:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        made = []
+
+        def publish(count: int) -> None:
+            for _ in range(count):
+                try:
+                    stream = neurons.create_data_stream("s")
+                except ValueError:
+                    continue
+                made.append(stream)
+                stream.append(len(made) * 100 + threading.get_native_id() % 100, None)
+                stream.close()
+
+        threads = [threading.Thread(target=publish, args=(50,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        neurons.create_data_stream("s").close()
+        recording.stop()
+    times = [time for time, _ in entries(recording, "s")]
+    assert times == sorted({*times})
+    assert len(times) == len(made) > 0
