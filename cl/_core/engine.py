@@ -220,10 +220,17 @@ class Engine:
             if consumer.limit <= stop and consumer.take(stop):
                 self.standing += 1
         if stop >= self._next_trim:
-            self.history.trim(stop - self.kept_frames - self.spare_frames)
-            self._next_trim = stop + _TRIM_EVERY
+            self._trim(stop)
         if self._arrivals:
             self._wake_arrived(stop)
+
+    def _trim(self, stop: int) -> None:
+        """Drop what is old, as far as no loop that runs has such long ticks that it needs it."""
+        longest = max((run.n for run in tuple(self.runs)), default=0)
+        if longest <= FRAMES_PER_SECOND:
+            self.kept_frames = self.history_frames
+        self.history.trim(stop - self.kept_frames - self.spare_frames)
+        self._next_trim = stop + _TRIM_EVERY
 
     def refresh(self) -> None:
         """Compute anew up to where time may pass without a look at the device. Locked."""

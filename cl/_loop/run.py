@@ -128,11 +128,11 @@ class Run:
             engine.time.join(self.participant)
             # Its thread may get its turn late, and the first tick would be missed.
             engine.time.expect(self.participant)
+            loop._start = start
+            loop._recovery = None
+            engine.runs.append(self)
             if n > FRAMES_PER_SECOND:
                 engine.keep(n)
-        loop._start = start
-        loop._recovery = None
-        engine.runs.append(self)
 
     def over(self) -> bool:
         """Return whether no further tick is to run."""

@@ -81,6 +81,13 @@ def test_visualisers_cannot_be_guessed_or_read_by_other_sites(server: Visualiser
     assert http(server, path, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")[0] == 200
 
 
+def test_visualisers_go_with_the_device(server: VisualiserServer, script: Path) -> None:
+    create_visualiser(script)
+    assert server.visualisers
+    server.stop()
+    assert not server.visualisers
+
+
 def test_without_a_device_there_is_an_error(script: Path) -> None:
     for call in (
         lambda: create_visualiser(script),

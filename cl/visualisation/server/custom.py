@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from .commands import MAX_NAME, MAX_NAMES
 from .custom_visualiser import CustomVisualiser
 
 if TYPE_CHECKING:
-    from .server import VisualiserServer
+    from cl._current import Page
 
 
 def load(
@@ -80,12 +79,10 @@ def create_visualiser(
     server = open_server()
     visualiser = load(javascript_file, html_file, data_streams, title)
     text = frame("", width, height, visualiser.title)
-    token = secrets.token_urlsafe(16)
-    server.visualisers[token] = visualiser
-    return text.replace('src=""', f'src="{server.url}/custom/{token}/"', 1)
+    return text.replace('src=""', f'src="{server.show(visualiser)}"', 1)
 
 
-def open_server() -> VisualiserServer:
+def open_server() -> Page:
     """Return the server of the open device; `RuntimeError` where there is none.
 
     That is the environment's device where it is open, and else the only one that is.
@@ -94,7 +91,7 @@ def open_server() -> VisualiserServer:
     sessions = [found] if found is not None else devices.sessions()
     if not sessions:
         raise RuntimeError("a visualiser shows an open device: call this inside of `with cl.open()`")
-    servers: list[VisualiserServer] = [s.visualiser for s in sessions if s.visualiser is not None]
+    servers = [s.visualiser for s in sessions if s.visualiser is not None]
     if not servers:
         raise RuntimeError(
             "the data visualiser is off: it runs in wall-clock time, unless CL_SDK_VISUALISATION=0"

@@ -54,6 +54,14 @@ class VisualiserServer:
         self._thread = threading.Thread(target=self._run, name="cl-visualiser", daemon=True)
         self._thread.start()
 
+    def show(self, visualiser: CustomVisualiser) -> str:
+        """Serve a custom visualiser until `stop`, and return its URL, which cannot be guessed."""
+        import secrets
+
+        token = secrets.token_urlsafe(16)
+        self.visualisers[token] = visualiser
+        return f"{self.url}/custom/{token}/"
+
     def stop(self) -> None:
         """Close the pages' connections and the socket, and end the thread. Again: nothing."""
         if self._stopping.is_set():
@@ -64,6 +72,7 @@ class VisualiserServer:
             self._thread.join(_STOP_SECONDS)
         for sock in (self.socket, self._waker, self._wakened):
             sock.close()
+        self.visualisers.clear()
 
     def _run(self) -> None:
         try:
