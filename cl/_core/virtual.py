@@ -21,12 +21,13 @@ No I/O and no clock in here: the caller holds the engine's lock, moves time, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from heapq import heappop, heappush
 from typing import Protocol
 
 from cl._values.constants import NEVER
 
+from .holds import Holds, line
 from .participant import UNKNOWN, Hold, Participant
 
 _FAR = NEVER >> 1
@@ -74,7 +75,10 @@ class Scheduler:
 
     def __init__(self, mover: Mover, ended: Callable[[object], bool]) -> None:
         self._mover = mover
-        self._ended = ended
+        self._holds = holds = Holds(ended)
+        self.holding = holds.stop_time
+        """Returns whether time is held; not by owners that have ended."""
+        self.may_end_silently = holds.may_end_silently
         self._registered = 0
         self._open: dict[Participant, None] = {}
         self._waiting: dict[Participant, None] = {}
@@ -84,12 +88,6 @@ class Scheduler:
         """Those that wait and whose due time may change."""
         self._keen: dict[Participant, None] = {}
         """Those of the open ones that must miss nothing."""
-        self._durable: dict[object, set[Participant]] = {}
-        """The open participants that last, by their owners."""
-        self._holds: dict[object, Hold] = {}
-        self._sweep_at = _SWEEP
-        self._active: set[Hold] = set()
-        """Those that are active: mostly one of many, and looked at all the time."""
         self.moving = False
         """Whether time is on its way to where it was moved: data are awaited."""
         self._arriving: set[Participant] = set()
@@ -107,7 +105,7 @@ class Scheduler:
         _, _, kind, period, _ = participant.key
         participant.key = (order, self._mover.position, kind, period, self._registered)
         self._open[participant] = None
-        self._own(participant, participant.owner)
+        self._holds.own(participant, participant.owner)
         if participant.horizon is not None:
             self._keen[participant] = None
 
@@ -116,36 +114,23 @@ class Scheduler:
         if participant not in self._open:
             return
         self.solo = None
-        self._disown(participant, participant.owner)
+        self._holds.disown(participant, participant.owner)
         self._keen.pop(participant, None)
         self.withdraw(participant)
         self.arrive(participant)
         if self._serving is participant:
             self._serving = None
-        hold = self._holds.get(participant.owner)
-        if hold is not None and not participant.transient and not self._has_durable(participant.owner):
-            self._deactivate(hold)
+        if not participant.transient:
+            self._holds.end_unless_lasting(participant.owner)
         self._open.pop(participant, None)
-
-    def _own(self, participant: Participant, owner: object) -> None:
-        """Take a participant for its owner's, if it lasts."""
-        if not participant.transient and owner is not None:
-            self._durable.setdefault(owner, set()).add(participant)
-
-    def _disown(self, participant: Participant, owner: object) -> None:
-        owned = self._durable.get(owner)
-        if owned is not None:
-            owned.discard(participant)
-            if not owned:
-                del self._durable[owner]
 
     def _change_owner(self, participant: Participant, owner: object) -> None:
         before = participant.owner
         if before is not owner:
             participant.owner = owner
             if participant in self._open:
-                self._disown(participant, before)
-                self._own(participant, owner)
+                self._holds.disown(participant, before)
+                self._holds.own(participant, owner)
 
     def withdraw(self, participant: Participant) -> None:
         """End a wait: its owner, and the bodies that it works for, hold time again if they did before."""
@@ -162,8 +147,8 @@ class Scheduler:
             body.end_work(participant)
             body = body.parent
         own = participant.own
-        if own is not None and self._holds.get(own.owner) is own:
-            self._activate(own)
+        if own is not None and self._holds.of(own.owner) is own:
+            self._holds.activate(own)
         participant.own = None
         participant.deadline = None
 
@@ -178,16 +163,17 @@ class Scheduler:
         self.solo = None
         if participant.owner is not owner:
             self._hand_over(participant, owner)
-        parent = None if inherited is None else self._living(inherited, owner)
+        holds = self._holds
+        parent = None if inherited is None else holds.living(inherited, owner)
         participant.served = False
         participant.parent = parent
         participant.deadline = deadline
-        hold = self._holds.get(owner)
+        hold = holds.of(owner)
         if hold is None:
-            self._welcome(owner, participant.name, parent)
+            holds.welcome(owner, participant.name, parent, self)
         elif hold.active:
             participant.own = hold
-            self._deactivate(hold)
+            holds.deactivate(hold)
         body = parent
         while body is not None:
             body.begin_work(participant)
@@ -200,28 +186,6 @@ class Scheduler:
         else:
             participant.due = UNKNOWN
             self._probing[participant] = None
-
-    def _living(self, hold: Hold | None, owner: object) -> Hold | None:
-        """Return the nearest of a line of holds that may count, other than `owner`'s own.
-
-        Those that were replaced, or whose owners have ended, are taken out of the line: a task that starts
-        its successor, which starts its own, would otherwise leave all of them behind.
-        """
-        nearest = at = self._skip(hold, owner)
-        while at is not None:
-            at.parent = self._skip(at.parent)
-            at = at.parent
-        return nearest
-
-    def _skip(self, hold: Hold | None, owner: object = None) -> Hold | None:
-        """Return the first of a line of holds that is its owner's present one, and not `owner`'s."""
-        while hold is not None:
-            if hold.owner is not owner and self._holds.get(hold.owner) is hold:
-                if not self._ended(hold.owner):
-                    return hold
-                self._forget(hold)
-            hold = hold.parent
-        return None
 
     def _time(self, participant: Participant, due: int) -> None:
         """Put a participant that waits among those whose due time is known."""
@@ -237,9 +201,9 @@ class Scheduler:
         if before is None or before is owner:
             return
         self._change_owner(participant, owner)
-        hold = self._holds.get(before)
-        if hold is not None and not hold.transient and not self._has_durable(before):
-            self._deactivate(hold)
+        hold = self._holds.of(before)
+        if hold is not None and not hold.transient:
+            self._holds.end_unless_lasting(before)
 
     def await_arrivals(self, participant: Participant) -> None:
         """Let no time pass until `arrive` has been called for `participant`, or it is served or gone."""
@@ -287,46 +251,20 @@ class Scheduler:
     def take(self, hold: Hold) -> None:
         """Hold time explicitly. `hold.owner` must be its own."""
         self.solo = None
-        self._holds[hold.owner] = hold
-        self._activate(hold)
+        self._holds.put(hold)
+        self._holds.activate(hold)
 
     def give_back(self, hold: Hold) -> None:
         """End an explicit hold."""
-        self._holds.pop(hold.owner, None)
-        self._deactivate(hold)
-
-    def _activate(self, hold: Hold) -> None:
-        hold.active = True
-        self._active.add(hold)
-
-    def _deactivate(self, hold: Hold) -> None:
-        hold.active = False
-        self._active.discard(hold)
-
-    def _forget(self, hold: Hold) -> None:
-        self._deactivate(hold)
-        if self._holds.get(hold.owner) is hold:
-            del self._holds[hold.owner]
+        self._holds.forget(hold)
 
     def moved(self) -> None:
         """Take note that time has arrived where it was moved to."""
         self.moving = False
 
-    def holding(self) -> bool:
-        """Return whether anybody holds time; owners that have ended do not."""
-        if not self._active:
-            return False
-        for hold in tuple(self._active):
-            if hold.workers:
-                continue
-            if not self._ended(hold.owner):
-                return True
-            self._forget(hold)
-        return False
-
     def holders(self) -> list[str]:
         """Return the names of those that hold time."""
-        names = [hold.name for hold in self._holds.values() if hold.counts and not self._ended(hold.owner)]
+        names = self._holds.names()
         position = self._mover.position
         for participant in self._keen:
             horizon = participant.horizon
@@ -337,23 +275,16 @@ class Scheduler:
 
     def is_held_by(self, owner: object) -> bool:
         """Return whether `owner` holds time."""
-        hold = self._holds.get(owner)
+        hold = self._holds.of(owner)
         return hold is not None and hold.counts
-
-    def may_end_silently(self) -> bool:
-        """Return whether somebody holds time who may end without a word: after a single wait."""
-        for hold in self._active:  # noqa: SIM110  # A generator would cost more than the rest.
-            if hold.transient and not hold.workers:
-                return True
-        return False
 
     def keeps(self, hold: Hold) -> bool:
         """Return whether `hold` is its owner's present one."""
-        return self._holds.get(hold.owner) is hold
+        return self._holds.of(hold.owner) is hold
 
     def hold_of(self, participant: Participant) -> Hold | None:
         """Return the hold that `participant` was served with."""
-        return self._holds.get(participant.owner)
+        return self._holds.of(participant.owner)
 
     def is_next(self, participant: Participant) -> bool:
         """Return whether `participant` is the one that time moves for, as far as can be seen now."""
@@ -380,15 +311,11 @@ class Scheduler:
             self.unregister(participant)
             if waits:
                 _wake(participant)
-        for hold in tuple(self._active):
-            if hold.device is device and not self._has_durable(hold.owner):
-                self._deactivate(hold)
+        self._holds.end_device(device)
 
     def rest(self) -> None:
         """Forget who has taken part: no device is open any more. Holds that were asked for stay."""
-        for hold in tuple(self._holds.values()):
-            if not hold.active or hold.device is not None:
-                self._forget(hold)
+        self._holds.end_all()
 
     def _next(self) -> tuple[Participant, int]:
         best, best_due = None, NEVER
@@ -423,55 +350,31 @@ class Scheduler:
         return due
 
     def _serve(self, participant: Participant) -> None:
-        owner = participant.owner
+        owner, holds = participant.owner, self._holds
         self._serving = participant
         self.withdraw(participant)
-        transient = participant.transient and owner not in self._durable
-        before = self._holds.get(owner)
+        transient = participant.transient and not holds.lasts(owner)
+        before = holds.of(owner)
         if before is not None and before.active:
-            self._deactivate(before)
-        hold = self._holds[owner] = Hold(owner, participant.name, transient, participant.parent, self)
+            holds.deactivate(before)
+        hold = Hold(owner, participant.name, transient, participant.parent, self)
         hold.device = participant.device
+        holds.put(hold)
         participant.hold = hold
         # What is done for a body is covered by the body's hold, which ends when the body says so. That a task
         # or a thread has ended has to be noticed, which takes a moment.
-        if not (transient and any(body.counts for body in _line(participant.parent))):
-            self._activate(hold)
+        if not (transient and any(body.counts for body in line(participant.parent))):
+            holds.activate(hold)
         participant.served = True
-        if len(self._open) == 1 and not (transient or self.shared) and self._only_holder(participant.owner):
+        if len(self._open) == 1 and not (transient or self.shared) and holds.are_only_of(owner):
             self.solo = participant
         _wake(participant)
         self._serving = None
-
-    def _only_holder(self, owner: object) -> bool:
-        return all(hold.owner is owner for hold in self._active)
-
-    def _has_durable(self, owner: object) -> bool:
-        return owner in self._durable
-
-    def _welcome(self, owner: object, name: str, parent: Hold | None) -> None:
-        works = any(self._holds.get(body.owner) is body for body in _line(parent))
-        if not works:
-            # Whoever holds after a single wait may be waiting for the newcomer, and nobody can know.
-            for hold in [hold for hold in self._active if hold.transient]:
-                self._deactivate(hold)
-        if len(self._holds) >= self._sweep_at:
-            for hold in [hold for other, hold in self._holds.items() if self._ended(other)]:
-                self._forget(hold)
-            self._sweep_at = 2 * len(self._holds) + _SWEEP
-        self._holds[owner] = Hold(owner, name, transient=True, scheduler=self)
 
 
 _Entry = tuple[int, tuple[int, int, int, int, int], Participant]
 _SWEEP = 64
 """What is out of date is thrown away when there is about as much of it as of the rest, and this many more."""
-
-
-def _line(hold: Hold | None) -> Iterator[Hold]:
-    """Yield a hold, that of the body which it works for, and so on."""
-    while hold is not None:
-        yield hold
-        hold = hold.parent
 
 
 def _wake(participant: Participant) -> None:

@@ -689,7 +689,7 @@ def test_a_time_without_devices_keeps_nobody() -> None:
             neurons.read(10)
             next(iter(neurons.loop(100)))
         with time.hold("on purpose"):
-            assert time._scheduler._holds
+            assert time._scheduler._holds._present
     scheduler = time._scheduler
-    assert not (scheduler._holds or scheduler._active or scheduler._open or scheduler._waiting)
-    assert not (scheduler._keen or scheduler._durable or scheduler.moving)
+    assert not (scheduler._holds._present or scheduler._holds._active or scheduler._open or scheduler._waiting)
+    assert not (scheduler._keen or scheduler._holds._lasting or scheduler.moving)

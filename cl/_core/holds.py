@@ -1,0 +1,157 @@
+"""Who holds virtual time: the rules are those of `cl._core.virtual`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from .participant import Hold, KeepsHolds, Participant
+
+_SWEEP = 64
+"""Holds of owners that have ended are thrown away when there are about as many of them as of the others."""
+
+
+class Holds:
+    """The holds of a virtual time, one for each owner (a task or thread), and what owners take part with.
+
+    As the scheduler's methods these are written to be called again after an interruption.
+    """
+
+    def __init__(self, ended: Callable[[object], bool]) -> None:
+        self._ended = ended
+        self._present: dict[object, Hold] = {}
+        self._active: set[Hold] = set()
+        """Those that are active: mostly one of many, and looked at all the time."""
+        self._lasting: dict[object, set[Participant]] = {}
+        """The participants that last (loops and streams), by their owners."""
+        self._sweep_at = _SWEEP
+        self.of = self._present.get
+        """Returns an owner's present hold, or None."""
+        self.lasts = self._lasting.__contains__
+        """Returns whether an owner takes part with a loop or stream."""
+
+    # -- what owners take part with -------------------------------------------------------
+
+    def own(self, participant: Participant, owner: object) -> None:
+        """Take a participant for its owner's, if it lasts."""
+        if not participant.transient and owner is not None:
+            self._lasting.setdefault(owner, set()).add(participant)
+
+    def disown(self, participant: Participant, owner: object) -> None:
+        """Take a participant for its owner's no longer."""
+        owned = self._lasting.get(owner)
+        if owned is not None:
+            owned.discard(participant)
+            if not owned:
+                del self._lasting[owner]
+
+    def end_unless_lasting(self, owner: object) -> None:
+        """End an owner's hold, where it has no loop or stream to hold for."""
+        hold = self._present.get(owner)
+        if hold is not None and owner not in self._lasting:
+            self.deactivate(hold)
+
+    # -- holds ----------------------------------------------------------------------------
+
+    def put(self, hold: Hold) -> None:
+        """Let a hold be its owner's present one."""
+        self._present[hold.owner] = hold
+
+    def activate(self, hold: Hold) -> None:
+        """Let a hold stop time."""
+        hold.active = True
+        self._active.add(hold)
+
+    def deactivate(self, hold: Hold) -> None:
+        """Let a hold stop time no longer."""
+        hold.active = False
+        self._active.discard(hold)
+
+    def forget(self, hold: Hold) -> None:
+        """End a hold for good."""
+        self.deactivate(hold)
+        if self._present.get(hold.owner) is hold:
+            del self._present[hold.owner]
+
+    def end_device(self, device: object) -> None:
+        """End what is held after waits for a device that is gone, but by owners that take part on others."""
+        for hold in tuple(self._active):
+            if hold.device is device and hold.owner not in self._lasting:
+                self.deactivate(hold)
+
+    def end_all(self) -> None:
+        """Forget who has taken part: no device is open any more. Holds that were asked for stay."""
+        for hold in tuple(self._present.values()):
+            if not hold.active or hold.device is not None:
+                self.forget(hold)
+
+    def welcome(self, owner: object, name: str, parent: Hold | None, scheduler: KeepsHolds) -> None:
+        """Note a newcomer; unless it works for a body, holds after single waits end.
+
+        Their owners may be waiting for the newcomer, in ways that cannot be seen.
+        """
+        if not any(self._present.get(body.owner) is body for body in line(parent)):
+            for hold in [hold for hold in self._active if hold.transient]:
+                self.deactivate(hold)
+        if len(self._present) >= self._sweep_at:
+            for hold in [hold for other, hold in self._present.items() if self._ended(other)]:
+                self.forget(hold)
+            self._sweep_at = 2 * len(self._present) + _SWEEP
+        self._present[owner] = Hold(owner, name, transient=True, scheduler=scheduler)
+
+    def living(self, hold: Hold | None, owner: object) -> Hold | None:
+        """Return the nearest of a line of holds that may count, other than `owner`'s own.
+
+        Those that were replaced, or whose owners have ended, are taken out of the line: a task that starts
+        its successor, which starts its own, would otherwise leave all of them behind.
+        """
+        nearest = at = self._skip(hold, owner)
+        while at is not None:
+            at.parent = self._skip(at.parent)
+            at = at.parent
+        return nearest
+
+    def _skip(self, hold: Hold | None, owner: object = None) -> Hold | None:
+        """Return the first of a line of holds that is its owner's present one, and not `owner`'s."""
+        while hold is not None:
+            if hold.owner is not owner and self._present.get(hold.owner) is hold:
+                if not self._ended(hold.owner):
+                    return hold
+                self.forget(hold)
+            hold = hold.parent
+        return None
+
+    # -- who holds ------------------------------------------------------------------------
+
+    def stop_time(self) -> bool:
+        """Return whether time is held; not by owners that have ended."""
+        if not self._active:
+            return False
+        for hold in tuple(self._active):
+            if hold.workers:
+                continue
+            if not self._ended(hold.owner):
+                return True
+            self.forget(hold)
+        return False
+
+    def names(self) -> list[str]:
+        """Return the names of the holds that stop time."""
+        return [hold.name for hold in self._present.values() if hold.counts and not self._ended(hold.owner)]
+
+    def are_only_of(self, owner: object) -> bool:
+        """Return whether no other owner has an active hold."""
+        return all(hold.owner is owner for hold in self._active)
+
+    def may_end_silently(self) -> bool:
+        """Return whether a hold after a single wait stops time: its owner may end without a word."""
+        for hold in self._active:  # noqa: SIM110  # A generator would cost more than the rest.
+            if hold.transient and not hold.workers:
+                return True
+        return False
+
+
+def line(hold: Hold | None) -> Iterator[Hold]:
+    """Yield a hold, that of the body which it works for, and so on."""
+    while hold is not None:
+        yield hold
+        hold = hold.parent
