@@ -79,7 +79,7 @@ class Holds:
                 self.deactivate(hold)
 
     def end_all(self) -> None:
-        """Forget who has taken part: no device is open any more. Holds that were asked for stay."""
+        """Forget who has taken part: no device is open any more. Holds of the time itself stay."""
         for hold in tuple(self._present.values()):
             if not hold.active or hold.device is not None:
                 self.forget(hold)

@@ -45,7 +45,7 @@ class Hold:
         self.scheduler = scheduler
         """Whose time is held: a program may have several devices, each with a time of its own."""
         self.device: object = None
-        """What its owner waited for when it was served; None of a hold that was asked for."""
+        """The engine that its owner waited for when it was served, or held; None of a time's own hold."""
         self.active = False
         self.workers: set[Participant] | None = None
 

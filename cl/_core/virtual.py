@@ -314,7 +314,7 @@ class Scheduler:
         self._holds.end_device(device)
 
     def rest(self) -> None:
-        """Forget who has taken part: no device is open any more. Holds that were asked for stay."""
+        """Forget who has taken part: no device is open any more. Holds of the time itself stay."""
         self._holds.end_all()
 
     def _next(self) -> tuple[Participant, int]:

@@ -250,7 +250,7 @@ class VirtualTimebase:
         self._participants.pop(participant, None)
 
     def take_hold(self, hold: Hold) -> None:
-        hold.scheduler = self.scheduler
+        hold.scheduler, hold.device = self.scheduler, self._engine
         self.scheduler.take(hold)
 
     def give_back(self, hold: Hold) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .capture import Capture
 
-BATCH_FRAMES: Final = 10_000
+BATCH_FRAMES: Final = 5_000
 """In accelerated time what there is is written this often, and time stands until it is."""
 PERIOD_S: Final = 0.4
 """What has been given is on its way to the disk after this time, whatever time does."""

@@ -15,8 +15,7 @@ import pytest
 from aio_tools import check_at_rest, keys
 
 import cl
-from cl import LoopTick
-from cl._loop import run as _loop_run
+from cl._loop.run import Run
 from cl._recording import files as _recording_file
 from cl._values.constants import HISTORY_FRAMES
 
@@ -182,18 +181,19 @@ def test_time_does_not_pass_a_loop_by_that_begins(monkeypatch: pytest.MonkeyPatc
         engine = neurons._engine
         other = threading.Thread(target=lambda: next(iter(neurons.loop(0.1))))
 
-        class Late(LoopTick):
-            def __init__(self, *arguments: Any) -> None:
-                if not other.ident:
-                    other.start()
-                    while not engine.time.scheduler.waiting() and other.is_alive():
-                        time.sleep(0.001)
-                    with engine.lock:
-                        while not engine.time.scheduler.dispatch(engine.budget):
-                            pass
-                super().__init__(*arguments)
+        begin = Run.begin
 
-        monkeypatch.setattr(_loop_run, "LoopTick", Late)
+        def late(run: Run) -> None:
+            begin(run)
+            if not other.ident:
+                other.start()
+                while not engine.time.scheduler.waiting() and other.is_alive():
+                    time.sleep(0.001)
+                with engine.lock:
+                    while not engine.time.scheduler.dispatch(engine.budget):
+                        pass
+
+        monkeypatch.setattr(Run, "begin", late)
         assert [neurons.timestamp() for _ in neurons.loop(100, stop_after_ticks=3)] == [250, 500, 750]
         other.join(PATIENCE)
         assert not other.is_alive()

@@ -661,15 +661,15 @@ async def test_a_task_of_a_body_works_for_it_also_after_waits_on_another_time() 
         assert (mine.timestamp(), others.timestamp()) == (600, 400)
 
 
-def test_a_hold_of_a_device_that_closes_meanwhile_ends_all_the_same() -> None:
+def test_a_hold_of_a_device_ends_when_the_device_closes() -> None:
     log: Log = []
     with all_open(*shared(2)) as (goes, stays):
         with goes.hold("for a while"):
             worker = Worker(partial(ticks, stays, 100, 3, log, ""))
             block_until_waiting(stays, 1)
-            goes.close()
             assert stays.timestamp() == 0 and stays._engine.time.holders() == ["for a while"]
-        worker.end()
+            goes.close()
+            worker.end()
     assert len(log) == 3
 
 
@@ -691,5 +691,6 @@ def test_a_time_without_devices_keeps_nobody() -> None:
         with time.hold("on purpose"):
             assert time._scheduler._holds._present
     scheduler = time._scheduler
-    assert not (scheduler._holds._present or scheduler._holds._active or scheduler._open or scheduler._waiting)
-    assert not (scheduler._keen or scheduler._holds._lasting or scheduler.moving)
+    holds = scheduler._holds
+    assert not (holds._present or holds._active or holds._lasting)
+    assert not (scheduler._open or scheduler._waiting or scheduler._keen or scheduler.moving)
