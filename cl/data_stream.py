@@ -11,7 +11,7 @@ from ._recording.user_attributes import UserAttributes
 from ._store.packing import pack
 from ._store.stream_names import check_stream_name
 from ._values.no_op import no_op
-from ._values.rates import whole
+from ._values.numbers import whole
 from ._wait.threads import refuse_reentry
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class DataStream:
         recording has the entries that were appended while it ran, and earlier ones whose timestamps are in
         its window.
         """
-        at = whole("timestamp", timestamp, 0)
+        at = whole(timestamp, "timestamp", 0)
         if at > _LATEST:
             raise ValueError(f"timestamp must be at most {_LATEST}, not {at}")
         entry = StreamEntry(self.name, at, data, pack(data))

@@ -13,9 +13,9 @@ from ._neurons.control import ControlMethods
 from ._neurons.host_time import HostTimeMethods
 from ._neurons.recording import RecordingMethods
 from ._neurons.streams import StreamMethods
-from ._values import numbers
 from ._values.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
-from ._values.rates import seconds_to_frames, whole
+from ._values.numbers import whole
+from ._values.rates import seconds_to_frames
 from ._wait import threads
 from ._wait.body import current_body
 from ._wait.reading import Reading
@@ -204,9 +204,9 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
 
     def _begin_reading(self, reading: Reading, frame_count: Any, from_timestamp: Any) -> tuple[int, int]:
         """Begin to read a window, and return where it begins and ends."""
-        count = whole("frame_count", frame_count, 0)
+        count = whole(frame_count, "frame_count", 0)
         self._engine.check()
-        start = None if from_timestamp is None else numbers.whole(from_timestamp, "from_timestamp")
+        start = None if from_timestamp is None else whole(from_timestamp, "from_timestamp")
         reading.begin(start)
         return reading.at, reading.at + count
 
@@ -272,7 +272,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         """Sleep until device time has come to `timestamp`; at once if it has passed."""
         from ._wait import tasks
 
-        deadline = whole("timestamp", timestamp, 0)
+        deadline = whole(timestamp, "timestamp", 0)
         await tasks.wait_once(self._engine, "asleep", SLEEP, deadline)
 
     @contextmanager

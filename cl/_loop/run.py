@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cl._core.lateness import Lateness, LoopStatistics
 from cl._core.participant import LOOP, Participant
 from cl._values.constants import FRAME_NS, FRAMES_PER_SECOND
-from cl._values.rates import duration_ticks, exact, frames_per_tick, ordinal, seconds_to_frames, whole
+from cl._values.numbers import whole
+from cl._values.rates import duration_ticks, exact, frames_per_tick, ordinal, seconds_to_frames
 from cl._wait import threads
 from cl._wait.body import Body, current_body
 
@@ -40,7 +41,7 @@ class LoopBase:
     ) -> None:
         self.frames_per_tick = frames_per_tick(ticks_per_second)
         self.duration_ticks = duration_ticks(ticks_per_second, stop_after_seconds, stop_after_ticks)
-        self._tolerance = whole("jitter_tolerance_frames", jitter_tolerance_frames, 0)
+        self._tolerance = whole(jitter_tolerance_frames, "jitter_tolerance_frames", 0)
         self._ticks_per_second = ticks_per_second
         self._engine = engine
         self._raises = engine.device.info.detects_jitter and not ignore_jitter

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from cl._values.no_op import no_op
 from cl._wait import threads
 from cl.error import ControlRequiredError
 
@@ -101,7 +102,7 @@ class ControlMethods:
         """Wait until a recording can be started; raises where it never will be."""
         self.wait_until_readable(timeout_seconds)
 
-    _on_close: Callable[[], None] = staticmethod(lambda: None)
+    _on_close: Callable[[], None] = staticmethod(no_op)
 
     def _interrupt_all(self) -> None:
         """Interrupt all channels, and have what has begun delivered, where that needs no turn in time."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._values.numbers import whole as any_whole
-from cl._values.rates import whole
+from cl._values.numbers import whole
 
 if TYPE_CHECKING:
     from cl._core.clock_relation import HostTime
@@ -27,7 +26,7 @@ class HostTimeMethods:
         For frames of the past and of the future. On the simulator that is how frames are made; a device's
         is what it is found to be, within `clock_error_ns()`, and may be found a little different later.
         """
-        return self._required("host_ns").ns(whole("timestamp", timestamp, 0))
+        return self._required("host_ns").ns(whole(timestamp, "timestamp", 0))
 
     def timestamp_at(self, host_ns: int) -> int:
         """Return the timestamp that is the present when `time.monotonic_ns()` is `host_ns`.
@@ -35,7 +34,7 @@ class HostTimeMethods:
         `timestamp_at(host_ns(t))` is t. A moment before the first frame gives less than its timestamp,
         below 0 perhaps.
         """
-        return self._required("timestamp_at").timestamp(any_whole(host_ns, "host_ns"))
+        return self._required("timestamp_at").timestamp(whole(host_ns, "host_ns"))
 
     def clock_error_ns(self) -> int:
         """Return by how much `host_ns` may be off for a present frame, in ns.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cl._core.settings import load_settings
 from cl._current import devices
+from cl._values.no_op import no_op
 from cl.error import DeviceDisconnectedError
 
 from .control import take
@@ -87,7 +88,7 @@ def _enter(request: OpenRequest) -> tuple[Session, Callable[[], None]]:
     except BaseException:
         devices.leave(place)
         raise
-    restore: Callable[[], None] = _nothing
+    restore: Callable[[], None] = no_op
 
     def leave() -> None:
         try:
@@ -119,7 +120,7 @@ class _Opening:
         self._lock = threading.Lock()
         self._begun = self._abandoned = False
         self._ended = threading.Event()
-        self._leave: Callable[[], None] = _nothing
+        self._leave: Callable[[], None] = no_op
 
     def enter(self) -> tuple[Session, Callable[[], None]]:
         """Open. May take a while."""
@@ -140,10 +141,6 @@ class _Opening:
         if self._begun:
             self._ended.wait()
             self._leave()
-
-
-def _nothing() -> None:
-    """Stand for what there is nothing to do for."""
 
 
 def open(

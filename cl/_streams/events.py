@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cl._values.constants import NEVER
-from cl._values.rates import whole
+from cl._values.numbers import whole
 
 from .cursor import Cursor
 from .statistics import StreamStatistics
@@ -61,7 +61,7 @@ class EventStream(Stream[T]):
 
         An empty list says that the stream was closed.
         """
-        return await self._next(None if limit is None else whole("limit", limit, 1))
+        return await self._next(None if limit is None else whole(limit, "limit", 1))
 
     def statistics(self) -> StreamStatistics:
         """Return how many events were delivered and missed, and how many are waiting."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._values.constants import FRAMES_PER_SECOND
-from cl._values.rates import whole
+from cl._values.numbers import whole
 
 from .statistics import StreamStatistics
 from .stream import SLACK_FRAMES, Stream
@@ -31,7 +31,7 @@ class FrameStream(Stream["NDArray[np.int16]"]):
     _noun = "frames"
 
     def __init__(self, engine: Engine, frame_count: int, from_timestamp: int | None) -> None:
-        count = whole("frame_count", frame_count, 1)
+        count = whole(frame_count, "frame_count", 1)
         if count > _MOST_FRAMES:
             raise ValueError(f"frame_count must be at most {_MOST_FRAMES}, not {count}")
         super().__init__(engine, f"a stream of {count} frames", count, from_timestamp)

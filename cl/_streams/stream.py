@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from cl._core.participant import STREAM, Participant
 from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
-from cl._values.rates import whole
+from cl._values.numbers import whole
 from cl._wait import tasks, threads
 from cl._wait.owner import current_owner
 from cl.error import LaggedError
@@ -42,7 +42,7 @@ class Stream(ABC, Generic[T]):
     def __init__(self, engine: Engine, name: str, period: int, from_timestamp: int | None) -> None:
         self._engine = engine
         self._participant = Participant(name, STREAM, period)
-        self._from = None if from_timestamp is None else whole("from_timestamp", from_timestamp, 0)
+        self._from = None if from_timestamp is None else whole(from_timestamp, "from_timestamp", 0)
         self._waiter: tasks.Waiter | None = None
         self._iterating = False
         self._closed = False

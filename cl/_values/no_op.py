@@ -1,4 +1,4 @@
-"""The hook that nobody has set."""
+"""What is called where nothing is to be done."""
 
 from __future__ import annotations
 

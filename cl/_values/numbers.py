@@ -4,22 +4,66 @@ from __future__ import annotations
 
 import numbers
 import operator
-from typing import TYPE_CHECKING, SupportsIndex, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, SupportsIndex, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
 
 
-def whole(value: object, what: str) -> int:
-    """Return `value` as an int; anything that is no integer (bool included) is a `TypeError`."""
-    if type(value) is int:
-        return value
+def _told(value: object) -> str:
+    """Return a value as an error tells it, with its type if that may be what is wrong."""
     if isinstance(value, bool):
-        raise TypeError(f"{what} must be an integer, not the bool {value}")
+        return f"the bool {value}"
+    return str(value) if isinstance(value, int) else kind(value)
+
+
+class Wording(NamedTuple):
+    """How an error says what a number is, and what it has to be."""
+
+    text: str
+    """With the fields `what`, `limit` and `value`."""
+    noun: str = "an integer"
+    """The limit that is named for anything else; may have the fields `least` and `most`."""
+    between: str | None = None
+    """What is named where both limits are given, with the same fields; None: the one that was not kept."""
+    told: Callable[[object], str] = repr
+
+
+MUST_BE: Final = Wording("{what} must be {limit}, not {value}", told=_told)
+
+
+def whole(
+    value: object, what: str, least: int | None = None, most: int | None = None, wording: Wording = MUST_BE
+) -> int:
+    """Return `value` as an int, of at least `least` and at most `most`.
+
+    Anything that is no integer (bool included) is a `TypeError`, one outside of the limits a `ValueError`.
+    """
+    number = value if type(value) is int else _index(value)
+    if number is None:
+        noun = wording.noun.format(least=least, most=most)
+        raise TypeError(wording.text.format(what=what, limit=noun, value=wording.told(value)))
+    if least is not None and number < least:
+        limit = f"at least {least}"
+    elif most is not None and number > most:
+        limit = f"at most {most}"
+    else:
+        return number
+    if least is not None and least == most:
+        limit = f"{least}"
+    elif least is not None and most is not None and wording.between is not None:
+        limit = wording.between.format(least=least, most=most)
+    raise ValueError(wording.text.format(what=what, limit=limit, value=wording.told(number)))
+
+
+def _index(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
     try:
         return operator.index(cast("SupportsIndex", value))
     except TypeError:
-        raise TypeError(f"{what} must be an integer, not {kind(value)}") from None
+        return None
 
 
 def real(value: object, what: str) -> float:

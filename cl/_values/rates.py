@@ -7,8 +7,8 @@ import operator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from . import numbers
 from .constants import FRAMES_PER_SECOND
+from .numbers import whole
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -50,14 +50,6 @@ def _exact(name: str, value: Any) -> int | Fraction:
 _exact_float = lru_cache(maxsize=256)(_exact)
 
 
-def whole(name: str, value: Any, least: int) -> int:
-    """Return an int of at least `least`; `TypeError` for what is no integer, `ValueError` below."""
-    number = numbers.whole(value, name)
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, not {number}")
-    return number
-
-
 def frames_per_tick(ticks_per_second: Any) -> int:
     """Return 25000 // ticks_per_second; `ValueError` unless 0 < ticks_per_second <= 25000."""
     rate = exact("ticks_per_second", ticks_per_second)
@@ -79,7 +71,7 @@ def duration_ticks(ticks_per_second: Any, stop_after_seconds: Any, stop_after_ti
             "only one of them can be given"
         )
     if stop_after_ticks is not None:
-        return whole("stop_after_ticks", stop_after_ticks, 1)
+        return whole(stop_after_ticks, "stop_after_ticks", 1)
     if stop_after_seconds is None:
         return None
     seconds = exact("stop_after_seconds", stop_after_seconds)

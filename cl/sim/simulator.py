@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.settings import SAMPLE_MEANS, SPIKE_PERCENTILES
 from cl._core.virtual_time import VirtualTime
-from cl._values.numbers import kind, real
-from cl._values.rates import whole
+from cl._values.numbers import kind, real, whole
 
 from .described import RANDOM
 
@@ -178,9 +177,9 @@ def _check(name: str, value: Any) -> Any:
     if name in _FLAGS:
         return _flag(name, value)
     if name in _LIMITS:
-        return whole(name, value, 1)
+        return whole(value, name, 1)
     if name in ("seed", "replay_start_offset"):
-        return whole(name, value, 0)
+        return whole(value, name, 0)
     if name in _RANGES:
         return _number(name, value, *_RANGES[name])
     if name == "replay_path":

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from cl._values.constants import FRAMES_PER_SECOND
 from cl._values.numbers import whole
 from cl._values.rates import frames_per_tick
-from cl._values.rates import whole as at_least
 from cl.events import Stim
 
 from .calling import checked_result, is_async
@@ -95,7 +94,7 @@ def replay(
     recording knows it. The device's time begins at 0 in a replay.
     """
     n = frames_per_tick(ticks_per_second)
-    start, tolerance = whole(start, "start"), at_least("tolerance_frames", tolerance_frames, 0)
+    start, tolerance = whole(start, "start"), whole(tolerance_frames, "tolerance_frames", 0)
     stims, duration = _recorded(recording_path)
     if not 0 <= start < duration:
         raise ValueError(f"start must be from 0 to {duration - 1}, within the recording, not {start}")

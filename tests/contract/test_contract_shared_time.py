@@ -663,13 +663,12 @@ async def test_a_task_of_a_body_works_for_it_also_after_waits_on_another_time() 
 
 def test_a_hold_of_a_device_ends_when_the_device_closes() -> None:
     log: Log = []
-    with all_open(*shared(2)) as (goes, stays):
-        with goes.hold("for a while"):
-            worker = Worker(partial(ticks, stays, 100, 3, log, ""))
-            block_until_waiting(stays, 1)
-            assert stays.timestamp() == 0 and stays._engine.time.holders() == ["for a while"]
-            goes.close()
-            worker.end()
+    with all_open(*shared(2)) as (goes, stays), goes.hold("for a while"):
+        worker = Worker(partial(ticks, stays, 100, 3, log, ""))
+        block_until_waiting(stays, 1)
+        assert stays.timestamp() == 0 and stays._engine.time.holders() == ["for a while"]
+        goes.close()
+        worker.end()
     assert len(log) == 3
 
 

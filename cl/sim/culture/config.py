@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from cl._values.constants import CHANNEL_COUNT
+from cl._values.numbers import Wording, whole
 from cl.sim.user.data_source import SimulatorDataSourceMetadata
 
+_OF_THE_CULTURE: Final = Wording(
+    "{what} of the culture must be {limit}, got {value}", "a whole number", "{least} to {most}"
+)
 MAX_SYNAPSES: Final = 5_000_000
 """Some 60 MB of wiring; a thousand neurons have 100 000 synapses by default."""
 
@@ -124,12 +127,7 @@ class _Reader:
         self._config = config
 
     def whole(self, key: str, default: int, low: int, high: int | None) -> int:
-        value = self._config.get(key, default)
-        number = _index(key, value)
-        if number < low or (high is not None and number > high):
-            limit = f"at least {low}" if high is None else f"{low} to {high}"
-            raise ValueError(f"{key} of the culture must be {limit}, got {number}")
-        return number
+        return whole(self._config.get(key, default), key, low, high, _OF_THE_CULTURE)
 
     def number(self, key: str, default: float, high: float) -> float:
         value = self._config.get(key, default)
@@ -149,19 +147,10 @@ class _Reader:
         value = self._config.get(key, ())
         if not isinstance(value, (list, tuple)):
             raise TypeError(f"{key} of the culture must be a list of channels, got {value!r}")
-        numbers = sorted({_index(key, channel) for channel in value})
+        numbers = sorted({whole(channel, key, wording=_OF_THE_CULTURE) for channel in value})
         for number in numbers:
             if not 0 <= number < CHANNEL_COUNT:
                 raise ValueError(
                     f"{key} of the culture must be channels 0 to {CHANNEL_COUNT - 1}, got {number}"
                 )
         return tuple(numbers)
-
-
-def _index(key: str, value: object) -> int:
-    if not isinstance(value, bool):
-        try:
-            return operator.index(value)  # type: ignore[arg-type]
-        except TypeError:
-            pass
-    raise TypeError(f"{key} of the culture must be a whole number, got {value!r}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from operator import index
 from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any, Final
+
+from cl._values import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cl.stim import StimDesign
 
 
+_IT_MUST_BE: Final = numbers.Wording("{what} is {value}, it must be {limit}", "a whole number")
 _LATEST_START: Final = 1 << 53
 """Timestamps may go to programs that know no larger whole numbers: those of JSON and JavaScript, say."""
 
@@ -194,16 +196,7 @@ def _own(method: object, inherited: object) -> bool:
 
 def whole(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
     """Return a whole number as an int; TypeError and ValueError name it and its limits."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} is {value!r}, it must be a whole number")
-    number = index(value)
-    if least is not None and least == most and number != least:
-        raise ValueError(f"{name} is {number}, it must be {least}")
-    if least is not None and number < least:
-        raise ValueError(f"{name} is {number}, it must be at least {least}")
-    if most is not None and number > most:
-        raise ValueError(f"{name} is {number}, it must be at most {most}")
-    return number
+    return numbers.whole(value, name, least, most, _IT_MUST_BE)
 
 
 def finite(name: str, value: Any) -> float:

@@ -25,10 +25,11 @@ Detection is causal and immediate: a spike at frame t is returned by the call th
 from __future__ import annotations
 
 import math
-import operator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from cl._values.numbers import whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,9 +63,9 @@ class Detector:
         refractory_frames: int = 25,
         start_timestamp: int = 0,
     ) -> None:
-        channels = _whole("channel_count", channel_count, 1)
-        self._refractory = _whole("refractory_frames", refractory_frames, 1)
-        self._position = _whole("start_timestamp", start_timestamp, None)
+        channels = whole(channel_count, "channel_count", 1)
+        self._refractory = whole(refractory_frames, "refractory_frames", 1)
+        self._position = whole(start_timestamp, "start_timestamp")
         self._threshold = _positive("threshold", threshold)
         self._channels = channels
         self._in_block = 0
@@ -176,18 +177,6 @@ class Detector:
         ordered: NDArray[np.int32] = np.sort(np.stack(self._medians), axis=0)
         middle: NDArray[np.int32] = ordered[len(ordered) // 2]
         return middle
-
-
-def _whole(name: str, value: object, least: int | None) -> int:
-    if isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, got {value!r}")
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name} must be an int, got {value!r}") from None
-    if least is not None and number < least:
-        raise ValueError(f"{name} must be at least {least}, got {number}")
-    return number
 
 
 def _positive(name: str, value: object) -> float:

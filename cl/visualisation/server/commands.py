@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cl._values.numbers import Wording, whole
+
 CHANNELS: Final = 64
 BINS: Final = (1, 5, 25, 125)
 """Frames a bin of traces may cover; every one divides the grid that frames are sent on."""
@@ -88,13 +90,22 @@ def _shown(value: Any) -> str:
     return repr(value)[:60]
 
 
+_RANGE: Final = "a whole number from {least} to {most}"
+_AS_A_COMMAND: Final = Wording("{what} must be {limit}, not {value}", _RANGE, _RANGE, _shown)
+
+
 def _whole(found: dict[str, Any], name: str, low: int, high: int) -> int:
     value = found.get(name)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise CommandError(f"{name} must be a whole number from {low} to {high}, not {_shown(value)}")
-    return value
+    return _checked(value, name, low, high)
+
+
+def _checked(value: Any, name: str, low: int, high: int) -> int:
+    try:
+        return whole(value, name, low, high, _AS_A_COMMAND)
+    except (TypeError, ValueError) as error:
+        raise CommandError(str(error)) from None
 
 
 def _topic(found: dict[str, Any]) -> str:
@@ -110,9 +121,7 @@ def _channels(found: dict[str, Any], most: int) -> tuple[int, ...]:
         raise CommandError(f"channels must be a list of 1 to {most} channels")
     chosen = []
     for channel in value:
-        if isinstance(channel, bool) or not isinstance(channel, int) or not 0 <= channel < CHANNELS:
-            raise CommandError(f"a channel is a whole number from 0 to 63, not {_shown(channel)}")
-        chosen.append(channel)
+        chosen.append(_checked(channel, "a channel", 0, CHANNELS - 1))
     if len(set(chosen)) != len(chosen):
         raise CommandError("a channel is listed twice")
     return tuple(chosen)
