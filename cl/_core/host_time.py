@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 POLL_FRAMES: Final = 100
-"""Where nobody can say when something comes, a waiter looks this often: every 4 ms."""
+"""Where it cannot be said when an event comes, a waiter looks this often: every 4 ms."""
 _ROOM_S: Final = 0.0005
 """A sleep that is longer has room for work that is not a tick's own."""
 _PREPARED_FRAMES: Final = 12_500

@@ -41,11 +41,11 @@ class OnDemand:
         return True
 
     def present(self, now: int) -> int:
-        """Return the present, or where the data end: only those who want more find the device ended."""
+        """Return the present, or where the data end: only a wait for more finds the device ended."""
         return min(now, self._acquisition.end_timestamp)
 
     def bring_up(self, frame: int) -> None:
-        """Make a portion of it."""
+        """Make a batch of it."""
         with self._engine.lock:
             self.reach(self.present(frame))
 

@@ -1,4 +1,4 @@
-"""Those who take part in device time, and what they hold of it."""
+"""Participants in device time, and what their owners hold of it."""
 
 from __future__ import annotations
 

@@ -15,6 +15,6 @@ class Step(Enum):
     SLEEP = "sleep"
     """The frames that are waited for do not exist yet: sleep until they are due, then ask again."""
     PARK = "park"
-    """Somebody else goes on, and wakes the waiter where it has armed its parking place: then ask again."""
+    """Another waiter goes on, and wakes this one where it has armed its parking place: then ask again."""
     ASK = "ask"
     """A user's source is to be asked, by the waiter, without the lock (`Participant.ask`); then ask again."""

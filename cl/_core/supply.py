@@ -16,14 +16,14 @@ class Supply(Protocol):
     def reach(self, frame: int, lends: bool = False) -> Step:
         """Give everything before `frame`, as far as that can be done now.
 
-        DONE if it is given; AGAIN where a portion was made, and more is to be made; ASK where the caller is
+        DONE if it is given; AGAIN where a batch was made, and more is to be made; ASK where the caller is
         to call what `asks` returns (with `lends` its thread may be lent to a user's source for that); PARK
         where it comes by itself.
         """
         ...
 
     def deliver(self, frame: int) -> Step:
-        """Give what is before `frame`, where that needs nobody else; SLEEP where it comes by itself."""
+        """Give what is before `frame`, where that needs no other thread; SLEEP where it comes by itself."""
         ...
 
     def move(self, frame: int) -> bool:
@@ -35,7 +35,7 @@ class Supply(Protocol):
         ...
 
     def bring_up(self, frame: int) -> None:
-        """Have what there is before `frame` given soon: where the data end before that, nobody minds.
+        """Have what there is before `frame` given soon, or up to where the data end.
 
         Without the lock.
         """
@@ -48,7 +48,7 @@ class Supply(Protocol):
     def asks(self, lends: bool) -> Callable[[], None] | None:
         """Return what asks a user's source for what is waited for, if the caller is to do that.
 
-        It is to be called without the lock. None where nothing is waited for, or others do it.
+        It is to be called without the lock. None where nothing is waited for, or another thread does it.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What device time is to those who wait for it: virtual, the host's, or a device's own."""
+"""What device time is to its participants: virtual, the host's, or a device's own."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Timebase(Protocol):
         ...
 
     def comes(self) -> bool:
-        """Return whether time goes on by itself, for those who do not wait."""
+        """Return whether time goes on by itself, also while no participant waits."""
         ...
 
     # -- taking part ----------------------------------------------------------------------
@@ -154,7 +154,7 @@ class Timebase(Protocol):
         ...
 
     def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
-        """Return what lets time pass to a timestamp if nobody and nothing has to be waited for.
+        """Return what lets time pass to a timestamp if nothing has to be waited for.
 
         It returns whether time has passed, and takes the lock itself. None where time never passes so. With
         `lends` the thread may be lent to a user's source meanwhile.
@@ -175,14 +175,14 @@ class Timebase(Protocol):
     def go_on(self, moves: bool) -> None:
         """Let the next participant be served now that one is out of the way.
 
-        With `moves` the caller moves time itself; otherwise it wakes one who does.
+        With `moves` the caller moves time itself; otherwise it wakes a waiter that does.
         """
         ...
 
     def holders(self) -> list[str]:
-        """Return the names of those that time stands still for."""
+        """Return the names of the participants and holds that time stands still for."""
         ...
 
     def waiting(self) -> list[str]:
-        """Return the names of those that wait for their turn."""
+        """Return the names of the participants that wait for their turn."""
         ...

@@ -1,4 +1,4 @@
-"""Virtual time: who waits for what, who holds it, and who is served next.
+"""Virtual time: its participants, what they wait for, and which is served next.
 
 The rules (docs/virtual-time.md says them at length):
 
@@ -44,7 +44,7 @@ class Mover(Protocol):
 
     @property
     def stands(self) -> bool:
-        """Whether a consumer has to take what there is before time goes on and anybody is served."""
+        """Whether a consumer has to take what there is before time goes on and a participant is served."""
         ...
 
     def move(self, to: int) -> bool:
@@ -156,7 +156,7 @@ class Scheduler:
         """Let `participant` wait for `deadline` on behalf of `owner`.
 
         `inherited` is the hold in whose context the owner runs: its own last one, or that of the body that it
-        was started from. While somebody works for a body and waits, the body waits.
+        was started from. While a participant works for a body and waits, the body waits.
         """
         if participant.deadline is not None:
             raise RuntimeError(f"{participant.name} is waited for already: give each task and thread its own")
@@ -196,7 +196,7 @@ class Scheduler:
             self._timed = sorted(e for e in self._timed if e[2].entry is e)
 
     def _hand_over(self, participant: Participant, owner: object) -> None:
-        """End the hold of who drove the participant before, where that has nothing else to hold for."""
+        """End the hold of the participant's owner before, where that has nothing else to hold for."""
         before = participant.owner
         if before is None or before is owner:
             return
@@ -214,7 +214,7 @@ class Scheduler:
         self._arriving.discard(participant)
 
     def dispatch(self, budget: Budget) -> bool:
-        """Serve whoever is next, moving time there; return False when there is more to move.
+        """Serve the next participant, moving time there; return False when there is more to move.
 
         The call ends when `budget` says so, since callers must not work for long.
         """
@@ -295,7 +295,7 @@ class Scheduler:
         return list(self._waiting)
 
     def nudge(self) -> None:
-        """Wake somebody who waits, unserved, to go on moving time where a caller of `dispatch` stopped."""
+        """Wake a participant that waits, unserved, to go on moving time where a caller of `dispatch` stopped."""
         for participant in self._waiting:
             if participant.wake is not None:
                 _wake(participant)

@@ -1,4 +1,4 @@
-"""Virtual time: a clock that moves only when somebody waits for it, shared by one device or several."""
+"""Virtual time: a clock that moves only when it is waited for, shared by one device or several."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ from typing import Final
 _LEAST_FRAMES: Final = 25
 _MOST_FRAMES: Final = 10_000
 _PORTION_NS: Final = 500_000
-"""What a portion of work is to take: an event loop with several tasks on it must not stand still for 5 ms."""
+"""What a batch of work is to take: an event loop with several tasks on it must not stand still for 5 ms."""
 
 
 class WorkBudget:
-    """Portions of frames that take about half a millisecond to move, whatever the device and the machine.
+    """Batches of frames that take about half a millisecond to move, whatever the device and the machine.
 
-    `clock` returns nanoseconds. A portion is begun with `begin`, and ended where `over` says so.
+    `clock` returns nanoseconds. A batch is begun with `begin`, and ended where `over` says so.
     """
 
     __slots__ = ("_began", "_clock", "_moved", "frames")
@@ -27,13 +27,13 @@ class WorkBudget:
         """How many frames to move in one go."""
 
     def begin(self) -> int:
-        """Begin a portion, and return how many frames to move in one go."""
+        """Begin a batch, and return how many frames to move in one go."""
         self._began = self._clock()
         self._moved = 0
         return self.frames
 
     def over(self, moved: int) -> bool:
-        """Take note that `moved` frames were moved; return whether the portion is over."""
+        """Take note that `moved` frames were moved; return whether the batch is over."""
         self._moved += moved
         taken = self._clock() - self._began
         if taken >= _PORTION_NS:

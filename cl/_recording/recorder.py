@@ -37,7 +37,7 @@ class Batch(NamedTuple):
     end: int | None
     first_entry: int
     entries: list[StreamEntry]
-    """The entries from the absolute index `first_entry` on; some may have been in an earlier portion."""
+    """The entries from the absolute index `first_entry` on; some may have been in an earlier batch."""
     is_last: bool
     """Whether nothing more comes, so that the recording has to end here if it does not before."""
     stands: bool
@@ -69,7 +69,7 @@ class Recorder:
         self._last_entry: int | None = None
         """Where the entries end, if that has been decided."""
         self.is_ending = False
-        """Whether the last portion has been given."""
+        """Whether the last batch has been given."""
         self._has_left = False
         """Whether the thread takes no more batches. Locked."""
         self._turn = threading.Lock()
@@ -93,7 +93,7 @@ class Recorder:
             if engine.failure is not None or engine.closed:
                 self.cut_off()
                 return
-            self._batches.put(self._portion())
+            self._batches.put(self._batch())
             # Nothing is dropped from the history before it was written.
             kept = max(self._capture.start + engine.history_frames, engine.position + 1)
             self.limit = min(self._next_limit(engine.position), kept)
@@ -104,7 +104,7 @@ class Recorder:
         self.limit = self._next_limit(position)
         if self._has_left:
             return False
-        self._batches.put(self._portion(stands=True))
+        self._batches.put(self._batch(stands=True))
         return True
 
     def end_now(self, present: Callable[[], int]) -> None:
@@ -121,7 +121,7 @@ class Recorder:
         if not self.is_ending:
             self._end_at(self._engine.position)
             # In this order: who is interrupted in between does it again.
-            self._batches.put(self._portion(is_last=True))
+            self._batches.put(self._batch(is_last=True))
             self.is_ending = True
 
     @property
@@ -169,7 +169,7 @@ class Recorder:
             self._last_entry = self._engine.history.entries.end
             self.end = max(end, self._capture.start)
 
-    def _portion(self, stands: bool = False, is_last: bool = False) -> Batch:
+    def _batch(self, stands: bool = False, is_last: bool = False) -> Batch:
         """Return what there is to write. Locked."""
         first, entries = self._entries()
         return Batch(self._engine.position, self.end, first, entries, is_last, stands)
@@ -261,7 +261,7 @@ class Recorder:
             _log.debug("the device failed: %s", error)
             return
         with engine.lock:
-            self._batches.put(self._portion())
+            self._batches.put(self._batch())
 
     def _bring_up(self) -> None:
         """Let a wall-clock device come to the recording's end, if that has passed.

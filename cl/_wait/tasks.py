@@ -179,7 +179,7 @@ class Waiter:
 
 
 async def catch_up(engine: Engine) -> None:
-    """Let the history reach the present, in portions: to make all that is missing may take too long."""
+    """Let the history reach the present, in batches: to make all that is missing may take too long."""
     backend = current_backend()
     to = engine.supply.present(engine.now())
     while True:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cl._core.engine import Engine
     from cl.neurons import Neurons
 
-_PORTION: Final = 2_500
+_BATCH: Final = 2_500
 
 
 def assert_identical_runs(
@@ -49,14 +49,14 @@ def assert_identical_runs(
 
 
 class Trace:
-    """Everything that a device does; a tap of its engine, so that nothing is missed."""
+    """Everything that a device does; a consumer of its engine, so that nothing is missed."""
 
     def __init__(self, engine: Engine, frames: bool) -> None:
         self._engine = engine
         self._frames = frames
         self._at = engine.position
         self._entry = engine.history.entries.first
-        self.limit = engine.position + _PORTION
+        self.limit = engine.position + _BATCH
         self.spikes: list[Any] = []
         self.stims: list[Any] = []
         self.entries: list[Any] = []
@@ -77,7 +77,7 @@ class Trace:
             frames = engine.frames(self._at, position)
             self.digests.append(blake2b(frames.tobytes(), digest_size=16).hexdigest())
         self._at = position
-        self.limit = position + _PORTION
+        self.limit = position + _BATCH
         return False
 
     def finish(self) -> None:
@@ -95,7 +95,7 @@ class Trace:
             at = next(
                 (i for i, (a, b) in enumerate(zip(self.digests, other.digests, strict=False)) if a != b), 0
             )
-            return f"the frames from {at * _PORTION} on"
+            return f"the frames from {at * _BATCH} on"
         if self._at != other._at:
             return f"time went to {self._at} in one, to {other._at} in the other"
         return first_difference(self.result, other.result)
