@@ -62,7 +62,7 @@ class EventHistory:
         """Log spikes, sorted by timestamp and channel.
 
         `waveforms` are the samples and means of those that come with them; the others' samples are
-        cut from the frames when somebody looks.
+        cut from the frames when it is looked at.
         """
         loader = self.waveforms
         spikes = [Spike(t, c, loader) for t, c in zip(timestamps, channels, strict=True)]
@@ -141,7 +141,7 @@ class Control(Protocol):
     """The part of a device that says who may command it, and whether it runs. Without the lock."""
 
     def take(self) -> None:
-        """Become the one who may command it; ControlRequestError where somebody else is."""
+        """Take control of it; ControlRequestError where another program has it."""
         ...
 
     def release(self) -> None:

@@ -63,7 +63,7 @@ class EventLog(Generic[T]):
             del self.items[len(self.times) :]
 
     def cut(self, end: int) -> None:
-        """Drop the events from the absolute index `end` on, which nobody has been given."""
+        """Drop the events from the absolute index `end` on, which no consumer has been given."""
         self.heal()
         del self.times[max(end - self.first, 0) :]
         self.heal()

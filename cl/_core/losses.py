@@ -1,4 +1,4 @@
-"""What the device has lost: data that existed, and that nobody will ever see."""
+"""What the device has lost: data that existed, and that no program will ever see."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class FixedSource(Protocol):
 class StreamedSource(Protocol):
     """Data that is made as time goes on, window after window, perhaps in answer to stims.
 
-    This much is for whoever asks it one window after the other; the device emulator does.
+    This much is for a caller that asks it one window after the other, as the device emulator does.
     """
 
     start_timestamp: int
@@ -74,7 +74,7 @@ class StreamedSource(Protocol):
         """Return the frames of [start, stop) and the spikes in it: timestamps, channels, waveforms.
 
         Called for consecutive windows. The spikes are sorted by timestamp, then channel. A waveform
-        of None is cut from the frames when somebody looks.
+        of None is cut from the frames when it is looked at.
         """
         ...
 
@@ -104,7 +104,7 @@ class ServedSource(StreamedSource, Protocol):
     supports_accelerated: bool
     """Whether it may be asked as fast as virtual time goes."""
     inline: bool
-    """Whether it is asked by whoever waits for its data, in that one's thread."""
+    """Whether it is asked by a waiter for its data, in the waiter's thread."""
     hears_at_once: bool
     """Whether it is told of pulses before it is asked for the frames that precede them."""
 

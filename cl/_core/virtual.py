@@ -7,9 +7,9 @@ The rules (docs/virtual-time.md says them at length):
 | a participant waits         | its owner's hold ends; those of the bodies that it works for do not count |
 | such a wait ends, or is     | they count again, unless others who work for them wait; what is done for  |
 | given up                    | a body that holds time is done in its hold                                |
-| nobody holds                | time moves to the earliest deadline; ties: registered earlier in device   |
+| time is not held            | time moves to the earliest deadline; ties: registered earlier in device   |
 |                             | time, then kind, then shorter period, then order of registration          |
-| a participant is served     | its owner (task or thread) holds time; nobody else is served               |
+| a participant is served     | its owner (task or thread) holds time; no other is served                 |
 | it waits again, is closed,  | the hold ends                                                             |
 | its task or thread ends     |                                                                           |
 | a stream is not being read  | time stops before the history would lose what is still to be read         |
@@ -295,7 +295,7 @@ class Scheduler:
         return list(self._waiting)
 
     def nudge(self) -> None:
-        """Wake a participant that waits, unserved, to go on moving time where a caller of `dispatch` stopped."""
+        """Wake one that waits, unserved, to go on moving time where a caller of `dispatch` stopped."""
         for participant in self._waiting:
             if participant.wake is not None:
                 _wake(participant)

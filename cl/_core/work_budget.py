@@ -1,4 +1,4 @@
-"""How much work is done at a time, so that whoever else wants to run can do so soon."""
+"""How much work is done at a time, so that other tasks and threads can run soon."""
 
 from __future__ import annotations
 

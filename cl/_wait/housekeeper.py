@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 _WALL_PERIOD_S: Final = 0.1
 _STALE_FRAMES: Final = FRAMES_PER_SECOND // 20
-"""A position this far behind is brought to the present: nobody is waiting for it just now."""
+"""A position this far behind is brought to the present, where it is not waited for."""
 _BODY_FRAMES: Final = FRAMES_PER_SECOND
-"""The same while a loop's body runs and nobody looks on: its commands are to count from its tick."""
+"""The same while a loop's body runs and no page looks on: its commands are to count from its tick."""
 _VIRTUAL_PERIOD_S: Final = 0.02
 _PATIENCE_S: Final = 5.0
 _BREATH_S: Final = 0.0001
@@ -44,7 +44,7 @@ class Chores(Protocol):
 
 
 class WallChores:
-    """Brings a device to the present that nobody waits for."""
+    """Brings a device to the present that is not waited for."""
 
     at_once = True
 
@@ -86,7 +86,7 @@ class VirtualChores:
     def do(self, stop: threading.Event) -> None:
         engine = self._engine
         with engine.lock:
-            # Tasks and threads end without a word: somebody has to look.
+            # Tasks and threads end without a word: that has to be looked for.
             go_on(engine)
             holders = engine.time.holders() if engine.time.waiting() else []
         self._watch_stall((engine.position, tuple(holders)) if holders else None)

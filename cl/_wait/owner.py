@@ -1,4 +1,4 @@
-"""On whose behalf somebody waits: the task, or the thread where there is none."""
+"""The owner of a wait: the task, or the thread where there is none."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Reading:
     """A read that is under way, from `at` on; `at` moves on with it.
 
     In accelerated time the thread that reads may get its turn when others, who do not know of it, have moved
-    time by more than the history: so time stops before that, whoever holds it. To be ended by `end`.
+    time by more than the history: so time stops before that, held or not. To be ended by `end`.
     """
 
     __slots__ = ("_engine", "at", "participant")
@@ -45,7 +45,7 @@ class Reading:
     def end(self) -> None:
         """Let time go on."""
         close(self._engine, self.participant)
-        self.participant.horizon = None  # a cycle, which nobody would collect
+        self.participant.horizon = None  # a cycle, which only the collector would end
 
     def _horizon(self) -> int:
         return self.at + HISTORY_FRAMES

@@ -53,7 +53,7 @@ class Waiter:
         self._served_in_a_row = 0
         self._yielded_ns = host_ns()
         self.stopped = False
-        """Whether nobody is to wait for events any more."""
+        """Whether events are to be waited for no more."""
 
     def close(self) -> None:
         """Give back what wakes it."""

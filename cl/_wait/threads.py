@@ -112,7 +112,7 @@ def join(engine: Engine, participant: Participant) -> None:
 
 
 def hasten(engine: Engine, frame: int) -> None:
-    """Have everything before `frame` given, as far as that needs nobody else, without a turn in time."""
+    """Have everything before `frame` given, as far as that needs no other thread, without a turn in time."""
     while True:
         with engine.lock:
             engine.check()
