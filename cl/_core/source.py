@@ -94,7 +94,7 @@ class StreamedSource(Protocol):
 class ServedSource(StreamedSource, Protocol):
     """A streamed source as the simulated device drives it: from a thread of the source's, and watched.
 
-    User code may keep whoever calls it waiting, or never return; so nobody calls it with the engine's lock
+    User code may keep its caller waiting, or never return; so it is never called with the engine's lock
     held. A `read` in whose window the source ends or fails raises SourceEndedError
     (`cl.sim.user.checks`), which has what there was before that.
     """
