@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -50,12 +50,29 @@ LATENCY_STEPS: Final = 2
 """Steps from the one a pulse falls into to the one in which it acts on the neurons."""
 DEAD_FRAMES: Final = 25
 """A channel reports no spike for so long after its last one."""
+_COPY_STEPS: Final = 5_000
+"""How often the state is copied, to go back to after an interruption: it takes less than a millisecond."""
+_PIECE: Final = 2_500
+"""Frames made at a time where nobody wants them."""
 
 
 class Culture(SimulatorDataSource):
-    """The culture as a data source: sequential, unbounded, answering to stims."""
+    """The culture as a data source: sequential, unbounded, answering to stims.
+
+    An exception may come from outside (Ctrl-C, an alarm) between any two steps of its methods. So the state
+    is copied every now and then, and after such an exception the next call goes back to the copy and does
+    again what was done since. A window that was made, but did not come to its reader, can be read again.
+    """
 
     _position: int
+    """Where the next window begins; moved last, which ends a `read`."""
+    network: Network
+    _last: tuple[int, DataSourceBatch | None]
+    """The last window: where it began, and what it held."""
+    _next_copy: int
+    """How many steps the network is to have made when the next copy is."""
+    _busy: bool
+    """Whether a call has begun and not come to its end."""
 
     def __init__(self, config: CultureConfig, metadata: SimulatorDataSourceMetadata) -> None:
         self.config = config
@@ -77,43 +94,107 @@ class Culture(SimulatorDataSource):
 
     def open(self) -> None:
         """Begin again at the start: the same culture on the same timeline, whatever was done to it before."""
-        if self._position != self._metadata.start_timestamp or self._pulses:
+        if self._busy or self._position != self._metadata.start_timestamp or self._pulses:
             self._reset()
 
     def on_stim(self, stim: DataSourceStim) -> None:
         """Take a pulse at or after the next frame to be read; an earlier one raises ValueError."""
+        if self._busy:
+            self._mend()
         if stim.timestamp < self._position:
             raise ValueError(
                 f"the culture got a stim at {stim.timestamp}, "
                 f"but its frames up to {self._position} are already read"
             )
-        durations, currents = stim.phase_durations_us, stim.phase_currents_uA
+        durations, currents = tuple(stim.phase_durations_us), tuple(stim.phase_currents_uA)
+        key = stim.timestamp, stim.channel, stim.intended_timestamp, durations, currents
+        if key in self._told:
+            return  # The teller was interrupted, and tells all of it again.
+        self._busy = True
+        self._told[key] = None
+        self._apply(stim.timestamp, stim.channel, durations, currents)
+        self._busy = False
+
+    def _apply(
+        self, timestamp: int, channel: int, durations: tuple[float, ...], currents: tuple[float, ...]
+    ) -> None:
+        """Let a pulse be seen in the frames, and come to the neurons."""
         if self.config.artifact:
-            self._frames.draw_artifact(stim.timestamp, stim.channel, durations, currents)
-        step = (stim.timestamp - self._metadata.start_timestamp) // STEP_FRAMES + LATENCY_STEPS
-        pulse = (stim.timestamp, stim.channel, strength(durations, currents))
+            self._frames.draw_artifact(timestamp, channel, durations, currents)
+        step = (timestamp - self._metadata.start_timestamp) // STEP_FRAMES + LATENCY_STEPS
+        pulse = (timestamp, channel, strength(durations, currents))
         self._pulses.setdefault(step, []).append(pulse)
 
     def read(self, from_timestamp: int, frame_count: int) -> DataSourceBatch:
         """Return the next frames and the spikes in them.
 
-        Windows follow one another: a `from_timestamp` other than the end of the last one raises ValueError.
+        Windows follow one another: a `from_timestamp` other than the end of the last one raises ValueError,
+        unless it is just the last one that is asked for again.
         """
         start, count = operator.index(from_timestamp), operator.index(frame_count)
+        if self._busy:
+            self._mend()
         if start != self._position or count < 0:
+            last_start, last = self._last
+            if last is not None and start == last_start and start + count == self._position:
+                return last
             raise ValueError(f"the culture is read on from {self._position}, not {count} frames from {start}")
+        self._busy = True
         stop = start + count
-        self._simulate(stop - self._metadata.start_timestamp)
+        frames, spikes = self._advance(start, stop)
+        batch = DataSourceBatch(frames=frames, spikes=spikes)
+        self._last = start, batch
         self._position = stop
-        return DataSourceBatch(frames=self._frames.make(start, count), spikes=self._take(stop))
+        if self.network.steps >= self._next_copy:
+            self._keep_copy()
+        self._busy = False
+        return batch
+
+    def _advance(self, start: int, stop: int) -> tuple[NDArray[np.int16], list[DataSourceSpike]]:
+        """Make what lies between two timestamps."""
+        self._simulate(stop - self._metadata.start_timestamp)
+        return self._frames.make(start, stop - start), self._take(stop)
 
     def _reset(self) -> None:
+        self._busy = True
         self.network = Network(self.config, self.tissue)
         self._frames = FrameMaker(self.config, self._metadata.uV_per_sample_unit)
         self._position = self._metadata.start_timestamp
         self._pulses: dict[int, list[tuple[int, int, float]]] = {}
         self._waiting: list[tuple[int, int]] = []
         self._ready = [self._position] * CHANNEL_COUNT
+        self._last = self._position, None
+        self._keep_copy()
+        self._busy = False
+
+    def _keep_copy(self) -> None:
+        """Keep a copy of the state, to go back to."""
+        told: dict[_Told, None] = {}
+        self._kept = self._position, self._state(), told
+        self._told = told
+        """The pulses told since the copy, in their order."""
+        self._next_copy = self.network.steps + _COPY_STEPS
+
+    def _state(self) -> _State:
+        """Return a copy of what a call changes."""
+        pulses = {step: told[:] for step, told in self._pulses.items()}
+        return self.network.copy(), self._frames.copy(), pulses, self._waiting[:], self._ready[:]
+
+    def _mend(self) -> None:
+        """Go back to the copy, and do again what was done since: a call was interrupted."""
+        at, state, self._told = self._kept
+        self.network, self._frames, self._pulses, self._waiting, self._ready = state
+        # What was copied is there to be gone back to once more.
+        self.network, self._frames, self._pulses, self._waiting, self._ready = self._state()
+        self._next_copy = self.network.steps + _COPY_STEPS
+        # It does not matter when the culture is told of a pulse, if only before its time.
+        for timestamp, channel, _, durations, currents in self._told:
+            self._apply(timestamp, channel, durations, currents)
+        while at < self._position:
+            stop = min(at + _PIECE, self._position)
+            self._advance(at, stop)
+            at = stop
+        self._busy = False
 
     def _simulate(self, frames: int) -> None:
         """Advance the network by the steps that begin before a number of frames from the start."""
@@ -159,6 +240,14 @@ class Culture(SimulatorDataSource):
                 spikes.append(DataSourceSpike(timestamp, channel))
         del self._waiting[:taken]
         return spikes
+
+
+_Told: TypeAlias = tuple[int, int, int, tuple[float, ...], tuple[float, ...]]
+"""A pulse as it was told of: its timestamp, channel, intended timestamp, and its phases."""
+_State: TypeAlias = tuple[
+    Network, FrameMaker, dict[int, list[tuple[int, int, float]]], list[tuple[int, int]], list[int]
+]
+"""What a call changes: the network, the frames, the pulses and spikes to come, when channels are ready."""
 
 
 def create(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -49,6 +50,13 @@ class FrameMaker:
         self._spikes: list[_Mark] = []
         self._artifacts: list[_Trace] = []
         self._shapes: dict[tuple[object, ...], Artifact] = {}
+
+    def copy(self) -> FrameMaker:
+        """Return a maker in the same state, which goes its own way from here on."""
+        twin = copy(self)
+        twin._source = deepcopy(self._source)
+        twin._spikes, twin._artifacts = self._spikes[:], self._artifacts[:]
+        return twin
 
     def draw_spike(self, timestamp: int, channel: int, waveform: NDArray[np.int16]) -> None:
         """Draw a waveform that begins at a frame."""

@@ -16,6 +16,7 @@ the same spikes on every processor.
 from __future__ import annotations
 
 import math
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -55,6 +56,11 @@ NOISE_STEPS: Final = 40
 INBOX_STEPS: Final = 64
 
 _DRIVE, _NOISE = 3, 4
+_STATE = (
+    "_voltage", "_next_voltage", "_noise", "_over", "_synapses", "_inbox", "_adaptation", "_missing",
+    "_last_spike",
+)  # fmt: skip
+"""The arrays that a step changes."""
 
 
 class Network:
@@ -95,6 +101,18 @@ class Network:
         self.steps = 0
         self.fired: NDArray[np.intp] = np.zeros(0, np.intp)
         self._fired_before = self.fired
+
+    def copy(self) -> Network:
+        """Return a network in the same state, which goes its own way from here on."""
+        twin = copy(self)
+        for name in _STATE:
+            setattr(twin, name, getattr(self, name).copy())
+        twin._inbox_flat = twin._inbox.reshape(-1)
+        twin._source = deepcopy(self._source)
+        if self._plasticity is not None:
+            twin.wiring = self.wiring.copy()
+            twin._plasticity = self._plasticity.copy(twin.wiring)
+        return twin
 
     def step(self, kick: NDArray[np.float32] | None = None) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Advance by 1 ms; `kick` is what stimulation adds to the voltages, float32 (size,) in mV.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -43,6 +44,14 @@ class Plasticity:
         self._incoming = _incoming(wiring.targets, inhibitory)
         self._trace = np.zeros(size, np.float32)
         self._decay = np.float32(math.exp(-1 / WINDOW_MS))
+
+    def copy(self, wiring: Wiring) -> Plasticity:
+        """Return a plasticity in the same state, of a copy of the wiring."""
+        twin = copy(self)
+        twin._efficacy = wiring.efficacy
+        twin._flat = wiring.efficacy.reshape(-1)
+        twin._trace = self._trace.copy()
+        return twin
 
     def step(self, fired: NDArray[np.intp]) -> None:
         """Take the neurons that fired in one step of 1 ms, ascending."""

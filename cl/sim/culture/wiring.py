@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -55,6 +56,12 @@ class Wiring:
         # Where in the network's inbox, float32 (steps, 2, size), a synapse delivers, from the present step.
         kind = np.where(tissue.inhibitory, size, 0)[:, None]
         self._address = self.delays * (2 * size) + kind + self.targets
+
+    def copy(self) -> Wiring:
+        """Return the same synapses with efficacies of their own."""
+        twin = copy(self)
+        twin.efficacy = self.efficacy.copy()
+        return twin
 
     def deliver(
         self,

@@ -60,12 +60,14 @@ class DetectingSource:
         try:
             batch = self._source.read(start, stop)
         except SourceEndedError as ended:
-            ended.batch = self._with_found(ended.batch)
+            ended.batch = self._with_found(start, ended.batch)
             raise
-        return self._with_found(batch)
+        return self._with_found(start, batch)
 
-    def _with_found(self, batch: Batch) -> Batch:
+    def _with_found(self, start: int, batch: Batch) -> Batch:
         frames, timestamps, channels, waveforms = batch
+        # A read that was interrupted is asked for again.
+        self._detector.resume(start)
         found = self._detector.feed(frames)
         if not found:
             return frames, timestamps, channels, waveforms

@@ -25,7 +25,7 @@ Detection is causal and immediate: a spike at frame t is returned by the call th
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -45,6 +45,9 @@ MIN_SIGMA: Final = 1.0
 """Noise is taken to be at least one sample unit, so that noiseless frames have a threshold too."""
 _PIECE: Final = 250
 """Frames worked on at a time: the scratch arrays then stay in the cache; divides BLOCK_FRAMES."""
+
+_PIECES: Final = 4
+"""Pieces that the array of sums has room for."""
 
 
 class Detector:
@@ -69,13 +72,18 @@ class Detector:
         self._threshold = _positive("threshold", threshold)
         self._channels = channels
         self._in_block = 0
-        self._sums = np.zeros((MEAN_FRAMES + _PIECE, channels), np.int32)
+        self._sums = np.zeros((MEAN_FRAMES + _PIECES * _PIECE, channels), np.int32)
+        self._other_sums = np.empty_like(self._sums)
+        self._at = 0
+        """Where in `_sums` the last 64 are; those before stay until it is full, to be gone back to."""
         self._level = np.zeros((_PIECE, channels), np.int32)
         self._above = np.zeros((_PIECE + 1, channels), np.bool_)
         self._block = np.zeros((-(-BLOCK_FRAMES // STRIDE), channels), np.int32)
         self._medians: list[NDArray[np.int32]] = []
         self._limit: NDArray[np.int32] | None = None
         self._ready = [self._position] * channels
+        self._before: _State | None = None
+        """The state at the beginning of the last `feed`."""
 
     @property
     def position(self) -> int:
@@ -96,6 +104,7 @@ class Detector:
         of another shape ValueError; neither changes anything.
         """
         self._check(frames)
+        self._before = self._state()
         spikes: list[tuple[int, int]] = []
         done, count = 0, len(frames)
         while done < count:
@@ -103,6 +112,32 @@ class Detector:
             self._piece(frames[done : done + size], spikes)
             done += size
         return spikes
+
+    def resume(self, timestamp: int) -> None:
+        """Go back to where the last `feed` began if that was at `timestamp`: it did not come to its end."""
+        before = self._before
+        if before is None or before[0] != timestamp:
+            return
+        _, self._in_block, self._block, medians, self._limit, ready, sums, self._at, above = before
+        if sums is not self._sums:
+            self._sums, self._other_sums = sums, np.empty_like(sums)
+        self._above[0] = above
+        self._medians, self._ready = medians[:], ready[:]
+        self._position = timestamp
+
+    def _state(self) -> _State:
+        """Return the state. Blocks and sums are only ever filled on: what is in them by now stays."""
+        return (
+            self._position,
+            self._in_block,
+            self._block,
+            self._medians[:],
+            self._limit,
+            self._ready[:],
+            self._sums,
+            self._at,
+            self._above[0].copy(),
+        )
 
     def _check(self, frames: NDArray[Any]) -> None:
         if not isinstance(frames, np.ndarray) or frames.dtype != np.int16:
@@ -129,7 +164,7 @@ class Detector:
         The running sum wraps around at 32 bits; the difference of two of them is right all the same.
         """
         size = len(frames)
-        sums, level = self._sums, self._level[:size]
+        sums, level = self._room(size), self._level[:size]
         sums[MEAN_FRAMES : MEAN_FRAMES + size] = frames
         np.add.accumulate(
             sums[MEAN_FRAMES - 1 : MEAN_FRAMES + size], axis=0, out=sums[MEAN_FRAMES - 1 : MEAN_FRAMES + size]
@@ -138,8 +173,20 @@ class Detector:
         np.subtract(level, sums[MEAN_FRAMES : MEAN_FRAMES + size], out=level)
         np.add(level, sums[:size], out=level)
         np.absolute(level, out=level)
-        sums[:MEAN_FRAMES] = sums[size : size + MEAN_FRAMES]
+        self._at += size
         return level
+
+    def _room(self, size: int) -> NDArray[np.int32]:
+        """Return the last 64 sums and room for those of so many frames more."""
+        at = self._at
+        if at + MEAN_FRAMES + size > len(self._sums):
+            before, full, other = self._before, self._sums, self._other_sums
+            if before is not None and before[6] is other:
+                other = np.empty_like(full)
+            other[:MEAN_FRAMES] = full[at : at + MEAN_FRAMES]
+            self._sums, self._other_sums, self._at = other, full, 0
+            at = 0
+        return self._sums[at:]
 
     def _crossings(self, size: int, spikes: list[tuple[int, int]]) -> None:
         above = self._above
@@ -161,6 +208,7 @@ class Detector:
         if self._in_block == BLOCK_FRAMES:
             self._in_block = 0
             self._estimate()
+            self._block = np.empty_like(self._block)
 
     def _estimate(self) -> None:
         middle = len(self._block) // 2
@@ -177,6 +225,19 @@ class Detector:
         ordered: NDArray[np.int32] = np.sort(np.stack(self._medians), axis=0)
         middle: NDArray[np.int32] = ordered[len(ordered) // 2]
         return middle
+
+
+_State: TypeAlias = tuple[
+    int,
+    int,
+    "NDArray[np.int32]",
+    "list[NDArray[np.int32]]",
+    "NDArray[np.int32] | None",
+    list[int],
+    "NDArray[np.int32]",
+    int,
+    "NDArray[np.bool_]",
+]
 
 
 def _positive(name: str, value: object) -> float:

@@ -66,8 +66,11 @@ class LiveDataSink:
         self._limit = max_buffer_frames
         self._realtime = realtime
         self._read = self._next = start_timestamp
-        self._blocks: deque[NDArray[np.int16]] = deque()
+        self._blocks: deque[tuple[int, NDArray[np.int16]]] = deque()
+        """Frames and their first timestamps; those of the last window too, which may be asked for again."""
         self._spikes: list[tuple[int, int, int, DataSourceSpike]] = []
+        self._seen = 0
+        """How many of the spikes are of the last window."""
         self._number = 0
         self._had_frames = self._only_spikes = False
         self._draining = self._closed = False
@@ -203,7 +206,11 @@ class LiveDataSink:
 
         Fewer where the source ends or fails before. Raises Fault if the wait for a piece of them, of at
         most the buffer's size, takes longer than `timeout` seconds.
+
+        What was read stays until a later window is: one whose reader was interrupted is asked for again.
         """
+        with self._lock:
+            self._forget(start)
         frames = np.zeros((stop - start, 64), np.int16)
         spikes: list[DataSourceSpike] = []
         at = start
@@ -211,9 +218,9 @@ class LiveDataSink:
             asked = min(stop, at + self._limit)
             with self._lock:
                 end = self._await(asked, timeout)
-                self._take_frames(frames[at - start : end - start])
-                spikes += self._take_spikes(end)
-                self._read = end
+                self._copy_frames(at, frames[at - start : end - start])
+                self._seen += self._copy_spikes(at, end, spikes)
+                self._read = max(self._read, end)
                 self._room.notify_all()
             at = end
             if end < asked:
@@ -263,21 +270,28 @@ class LiveDataSink:
     def _is_there(self, stop: int) -> bool:
         return self._next >= stop or (self._only_spikes and not self._over)
 
-    def _take_frames(self, out: NDArray[np.int16]) -> None:
-        done = 0
-        while done < len(out) and self._blocks:
-            block = self._blocks.popleft()
-            taken = min(len(out) - done, len(block))
-            out[done : done + taken] = block[:taken]
-            if taken < len(block):
-                self._blocks.appendleft(block[taken:])
-            done += taken
+    def _forget(self, start: int) -> None:
+        """Drop what lies before `start`. Again: the same."""
+        blocks, spikes = self._blocks, self._spikes
+        while blocks and blocks[0][0] + len(blocks[0][1]) <= start:
+            blocks.popleft()
+        self._seen = 0
+        while spikes and spikes[0][0] < start:
+            heappop(spikes)
 
-    def _take_spikes(self, stop: int) -> list[DataSourceSpike]:
-        spikes = []
-        while self._spikes and self._spikes[0][0] < stop:
-            spikes.append(heappop(self._spikes)[3])
-        return spikes
+    def _copy_frames(self, start: int, out: NDArray[np.int16]) -> None:
+        stop = start + len(out)
+        for first, block in self._blocks:
+            low, high = max(first, start), min(first + len(block), stop)
+            if low < high:
+                out[low - start : high - start] = block[low - first : high - first]
+            if high >= stop:
+                break
+
+    def _copy_spikes(self, start: int, stop: int, out: list[DataSourceSpike]) -> int:
+        found = sorted(entry for entry in self._spikes if start <= entry[0] < stop)
+        out += [spike for _, _, _, spike in found]
+        return len(found)
 
     # -- the source's side ----------------------------------------------------------------
 
@@ -321,9 +335,10 @@ class LiveDataSink:
                     return len(spikes)
                 piece = frames[done : done + room].copy()
                 self._only_spikes = False
-                self._next = self.next_timestamp + len(piece)
+                first = self.next_timestamp
+                self._next = first + len(piece)
                 given += self._put_spikes(spikes, given, self._next)
-                self._blocks.append(piece)
+                self._blocks.append((first, piece))
                 self._had_frames = True
                 self.began.set()
                 self._arrived.notify_all()
@@ -369,7 +384,7 @@ class LiveDataSink:
         return max(0, self._read + self._limit - self.next_timestamp)
 
     def _has_room(self, timestamp: int) -> bool:
-        if len(self._spikes) >= 64 * self._limit:
+        if len(self._spikes) - self._seen >= 64 * self._limit:
             return False
         # A source is told of pulses in their time, which the device may not have read up to by far.
         return timestamp < self._read + self._limit or self._reader == threading.get_ident()

@@ -1,0 +1,94 @@
+"""Interruptions at chosen lines of the package: what Ctrl-C may do at any moment, made to happen again."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import cl
+
+_PACKAGE = str(Path(cl.__file__).parent) + os.sep
+EXPLORES = "CL_EXPLORE" in os.environ
+"""Whether every moment is tried, and not only some that lie evenly among them."""
+OPCODES = "CL_OPCODES" in os.environ
+"""Whether moments are opcodes, and not lines."""
+
+
+class Interruption:
+    """Raises KeyboardInterrupt when the running thread comes to the `moment`-th line of the package; 0: never.
+
+    The lines of a `with` that end its block do not count: a signal is handled after the call that leaves the
+    block and not before it, which only tracing can do; it would keep a lock that no signal can keep.
+    """
+
+    def __init__(self, moment: int = 0, below: str = "") -> None:
+        self._moment = moment
+        self._below = _PACKAGE + below
+        self.count = 0
+        self.place = ""
+        """Where it was raised."""
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Interrupt what runs in the block, and go on behind it."""
+        before = sys.gettrace()
+        sys.settrace(self._enter)
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self.place:
+                raise
+        finally:
+            sys.settrace(before)
+
+    def _enter(self, frame: FrameType, event: str, arg: Any) -> Callable[..., Any] | None:
+        if not frame.f_code.co_filename.startswith(self._below):
+            return None
+        frame.f_trace_opcodes = OPCODES
+        return self._step
+
+    def _step(self, frame: FrameType, event: str, arg: Any) -> Callable[..., Any] | None:
+        if event == ("opcode" if OPCODES else "line") and not _leaves_block(frame):
+            self.count += 1
+            if self.count == self._moment:
+                self.place = f"{frame.f_code.co_filename[len(_PACKAGE) :]}:{frame.f_lineno}"
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self._step
+
+
+def moments(count: int, some: int) -> list[int]:
+    """Return `some` of the moments from 1 to `count`, evenly; all of them where that is asked for."""
+    if EXPLORES or count <= some:
+        return list(range(1, count + 1))
+    return [1 + i * count // some for i in range(some)]
+
+
+def _leaves_block(frame: FrameType) -> bool:
+    code, line = frame.f_code, frame.f_lineno
+    return line in _with_lines(code.co_filename) and frame.f_lasti >= _first_end(code, line)
+
+
+@cache
+def _with_lines(path: str) -> frozenset[int]:
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    return frozenset(node.lineno for node in ast.walk(tree) if isinstance(node, (ast.With, ast.AsyncWith)))
+
+
+@cache
+def _first_end(code: CodeType, line: int) -> int:
+    """Return where the first run of a line's instructions ends."""
+    end = None
+    for start, stop, at in code.co_lines():
+        if at == line and (end is None or start == end):
+            end = stop
+        elif end is not None:
+            break
+    return sys.maxsize if end is None else end
