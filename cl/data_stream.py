@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,6 @@ from ._store.packing import pack
 from ._store.stream_names import check_stream_name
 from ._values.no_op import no_op
 from ._values.numbers import whole
-from ._wait.threads import refuse_reentry
 
 if TYPE_CHECKING:
     from ._core.engine import Engine
@@ -42,7 +40,6 @@ class DataStream:
         self._present = present
         self._release = release
         self._application = UserAttributes(attributes)
-        self._appending = threading.Lock()
         self._last: int | None = None
         self._is_closed = False
 
@@ -64,20 +61,21 @@ class DataStream:
             raise ValueError(f"timestamp must be at most {_LATEST}, not {at}")
         entry = StreamEntry(self.name, at, data, pack(data))
         engine = self._engine
-        refuse_reentry(engine)
-        with self._appending:
+        # A source may append in the midst of a read, but nobody in the midst of a change.
+        engine.lock.refuse_reentry()
+        with engine.lock:
             self._check_open()
             if self._last is not None and at <= self._last:
                 raise RuntimeError(
                     f"data stream {self.name!r}: timestamp {at} does not come after the last, {self._last}"
                 )
-            with engine.lock:
-                if engine.failure is not None or engine.closed:
-                    engine.check()
-                log = engine.history.entries
-                now = self._present()
-                log.append(max(now, log.times[-1]) if log.times else now, entry)
+            if engine.failure is not None or engine.closed:
+                engine.check()
+            log = engine.history.entries
+            now = self._present()
+            # Before it is there: an interruption in between must not let a timestamp be used twice.
             self._last = at
+            log.append(max(now, log.times[-1]) if log.times else now, entry)
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set one attribute; recordings have the attributes as they stand at their end."""
@@ -97,8 +95,8 @@ class DataStream:
         Recordings keep its entries, and its attributes as they stand. A new stream of the name goes on in
         recordings that run: its timestamps come after those of this one.
         """
-        refuse_reentry(self._engine)
-        with self._appending:
+        self._engine.lock.refuse_reentry()
+        with self._engine.lock:
             self._is_closed = True
         self._release(self)
 
@@ -108,7 +106,7 @@ class DataStream:
 
     def _follow(self, earlier: DataStream) -> None:
         """Go on where an earlier stream of the same name has ended."""
-        with self._appending:
+        with self._engine.lock:
             if earlier._last is not None and (self._last is None or self._last < earlier._last):
                 self._last = earlier._last
 

@@ -158,6 +158,7 @@ class Recording:
         self._check()
         if self.has_stopped():
             return False
+        threads.refuse_reentry(self._engine)
         self._recorder.end_now(self._present)
         return True
 
@@ -182,6 +183,7 @@ class Recording:
     def _register(self, name: str) -> Participant | None:
         """Return who is to wait for the end, where time does not come to it by itself."""
         self._check()
+        threads.refuse_reentry(self._engine)
         if self._planned_end is None:
             raise RuntimeError(
                 f"{self._path.name} has no end to wait for: give stop_after_seconds or stop_after_frames"

@@ -57,3 +57,6 @@ class OnDemand:
 
     def is_awaited(self) -> bool:
         return False
+
+    def is_asked_here(self) -> bool:
+        return False

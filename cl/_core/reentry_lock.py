@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from _thread import RLock
-from typing import Any
+from typing import Any, Final
+
+REENTRY: Final = (
+    "the device cannot be used from here: this code (a signal handler, a destructor, a callback) has "
+    "interrupted a call of the device in the same thread; set a flag here, and act on it afterwards"
+)
+"""What code that has interrupted the device's own is told, where it cannot be served."""
 
 
 class ReentryLock(RLock):  # type: ignore[misc]  # The stubs have it final.
@@ -17,3 +23,8 @@ class ReentryLock(RLock):  # type: ignore[misc]  # The stubs have it final.
 
     held_here: Any = RLock._is_owned  # type: ignore[attr-defined]
     """Return whether the running thread holds the lock."""
+
+    def refuse_reentry(self) -> None:
+        """Raise RuntimeError in a thread that holds the lock: it is in the midst of a change."""
+        if self.held_here():
+            raise RuntimeError(REENTRY)

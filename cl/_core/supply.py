@@ -63,3 +63,7 @@ class Supply(Protocol):
     def is_awaited(self) -> bool:
         """Return whether data that were asked for have not come yet."""
         ...
+
+    def is_asked_here(self) -> bool:
+        """Return whether the running thread asks a user's source just now. Without the lock."""
+        ...

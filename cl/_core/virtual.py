@@ -29,6 +29,7 @@ from cl._values.constants import NEVER
 
 from .holds import Holds, line
 from .participant import UNKNOWN, Hold, Participant
+from .reentry_lock import REENTRY
 
 _FAR = NEVER >> 1
 """What is due later is never due: timestamps of several devices differ by less than that."""
@@ -84,6 +85,8 @@ class Scheduler:
         self._waiting: dict[Participant, None] = {}
         self._timed: list[_Entry] = []
         """A heap of those that wait and whose due time is known; some are there no more."""
+        self._blocking: dict[object, Participant] = {}
+        """Those of them that block a thread, by their owners."""
         self._probing: dict[Participant, None] = {}
         """Those that wait and whose due time may change."""
         self._keen: dict[Participant, None] = {}
@@ -137,6 +140,8 @@ class Scheduler:
         if participant.deadline is None:
             return
         self._waiting.pop(participant, None)
+        if participant.blocks and self._blocking.get(participant.owner) is participant:
+            del self._blocking[participant.owner]
         if participant.probe is not None:
             self._probing.pop(participant, None)
         participant.entry = None
@@ -160,6 +165,9 @@ class Scheduler:
         """
         if participant.deadline is not None:
             raise RuntimeError(f"{participant.name} is waited for already: give each task and thread its own")
+        if participant.blocks and owner in self._blocking:
+            # Were the interrupted wait served, it could not go on, and time would stand.
+            raise RuntimeError(REENTRY)
         self.solo = None
         if participant.owner is not owner:
             self._hand_over(participant, owner)
@@ -181,6 +189,8 @@ class Scheduler:
         if participant.owner is not owner:
             self._change_owner(participant, owner)
         self._waiting[participant] = None
+        if participant.blocks:
+            self._blocking[owner] = participant
         if participant.probe is None:
             self._time(participant, deadline - participant.base)
         else:

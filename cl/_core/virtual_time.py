@@ -58,10 +58,7 @@ class VirtualTime:
         Nobody who waits, on whichever device, is served before the block has ended.
         """
         hold = Hold(object(), name, transient=False, scheduler=self._scheduler)
-        if self._lock.held_here():
-            raise RuntimeError(
-                "time cannot be held from here: this code has interrupted a call of a device in its thread"
-            )
+        self._lock.refuse_reentry()
         try:
             with self._lock:
                 self._scheduler.take(hold)

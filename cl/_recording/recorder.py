@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from _thread import allocate_lock
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -25,6 +26,8 @@ PERIOD_S: Final = 0.4
 """What has been given is on its way to the disk after this time, whatever time does."""
 _ARRIVAL_S: Final = 0.002
 """How often the thread looks whether a device has come to the end of the recording."""
+_LOOK_UP_S: Final = 0.5
+"""A thread that waits for the end looks up this often."""
 
 _log = logging.getLogger("cl")
 
@@ -72,7 +75,7 @@ class Recorder:
         """Whether the last batch has been given."""
         self._has_left = False
         """Whether the thread takes no more batches. Locked."""
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()  # A signal handler may wait for the end, too.
         self._waiting: list[Callable[[], None]] = []
         self._batches: SimpleQueue[Batch | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="cl-recorder", daemon=True)
@@ -136,7 +139,14 @@ class Recorder:
 
     def wait(self) -> None:
         """Wait until the file is closed and the thread has ended."""
-        self.done.wait()
+        # Not by the event, whose lock an interruption by a signal handler that waits would find taken.
+        ended = allocate_lock()
+        ended.acquire()
+        wake = ended.release
+        self.when_done(wake)
+        while not self.done.is_set():
+            ended.acquire(timeout=_LOOK_UP_S)
+        self.forget(wake)
         if self._thread.ident is not None:
             self._thread.join()
 

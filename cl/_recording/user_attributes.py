@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
+
+from cl._core.reentry_lock import ReentryLock
 
 
 class UserAttributes:
@@ -17,7 +18,7 @@ class UserAttributes:
     def __init__(self, attributes: Mapping[str, Any] | None) -> None:
         """Take a copy; `TypeError` or `ValueError` for what no file can hold."""
         self._current = _checked({}, attributes)
-        self._changing = threading.Lock()
+        self._changing = ReentryLock()
         self._is_frozen = False
 
     def current(self) -> dict[str, Any]:
@@ -26,6 +27,7 @@ class UserAttributes:
 
     def update(self, attributes: Mapping[str, Any]) -> bool:
         """Set some; return False if they cannot be changed any more. An error changes nothing."""
+        self._changing.refuse_reentry()
         with self._changing:
             updated = _checked(self._current, attributes)
             if not self._is_frozen:

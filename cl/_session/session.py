@@ -9,7 +9,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from cl._core.participant import Hold
+from cl._core.reentry_lock import ReentryLock
 from cl._values.upwards import from_above
+from cl._wait.threads import refuse_reentry
 from cl.error import DeviceDisconnectedError
 from cl.neurons import Neurons
 
@@ -33,7 +35,7 @@ class Session:
         self.engine = self._wired.engine
         self.visualiser: Page | None = None
         self._process = os.getpid()
-        self._closing = threading.Lock()
+        self._closing = ReentryLock()
         self.closed = False
         self._gone = threading.Event()
         self.control = Control()
@@ -65,6 +67,10 @@ class Session:
         """Stop stimulation, finalise what is being recorded, close the device. Again: nothing."""
         if os.getpid() != self._process:
             return  # A fork has none of the threads, and what they work on is its parent's.
+        if self.closed:
+            return
+        self._closing.refuse_reentry()
+        refuse_reentry(self.engine)
         with self._closing:
             if self.closed:
                 return

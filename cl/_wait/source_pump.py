@@ -65,6 +65,8 @@ class SourcePump:
         self._wanted = threading.Condition(engine.lock)
         self._turn = threading.Lock()
         """Held by the one who asks the source."""
+        self._asker: int | None = None
+        """The thread that asks it, as long as the turn is taken."""
         self._job: _Job | None = None
         self._gathered = engine.position
         """Everything before this has been gathered."""
@@ -167,25 +169,34 @@ class SourcePump:
     def is_awaited(self) -> bool:
         return self._target > self._engine.position
 
+    def is_asked_here(self) -> bool:
+        return self._asker == threading.get_ident() and self._turn.locked()
+
     # -- asking ---------------------------------------------------------------------------
 
     def ask(self) -> None:
         """Ask the source for a portion of what is waited for, in the caller's thread."""
-        if not self._turn.acquire(blocking=False):
+        if self._turn.locked():
             return
         try:
-            if self._inline:
-                self._feed()
-            else:
-                with self._source.lent():
-                    self._feed()
+            # Another may have taken it meanwhile: it is waited for then, which is better than a lock that is
+            # kept since an interruption has come between taking it and saying so.
+            with self._turn:
+                self._asker = threading.get_ident()
+                try:
+                    if self._inline:
+                        self._feed()
+                    else:
+                        with self._source.lent():
+                            self._feed()
+                finally:
+                    self._asker = None
         except DeviceDisconnectedError as error:
             with self._engine.lock:
                 self._engine.fail(error)
             if self._inline:
                 raise
         finally:
-            self._turn.release()
             if self._job is not None and self._engine.is_open():
                 self._recall()
 
@@ -246,6 +257,7 @@ class SourcePump:
         try:
             while self._await():
                 with self._turn:
+                    self._asker = threading.get_ident()
                     self._feed()
         except BaseException as error:
             with self._engine.lock:

@@ -6,6 +6,7 @@ from _thread import TIMEOUT_MAX, allocate_lock
 from typing import TYPE_CHECKING, Final
 
 from cl._core.participant import READ, Participant
+from cl._core.reentry_lock import REENTRY
 from cl._core.steps import Step
 
 from .owner import current_task, owner_in, serve_with
@@ -82,15 +83,13 @@ def wait(engine: Engine, participant: Participant, deadline: int) -> None:
 
 
 def refuse_reentry(engine: Engine) -> None:
-    """Raise RuntimeError in a thread that holds the engine's lock: it would wait for itself.
+    """Raise RuntimeError in a thread that would wait for itself: it has the lock, or asks the source.
 
-    That is one which was interrupted there, and calls from a signal's handler, a `__del__` or the like.
+    It was interrupted there, and calls from a signal's handler, a `__del__` or the like; or it is the source
+    that calls.
     """
-    if engine.lock.held_here():
-        raise RuntimeError(
-            "the device cannot be used from here: this code (a signal handler, a destructor, a callback) has "
-            "interrupted a call of the device in the same thread; set a flag here, and act on it afterwards"
-        )
+    if engine.lock.held_here() or engine.supply.is_asked_here():
+        raise RuntimeError(REENTRY)
 
 
 def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
@@ -172,6 +171,10 @@ def wait_for_sign(engine: Engine, timeout_seconds: float) -> None:
 
 def close(engine: Engine, participant: Participant) -> None:
     """End a participant; what waits behind it goes on."""
+    if engine.lock.held_here():
+        # This thread was interrupted in the midst of a change: it goes on first.
+        drop(engine, participant)
+        return
     with engine.lock:
         engine.time.leave(participant)
         go_on(engine)

@@ -48,3 +48,6 @@ class Posted:
 
     def is_awaited(self) -> bool:
         return False
+
+    def is_asked_here(self) -> bool:
+        return False

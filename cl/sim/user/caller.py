@@ -37,8 +37,8 @@ class Caller:
         self._timeout = timeout
         self._worker = Worker(f"cl-source {name}")
         self._service: Call | None = None
-        self._running: tuple[str, float] | None = None
-        """What the source was called for by whom it serves, and when, until it returns."""
+        self._running: tuple[str, float, bool] | None = None
+        """What the source was called for by whom it serves, when, and whether in a thread that was lent."""
         self._rescue = Rescue()
         self._has_hung = False
         """Whether a call was ended since it hung: nobody is to wait for the source a second time."""
@@ -81,7 +81,7 @@ class Caller:
         running = self._running
         if running is None or self._timeout is None or self._elapsed(running) <= self._timeout:
             return None
-        if self._lent_to is not None:
+        if running[2]:
             # The call ends by an error of its own.
             self._rescue.end_call()
             return None
@@ -127,7 +127,7 @@ class Caller:
 
     def _call_here(self, what: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         """Call it in the caller's thread: what interrupts the caller is not the source's error."""
-        self._running = what, host_seconds()
+        self._running = what, host_seconds(), True
         try:
             return function(*arguments)
         except StuckError as error:
@@ -142,7 +142,7 @@ class Caller:
             self._running = None
 
     def _serve(self, what: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        self._running = what, host_seconds()
+        self._running = what, host_seconds(), False
         try:
             return function(*arguments)
         except BaseException as error:  # An exit in the source's thread is an error of the source.
@@ -176,7 +176,7 @@ class Caller:
             return _LAST_WORDS
         return max(0.0, min(_LAST_WORDS, self._timeout - self._elapsed(running)))
 
-    def _elapsed(self, running: tuple[str, float]) -> float:
+    def _elapsed(self, running: tuple[str, float, bool]) -> float:
         return host_seconds() - running[1]
 
     def _call_stuck(self, what: str, function: Callable[[], object]) -> None:

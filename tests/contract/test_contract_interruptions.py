@@ -1,0 +1,137 @@
+"""Interruptions at any moment: they belong to the caller, and the device goes on as if nothing had been."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from interrupting import Interruption, moments
+
+import cl
+from cl.sim import DataSourceBatch, DataSourceSpike, DataSourceStim, Simulator, SimulatorDataSource
+from cl.sim import SimulatorDataSourceMetadata as Metadata
+
+SOME = 45
+"""Moments that are tried of each source, unless all are."""
+
+
+class Echo(SimulatorDataSource):
+    """Answers each pulse by a spike of its channel, whatever it is told twice and asked twice."""
+
+    def __init__(self, **metadata: Any) -> None:
+        self._metadata = Metadata(**metadata)
+        self._answers: dict[int, set[int]] = {}
+
+    @property
+    def metadata(self) -> Metadata:
+        return self._metadata
+
+    def on_stim(self, stim: DataSourceStim) -> None:
+        self._answers.setdefault(stim.timestamp + 30, set()).add(stim.channel)
+
+    def read(self, from_timestamp: int, frame_count: int) -> DataSourceBatch:
+        stop = from_timestamp + frame_count
+        frames = np.zeros((frame_count, 64), np.int16)
+        frames[:, 5] = np.arange(from_timestamp, stop) % 30_000
+        spikes = [
+            DataSourceSpike(at, channel)
+            for at, channels in self._answers.items()
+            if from_timestamp <= at < stop
+            for channel in sorted(channels)
+        ]
+        return DataSourceBatch(frames, spikes)
+
+
+SOURCES: dict[str, Callable[[], Any]] = {
+    "random": lambda: None,
+    "inline": lambda: Echo(read_timeout_seconds=None),
+    "with a thread": lambda: Echo(),
+    "culture": lambda: "cl.sim.culture:create",
+}
+
+
+class Notes:
+    """What a program that may be interrupted has done for sure."""
+
+    def __init__(self) -> None:
+        self.channels: list[int] = []
+        self.entries: list[int] = []
+
+
+def work(neurons: cl.Neurons, stream: Any, notes: Notes) -> None:
+    """Do some of everything, and write down what is done."""
+    for tick in neurons.loop(100, stop_after_ticks=2):
+        neurons.stim(8 + tick.iteration, 1.0)
+        notes.channels.append(8 + tick.iteration)
+    neurons.read(300)
+    plan = neurons.create_stim_plan()
+    plan.stim(12, 1.0)
+    plan.run()
+    notes.channels.append(12)
+    at = neurons.timestamp()
+    stream.append(at, "an entry")
+    notes.entries.append(at)
+    neurons.read(250, analysis=True)
+    neurons.record(file_suffix="inner").stop()
+
+
+def check(neurons: cl.Neurons, recording: cl.Recording, notes: Notes) -> None:
+    """Go on, and check that what the device tells, and what is recorded, is whole."""
+    for tick in neurons.loop(100, stop_after_ticks=2):
+        neurons.stim(20 + tick.iteration, 1.0)
+    neurons.read(500)
+    begin, end = recording.start_timestamp, neurons.timestamp()
+    told, frames = neurons.read(end - begin, begin, analysis=True), neurons.read(end - begin, begin)
+    recording.stop()
+    with recording.open() as view:
+        assert view.samples is not None and view.spikes is not None and view.stims is not None
+        assert np.array_equal(view.samples[:], frames)
+        assert [(s.timestamp, s.channel) for s in told.spikes] == [
+            (int(row["timestamp"]), int(row["channel"])) for row in view.spikes
+        ]
+        channels = [int(row["channel"]) for row in view.stims]
+        entries = [int(at) for at in view.data_streams["notes"].keys()]  # noqa: SIM118
+    assert [s.channel for s in told.stims] == channels
+    assert len(set(channels)) == len(channels), f"given twice: {channels}"
+    assert {*notes.channels, 20, 21} <= {*channels}, f"lost: {notes.channels} of {channels}"
+    assert {*notes.entries} <= {*entries}
+
+
+def run(source: Any, interruption: Interruption) -> None:
+    """Interrupt a program on a source, and check what follows."""
+    notes = Notes()
+    with cl.open(device=Simulator(source=source, seed=7, accelerated=True)) as neurons:
+        stream = neurons.create_data_stream("notes")
+        recording = neurons.record(file_suffix="outer")
+        neurons.read(100)
+        with interruption.watching():
+            work(neurons, stream, notes)
+        check(neurons, recording, notes)
+    clear()
+
+
+def clear() -> None:
+    """Check that each file is a recording that can be read, and remove it."""
+    for path in Path().glob("*.h5"):
+        with cl.RecordingView(path):
+            pass
+        path.unlink()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_device_goes_on_after_an_interruption_at_any_line(name: str) -> None:
+    watched = Interruption()
+    run(SOURCES[name](), watched)
+    tried = moments(watched.count, SOME)
+    wrong = []
+    for moment in tried:
+        interruption = Interruption(moment)
+        try:
+            run(SOURCES[name](), interruption)
+        except Exception as error:
+            wrong.append(f"{moment} {interruption.place}: {type(error).__name__}: {error}")
+    assert watched.count > 300 and len(tried) >= SOME
+    assert not wrong, f"{len(wrong)} of {len(tried)} moments (of {watched.count}): " + "\n".join(wrong[:20])
