@@ -164,6 +164,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
     ) -> NDArray[np.int16] | DetectionResult:
         """Return what `read` returns, without blocking the event loop."""
         from ._wait import tasks
+        from ._wait.offload import in_thread
 
         if (found := self._at_hand(frame_count, from_timestamp, analysis)) is not None:
             return found
@@ -178,9 +179,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
                 if high - low <= _HEAVY_READ or analysis:
                     parts.append(self._part(low, high, analysis))
                     continue
-                from anyio import to_thread
-
-                parts.append(await to_thread.run_sync(self._part, low, high, analysis))
+                parts.append(await in_thread(self._part, low, high, analysis))
         finally:
             reading.end()
         return _joined(parts, start, stop, analysis)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._recording.recorder import Recorder
     from ._recording.user_attributes import UserAttributes
     from ._store.read.view import RecordingView
+    from ._store.write.writer import RecordingWriter
     from .data_stream import DataStream
 
 
@@ -94,10 +95,10 @@ class Recording:
 
         If it is cancelled the recording ends all the same.
         """
-        from anyio import to_thread
+        from ._wait.offload import in_thread
 
         if self._begin_to_stop():
-            await to_thread.run_sync(self._await_written)
+            await in_thread(self._await_written)
         self._check()
 
     def wait_until_stopped(self) -> None:
@@ -273,12 +274,24 @@ class Recordings:
 
     def start(self, plan: RecordingPlan, present: Callable[[], int]) -> Recording:
         """Start to record; `present` returns the frame that a command given now takes effect at."""
-        from ._recording.capture import Capture
         from ._recording.files import create
-        from ._recording.recorder import Recorder
 
         engine = self._engine
         writer = create(plan, engine.device.info, has_clock=engine.time.clock is not None)
+        try:
+            return self._begin(writer, plan, present)
+        except BaseException:
+            if not any(recording._path == writer.path for recording in self._recordings):
+                # Interrupted before it was known: nobody would end it.
+                writer.abort()
+                writer.path.unlink(missing_ok=True)
+            raise
+
+    def _begin(self, writer: RecordingWriter, plan: RecordingPlan, present: Callable[[], int]) -> Recording:
+        from ._recording.capture import Capture
+        from ._recording.recorder import Recorder
+
+        engine = self._engine
         capture = Capture(
             engine,
             writer,

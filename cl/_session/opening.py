@@ -74,6 +74,7 @@ def _release(place: Place, session: Session) -> None:
     try:
         session.close()
     finally:
+        session.finish()
         with place.lock:
             if place.session is session:
                 place.session = None
@@ -210,20 +211,22 @@ def aopened(
 
 @asynccontextmanager
 async def _aopened(request: OpenRequest) -> AsyncIterator[Neurons]:
-    from anyio import CancelScope, to_thread
+    from anyio import CancelScope
+
+    from cl._wait.offload import in_thread
 
     opening = _Opening(request)
     try:
-        session, leave = await to_thread.run_sync(opening.enter)
+        session, leave = await in_thread(opening.enter)
     except BaseException:
         with CancelScope(shield=True):
-            await to_thread.run_sync(opening.abandon)
+            await in_thread(opening.abandon)
         raise
     try:
         yield session.neurons
     finally:
         with CancelScope(shield=True):
-            await to_thread.run_sync(leave)
+            await in_thread(leave)
 
 
 def _chooser(device: Any) -> Callable[[], Target]:

@@ -75,6 +75,14 @@ class Session:
             if self.closed:
                 return
             self.closed = True
+        self._finish()
+
+    def finish(self) -> None:
+        """Do what a `close` that was interrupted has left to be done. Again: nothing."""
+        if self.closed and not self._gone.is_set():
+            self._finish()
+
+    def _finish(self) -> None:
         try:
             self._close()
         finally:

@@ -66,9 +66,9 @@ class FrameStream(Stream["NDArray[np.int16]"]):
         frames = self._engine.device.acquisition.frames
         if self._block <= _HEAVY_FRAMES:
             return frames(start, stop)
-        from anyio import to_thread
+        from cl._wait.offload import in_thread
 
-        return await to_thread.run_sync(frames, start, stop)
+        return await in_thread(frames, start, stop)
 
     def _begin(self, start: int) -> None:
         self._at = start

@@ -182,15 +182,7 @@ class SourcePump:
             # Another may have taken it meanwhile: it is waited for then, which is better than a lock that is
             # kept since an interruption has come between taking it and saying so.
             with self._turn:
-                self._asker = threading.get_ident()
-                try:
-                    if self._inline:
-                        self._feed()
-                    else:
-                        with self._source.lent():
-                            self._feed()
-                finally:
-                    self._asker = None
+                self._feed_lent()
         except DeviceDisconnectedError as error:
             with self._engine.lock:
                 self._engine.fail(error)
@@ -199,6 +191,17 @@ class SourcePump:
         finally:
             if self._job is not None and self._engine.is_open():
                 self._recall()
+
+    def _feed_lent(self) -> None:
+        try:
+            self._asker = threading.get_ident()
+            if self._inline:
+                self._feed()
+            else:
+                with self._source.lent():
+                    self._feed()
+        finally:
+            self._asker = None
 
     def _recall(self) -> None:
         """Take back what was demanded: the caller was interrupted, and others who wait demand it anew."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,20 @@ class Echo(SimulatorDataSource):
         return DataSourceBatch(frames, spikes)
 
 
-SOURCES: dict[str, Callable[[], Any]] = {
-    "random": lambda: None,
-    "inline": lambda: Echo(read_timeout_seconds=None),
-    "with a thread": lambda: Echo(),
-    "culture": lambda: "cl.sim.culture:create",
+def inline() -> Echo:
+    return Echo(read_timeout_seconds=None)
+
+
+def lent() -> Echo:
+    """Return one with a thread of its own, that the main thread is lent to."""
+    return Echo()
+
+
+SOURCES: dict[str, Any] = {
+    "random": None,
+    "inline": inline,
+    "with a thread": lent,
+    "culture": "cl.sim.culture:create",
 }
 
 
@@ -61,7 +71,7 @@ class Notes:
         self.entries: list[int] = []
 
 
-def work(neurons: cl.Neurons, stream: Any, notes: Notes) -> None:
+def loop_and_read(neurons: cl.Neurons, stream: Any, notes: Notes) -> None:
     """Do some of everything, and write down what is done."""
     for tick in neurons.loop(100, stop_after_ticks=2):
         neurons.stim(8 + tick.iteration, 1.0)
@@ -75,6 +85,10 @@ def work(neurons: cl.Neurons, stream: Any, notes: Notes) -> None:
     stream.append(at, "an entry")
     notes.entries.append(at)
     neurons.read(250, analysis=True)
+
+
+def record(neurons: cl.Neurons, stream: Any, notes: Notes) -> None:
+    """Begin and end a recording."""
     neurons.record(file_suffix="inner").stop()
 
 
@@ -100,38 +114,59 @@ def check(neurons: cl.Neurons, recording: cl.Recording, notes: Notes) -> None:
     assert {*notes.entries} <= {*entries}
 
 
-def run(source: Any, interruption: Interruption) -> None:
+Work = Callable[[cl.Neurons, Any, Notes], None]
+
+
+def run(source: Any, work: Work, interruption: Interruption) -> None:
     """Interrupt a program on a source, and check what follows."""
     notes = Notes()
-    with cl.open(device=Simulator(source=source, seed=7, accelerated=True)) as neurons:
-        stream = neurons.create_data_stream("notes")
-        recording = neurons.record(file_suffix="outer")
-        neurons.read(100)
-        with interruption.watching():
-            work(neurons, stream, notes)
-        check(neurons, recording, notes)
-    clear()
-
-
-def clear() -> None:
-    """Check that each file is a recording that can be read, and remove it."""
-    for path in Path().glob("*.h5"):
+    try:
+        with cl.open(device=Simulator(source=source, seed=7, accelerated=True)) as neurons:
+            stream = neurons.create_data_stream("notes")
+            recording = neurons.record(file_suffix="outer")
+            neurons.read(100)
+            with interruption.watching():
+                work(neurons, stream, notes)
+            check(neurons, recording, notes)
+    finally:
+        files = [path.rename(f"checked_{path.name}") for path in Path().glob("2*.h5")]
+    for path in files:
         with cl.RecordingView(path):
             pass
-        path.unlink()
+
+
+def explore(run: Callable[[Interruption], None], some: int) -> None:
+    """Run it with interruptions at some moments, or all, and tell where something went wrong."""
+    watched = Interruption()
+    run(watched)
+    tried, wrong = moments(watched.count, some), []
+    for moment in tried:
+        interruption = Interruption(moment)
+        try:
+            run(interruption)
+        except Exception as error:
+            wrong.append(f"{moment} at {interruption.place}: {type(error).__name__}: {error}")
+    print(f"tried {len(tried)} of {watched.count} moments")
+    assert len(tried) >= some
+    assert not wrong, f"{len(wrong)} of {len(tried)} moments were wrong:\n" + "\n".join(wrong[:20])
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_device_goes_on_after_an_interruption_at_any_line(name: str) -> None:
-    watched = Interruption()
-    run(SOURCES[name](), watched)
-    tried = moments(watched.count, SOME)
-    wrong = []
-    for moment in tried:
-        interruption = Interruption(moment)
-        try:
-            run(SOURCES[name](), interruption)
-        except Exception as error:
-            wrong.append(f"{moment} {interruption.place}: {type(error).__name__}: {error}")
-    assert watched.count > 300 and len(tried) >= SOME
-    assert not wrong, f"{len(wrong)} of {len(tried)} moments (of {watched.count}): " + "\n".join(wrong[:20])
+    explore(lambda interruption: run(SOURCES[name], loop_and_read, interruption), SOME)
+
+
+def test_a_recording_that_is_interrupted_while_it_begins_or_ends_leaves_no_half_file() -> None:
+    explore(lambda interruption: run(None, record, interruption), SOME)
+
+
+def test_a_device_that_is_interrupted_while_it_opens_or_closes_can_be_opened_again() -> None:
+    before = threading.active_count()
+
+    def open_and_close(interruption: Interruption) -> None:
+        with interruption.watching(), cl.open(device=Simulator(seed=7, accelerated=True)) as neurons:
+            neurons.record(file_suffix="inner")
+        assert threading.active_count() == before, threading.enumerate()
+        run(None, record, Interruption())
+
+    explore(open_and_close, SOME)

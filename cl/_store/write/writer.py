@@ -72,14 +72,15 @@ class RecordingWriter:
         self._rate = header.frames_per_second
         self._channels = header.channel_count
         attributes = header.attributes()
-        self._file = OrderedFile(os.open(self.path, _NEW_FILE, 0o644))
+        descriptor = os.open(self.path, _NEW_FILE, 0o644)
         try:
+            self._file = OrderedFile(descriptor)
             self._root = Group(self._file)
             self._root.set_attributes(attributes)
             self._make_parts(header)
             self._begin()
         except BaseException:
-            self._file.close()
+            os.close(descriptor)
             self.path.unlink(missing_ok=True)
             raise
 

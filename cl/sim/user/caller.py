@@ -32,9 +32,11 @@ class Caller:
     of an extension that never returns to Python cannot be.
     """
 
-    def __init__(self, name: str, timeout: float | None) -> None:
+    def __init__(self, name: str, timeout: float | None, own_thread: bool = False) -> None:
+        """`own_thread` says that all calls are to be made in one thread, which is never another's."""
         self.name = name
         self._timeout = timeout
+        self._own_thread = own_thread
         self._worker = Worker(f"cl-source {name}")
         self._service: Call | None = None
         self._running: tuple[str, float, bool] | None = None
@@ -62,6 +64,7 @@ class Caller:
         """Return whether the caller's thread can be lent to the source: it is the main one."""
         return (
             self._timeout is not None
+            and not self._own_thread
             and not (self._worker.stuck or self._has_hung)
             and self._rescue.is_ready()
         )

@@ -40,7 +40,13 @@ class SimulatorDataSourceMetadata:
 
     `reactive` says whether stims change what the source gives; None means that they do if it has a method
     `on_stim` or `on_stims`. `detect_spikes` asks for the simulator's detector to find the spikes in the
-    frames. Wrong types raise TypeError, wrong values ValueError.
+    frames.
+
+    All calls of a source with a timeout come one at a time, in a thread of its own or in the main thread, while
+    that waits for it. `own_thread` is for a source that holds what only the thread may use that made it (a
+    connection of sqlite3, a window): then all of them come in its own thread, which costs some 80 µs for
+    each. It does not go together with a `read_timeout_seconds` of None. Wrong types raise TypeError, wrong
+    values ValueError.
     """
 
     channel_count: int = 64
@@ -54,6 +60,7 @@ class SimulatorDataSourceMetadata:
     read_timeout_seconds: float | None = 30.0
     reactive: bool | None = None
     detect_spikes: bool = False
+    own_thread: bool = False
 
     def __post_init__(self) -> None:
         self._check_whole("channel_count", 64, 64)
@@ -64,10 +71,14 @@ class SimulatorDataSourceMetadata:
         self._check_positive("uV_per_sample_unit")
         if self.read_timeout_seconds is not None:
             object.__setattr__(self, "read_timeout_seconds", timeout(self.read_timeout_seconds))
-        for name in ("seekable", "realtime_only", "supports_accelerated", "detect_spikes"):
+        for name in ("seekable", "realtime_only", "supports_accelerated", "detect_spikes", "own_thread"):
             self._check_flag(name)
         if self.reactive is not None:
             self._check_flag("reactive")
+        if self.own_thread and self.read_timeout_seconds is None:
+            raise ValueError(
+                "own_thread is True, but read_timeout_seconds is None: such a source has no thread of its own"
+            )
 
     def _check_whole(self, name: str, least: int | None = None, most: int | None = None) -> None:
         value = getattr(self, name)
@@ -146,8 +157,16 @@ class DataSourceBatch:
 class SimulatorDataSource(ABC):
     """A source that the simulator asks for its data, window after window.
 
-    The simulator calls one method at a time, in one thread of the source's own, or in that of whoever waits
-    for the data if `metadata.read_timeout_seconds` is None.
+    The simulator calls one method at a time, in a thread of the source's own or, while that waits for its
+    data, in the main one, which saves a hop to another thread; with `metadata.own_thread` always in its own,
+    with `metadata.read_timeout_seconds` of None in that of the one who waits for the data.
+
+    A call that takes longer than the timeout ends the device. In the main thread it is interrupted where
+    Python code runs, or a sleep, a lock or a socket is waited for; code of an extension that never returns to
+    Python cannot be interrupted there. In its own thread it is left behind, whatever it does. An exception
+    that comes from outside (Ctrl-C, an alarm) while the source is called in the caller's thread is the
+    caller's: the same window is asked for again later, and the same stims may be told of again. A source with
+    state has to be able to answer again, or takes `own_thread`.
     """
 
     @property

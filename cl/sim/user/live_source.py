@@ -61,7 +61,7 @@ class LiveSource:
         )
         self._timeout = source.read_timeout_seconds
         self.poke = self.sink.poke
-        self._call = Caller(name, self._timeout)
+        self._call = Caller(name, self._timeout, metadata.own_thread)
         self._starter = _Starter(source, self.sink)
         self._closed = False
         self.serve, self.overdue = self._call.serve, self._call.overdue

@@ -49,7 +49,7 @@ class PullSource:
         timeout = None if trusted else metadata.read_timeout_seconds
         self.inline = timeout is None
         """Whether it is asked by whoever waits: then nobody could stop waiting for it."""
-        self._call = Caller(name, timeout)
+        self._call = Caller(name, timeout, metadata.own_thread)
         self._listens = listens(source)
         self._closed = False
         self.serve, self.overdue = self._call.serve, self._call.overdue
