@@ -22,7 +22,7 @@ OPCODES = "CL_OPCODES" in os.environ
 
 
 class Interruption:
-    """Raises KeyboardInterrupt when the running thread comes to the `moment`-th line of the package; 0: never.
+    """Raises KeyboardInterrupt when the thread comes to the `moment`-th line of the package; 0: never.
 
     The lines of a `with` that end its block do not count: a signal is handled after the call that leaves the
     block and not before it, which only tracing can do; it would keep a lock that no signal can keep.
@@ -60,8 +60,24 @@ class Interruption:
             if self.count == self._moment:
                 self.place = f"{frame.f_code.co_filename[len(_PACKAGE) :]}:{frame.f_lineno}"
                 sys.settrace(None)
-                raise KeyboardInterrupt
+                self._interrupt()
+                return None
         return self._step
+
+    def _interrupt(self) -> None:
+        raise KeyboardInterrupt
+
+
+class Calling(Interruption):
+    """Calls a function at such a moment, as a signal's handler is called: what was interrupted goes on."""
+
+    def __init__(self, moment: int, function: Callable[[], object]) -> None:
+        super().__init__(moment)
+        self._function = function
+        self.result: object = None
+
+    def _interrupt(self) -> None:
+        self.result = self._function()
 
 
 def moments(count: int, some: int) -> list[int]:

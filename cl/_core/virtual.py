@@ -21,6 +21,7 @@ No I/O and no clock in here: the caller holds the engine's lock, moves time, and
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections.abc import Callable, Collection
 from heapq import heappop, heappush
 from typing import Protocol
@@ -91,6 +92,8 @@ class Scheduler:
         """Those that wait and whose due time may change."""
         self._keen: dict[Participant, None] = {}
         """Those of the open ones that must miss nothing."""
+        self._explicit: dict[Hold, int] = {}
+        """Those that were taken explicitly, and the threads that did."""
         self.moving = False
         """Whether time is on its way to where it was moved: data are awaited."""
         self._arriving: set[Participant] = set()
@@ -168,6 +171,8 @@ class Scheduler:
         if participant.blocks and owner in self._blocking:
             # Were the interrupted wait served, it could not go on, and time would stand.
             raise RuntimeError(REENTRY)
+        if self._explicit and participant.blocks:
+            self._refuse_own_hold(participant, owner)
         self.solo = None
         if participant.owner is not owner:
             self._hand_over(participant, owner)
@@ -196,6 +201,16 @@ class Scheduler:
         else:
             participant.due = UNKNOWN
             self._probing[participant] = None
+
+    def _refuse_own_hold(self, participant: Participant, owner: object) -> None:
+        """Raise where the thread that is to block is the one that holds: nobody would end that."""
+        thread = getattr(getattr(owner, "thread", None), "ident", None)
+        for hold, ident in self._explicit.items():
+            if ident == thread and hold.active:
+                raise RuntimeError(
+                    f"{participant.name} would never end: this thread holds accelerated time itself "
+                    f"({hold.name}); wait outside of that block, or in another thread"
+                )
 
     def _time(self, participant: Participant, due: int) -> None:
         """Put a participant that waits among those whose due time is known."""
@@ -261,11 +276,13 @@ class Scheduler:
     def take(self, hold: Hold) -> None:
         """Hold time explicitly. `hold.owner` must be its own."""
         self.solo = None
+        self._explicit[hold] = get_ident()
         self._holds.put(hold)
         self._holds.activate(hold)
 
     def give_back(self, hold: Hold) -> None:
         """End an explicit hold."""
+        self._explicit.pop(hold, None)
         self._holds.forget(hold)
 
     def moved(self) -> None:
