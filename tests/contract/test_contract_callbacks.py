@@ -198,9 +198,15 @@ def test_a_log_handler_may_use_the_device() -> None:
     with ends(), cl.open(device=Simulator(seed=7, accelerated=True)) as neurons:
         program = Program(neurons)
         results = []
-        with on_logging(lambda: results.append([served_or_refused(call, program) for call in CALLS])):
+
+        def use() -> None:
+            for call in CALLS:
+                program.renew()
+                results.append(served_or_refused(call, program))
+
+        with on_logging(use):
             logging.getLogger("cl").warning("something")
-        assert results == [[True] * len(CALLS)]
+        assert results == [True] * len(CALLS)
 
 
 class Dropped:
