@@ -96,7 +96,8 @@ class Scheduler:
         """Those that were taken explicitly, and the threads that did."""
         self.moving = False
         """Whether time is on its way to where it was moved: data are awaited."""
-        self._arriving: set[Participant] = set()
+        self._arriving: dict[Participant, int] = {}
+        """Those that are about to wait for the first time, and the threads that said so."""
         self._serving: Participant | None = None
         """The participant that is being served: an interruption may have come in between."""
         self.shared = False
@@ -149,7 +150,7 @@ class Scheduler:
             self._probing.pop(participant, None)
         participant.entry = None
         if self._arriving:
-            self._arriving.discard(participant)
+            self._arriving.pop(participant, None)
         body = participant.parent
         while body is not None:
             body.end_work(participant)
@@ -171,7 +172,7 @@ class Scheduler:
         if participant.blocks and owner in self._blocking:
             # Were the interrupted wait served, it could not go on, and time would stand.
             raise RuntimeError(REENTRY)
-        if self._explicit and participant.blocks:
+        if participant.blocks and (self._explicit or self._arriving):
             self._refuse_own_hold(participant, owner)
         self.solo = None
         if participant.owner is not owner:
@@ -205,6 +206,8 @@ class Scheduler:
     def _refuse_own_hold(self, participant: Participant, owner: object) -> None:
         """Raise where the thread that is to block is the one that holds: nobody would end that."""
         thread = getattr(getattr(owner, "thread", None), "ident", None)
+        if any(ident == thread and other is not participant for other, ident in self._arriving.items()):
+            raise RuntimeError(REENTRY)
         for hold, ident in self._explicit.items():
             if ident == thread and hold.active:
                 raise RuntimeError(
@@ -232,11 +235,11 @@ class Scheduler:
 
     def await_arrivals(self, participant: Participant) -> None:
         """Let no time pass until `arrive` has been called for `participant`, or it is served or gone."""
-        self._arriving.add(participant)
+        self._arriving[participant] = get_ident()
 
     def arrive(self, participant: Participant) -> None:
         """End what `await_arrivals` began."""
-        self._arriving.discard(participant)
+        self._arriving.pop(participant, None)
 
     def dispatch(self, budget: Budget) -> bool:
         """Serve the next participant, moving time there; return False when there is more to move.

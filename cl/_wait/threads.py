@@ -9,7 +9,7 @@ from cl._core.participant import READ, Participant
 from cl._core.reentry_lock import REENTRY
 from cl._core.steps import Step
 
-from .owner import current_task, owner_in, serve_with
+from .owner import asyncio_runs, current_task, owner_in, serve_with
 
 if TYPE_CHECKING:
     from _thread import LockType
@@ -50,7 +50,7 @@ def wait(engine: Engine, participant: Participant, deadline: int) -> None:
     """Block until device time has come to `deadline`, as `participant`, and everything before it is given."""
     time, lock = engine.time, engine.lock
     gate = _Gate()
-    in_task = current_task() is not None
+    in_task = asyncio_runs() or current_task() is not None
     refuse_reentry(engine)
     try:
         with lock:
