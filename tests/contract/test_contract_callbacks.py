@@ -245,7 +245,7 @@ def test_what_the_collector_calls_may_use_the_device(weakly: bool) -> None:
             with Calling(moment, collect).watching():
                 program.loop()
         neurons.read(100)
-    assert len(results) == 40 and True in results
+    assert len(results) >= 20 and True in results
 
 
 def test_a_signal_handler_can_stop_a_recording_in_the_midst_of_a_loop() -> None:
