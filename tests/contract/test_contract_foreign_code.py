@@ -189,7 +189,7 @@ async def test_waits_do_not_need_the_programs_own_threads() -> None:
             for _ in range(40):
                 group.start_soon(anyio.to_thread.run_sync, free.wait)
             with anyio.fail_after(20):
-                while anyio.to_thread.current_default_thread_limiter().borrowed_tokens < 40:
+                while anyio.to_thread.current_default_thread_limiter().borrowed_tokens < 40:  # noqa: ASYNC110
                     await anyio.sleep(0.001)
                 assert (await neurons.aread(10_000)).shape == (10_000, 64)
                 async with neurons.frames(10_000) as stream:
