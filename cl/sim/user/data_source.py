@@ -43,8 +43,8 @@ class SimulatorDataSourceMetadata:
     frames.
 
     All calls of a source with a timeout come one at a time, in a thread of its own or in the main thread,
-    while that waits for it. `own_thread` is for a source that holds what only the thread may use that made it (a
-    connection of sqlite3, a window): then all of them come in its own thread, which costs some 80 µs for
+    while that waits for it. `own_thread` is for a source that holds what only the thread that made it may use
+    (a connection of sqlite3, a window): then all of them come in its own thread, which costs some 80 µs for
     each. It does not go together with a `read_timeout_seconds` of None. Wrong types raise TypeError, wrong
     values ValueError.
     """
