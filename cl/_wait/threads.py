@@ -55,6 +55,7 @@ def wait(engine: Engine, participant: Participant, deadline: int) -> None:
     try:
         with lock:
             engine.check()
+            engine.reap()
             participant.blocks, participant.arm = True, gate.arm
             time.begin(participant, deadline, owner_in)
         while True:
@@ -171,13 +172,18 @@ def wait_for_sign(engine: Engine, timeout_seconds: float) -> None:
 
 def close(engine: Engine, participant: Participant) -> None:
     """End a participant; what waits behind it goes on."""
-    if engine.lock.held_here():
-        # This thread was interrupted in the midst of a change: it goes on first.
-        drop(engine, participant)
-        return
-    with engine.lock:
-        engine.time.leave(participant)
-        go_on(engine)
+    try:
+        if engine.lock.held_here():
+            # This thread was interrupted in the midst of a change: it goes on first.
+            drop(engine, participant)
+            return
+        with engine.lock:
+            engine.time.leave(participant)
+            go_on(engine)
+    except BaseException:
+        # Interrupted: the next one who comes does it.
+        engine.dropped.append(participant)
+        raise
 
 
 def drop(engine: Engine, participant: Participant) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +147,8 @@ def explore(run: Callable[[Interruption], None], some: int) -> None:
             run(interruption)
         except Exception as error:
             wrong.append(f"{moment} at {interruption.place}: {type(error).__name__}: {error}")
+        # Tracebacks keep devices, and opening one keeps the collector from finding them.
+        gc.collect()
     print(f"tried {len(tried)} of {watched.count} moments")
     assert len(tried) >= some
     assert not wrong, f"{len(wrong)} of {len(tried)} moments were wrong:\n" + "\n".join(wrong[:20])
