@@ -100,6 +100,8 @@ class Scheduler:
         """Those that are about to wait for the first time, and the threads that said so."""
         self._serving: Participant | None = None
         """The participant that is being served: an interruption may have come in between."""
+        self.idle = False
+        """Whether the last device has gone: what its bodies held is over."""
         self.shared = False
         """Whether several devices share this time, so that none can move it alone."""
         self.solo: Participant | None = None

@@ -121,6 +121,7 @@ class VirtualTime:
         at = max(self.position, self._target, *(other.committed - other.base for other in self._engines))
         engine.base = engine.start - at
         self._engines.append(engine)
+        self._scheduler.idle = False
         self._scheduler.shared = len(self._engines) > 1
         self._scheduler.solo = None
 
@@ -129,6 +130,7 @@ class VirtualTime:
         if engine in self._engines:
             self._at = self.position
             self._engines.remove(engine)
+            self._scheduler.idle = not self._engines
             self._scheduler.shared = len(self._engines) > 1
         if not self._engines:
             self._scheduler.rest()

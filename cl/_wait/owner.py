@@ -44,7 +44,7 @@ def serve_with(hold: Hold) -> None:
 
 def _is_over(hold: Hold) -> bool:
     """Return whether a hold is none any more: what it held time for has ended."""
-    return hold.scheduler is None or not hold.scheduler.keeps(hold)
+    return hold.scheduler is None or hold.scheduler.idle or not hold.scheduler.keeps(hold)
 
 
 class _Use:
