@@ -16,6 +16,9 @@ UNKNOWN: Final = -1
 class KeepsHolds(Protocol):
     """What a hold is one of: the scheduler of a virtual time."""
 
+    idle: bool
+    """Whether the last device has gone: what its bodies held is over."""
+
     def keeps(self, hold: Hold) -> bool:
         """Return whether `hold` is its owner's present one."""
         ...
