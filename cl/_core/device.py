@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from cl._stim.designs import StimDesign
     from cl._stim.sequencer import Operation
 
-    from .engine import Engine
-
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
@@ -175,13 +173,6 @@ class Device(Protocol):
     @property
     def control(self) -> Control:
         """Who may command it."""
-        ...
-
-    def attach(self, engine: Engine) -> None:
-        """Take the engine that is to be told of what happens, and get the parts ready.
-
-        The engine gets its `time`, and its `supply` where no thread of this process is needed for that.
-        """
         ...
 
     def open(self) -> None:

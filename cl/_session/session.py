@@ -19,7 +19,7 @@ from .control import Control
 from .wiring import Wired
 
 if TYPE_CHECKING:
-    from cl._core.device import Device
+    from cl._core.attachable import Attachable
     from cl._core.settings import Settings
     from cl._current import Page
 
@@ -29,7 +29,7 @@ _log = logging.getLogger("cl")
 class Session:
     """A device that is open: made by the outermost open, ended when that is left."""
 
-    def __init__(self, device: Device, settings: Settings) -> None:
+    def __init__(self, device: Attachable, settings: Settings) -> None:
         self.settings = settings
         self._wired = Wired(device)
         self.engine = self._wired.engine

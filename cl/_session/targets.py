@@ -9,7 +9,7 @@ from cl._core.settings import Settings, load_settings
 from cl._current import ENVIRONMENT, devices
 
 if TYPE_CHECKING:
-    from cl._core.device import Device
+    from cl._core.attachable import Attachable
     from cl.sim.simulator import Simulator
     from cl.sim.user.registry import Registration
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Built(NamedTuple):
     """A device that is not open yet, and what its session has to know."""
 
-    device: Device
+    device: Attachable
     settings: Settings
 
 
@@ -37,7 +37,7 @@ class Target(Protocol):
 class Driver(Protocol):
     """What leads to the devices of a scheme: a module."""
 
-    def build(self, address: str, called: str) -> Device:
+    def build(self, address: str, called: str) -> Attachable:
         """Return the device at an address; `called` is what errors call that."""
         ...
 

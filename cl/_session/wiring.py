@@ -11,7 +11,7 @@ from cl._wait.source_pump import SourcePump
 from cl._wait.waveforms import EngineWaveforms
 
 if TYPE_CHECKING:
-    from cl._core.device import Device
+    from cl._core.attachable import Attachable
     from cl.sim.device import StreamedDevice
 
 _LAST_PULSES_S = 1.0
@@ -21,7 +21,7 @@ _LAST_PULSES_S = 1.0
 class Wired:
     """An engine with all that makes it go."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Attachable) -> None:
         self.engine = engine = Engine(device)
         engine.has_ended = has_ended
         engine.history.waveforms = EngineWaveforms(engine)

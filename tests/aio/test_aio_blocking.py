@@ -28,7 +28,8 @@ from cl._core.reentry_lock import ReentryLock
 pytestmark = pytest.mark.anyio
 
 LIMIT_MS = 5.0
-WALL_LIMIT_MS = 25.0
+WALL_LIMIT_MS = 50.0
+"""Where others take the processor, wall time goes on meanwhile: five of the kernel's turns each way."""
 ATTEMPTS = 10
 Job = Callable[[cl.Neurons, Path], Awaitable[Any]]
 
