@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 
 LIMIT_MS = 5.0
 WALL_LIMIT_MS = 50.0
-"""Where others take the processor, wall time goes on meanwhile: five of the kernel's turns each way."""
+"""Wall time also passes while other processes have the processor."""
 ATTEMPTS = 10
 Job = Callable[[cl.Neurons, Path], Awaitable[Any]]
 

@@ -86,8 +86,13 @@ def check_readable(path: Path, window: Window, at_least: int = 0) -> int:
 
 
 def frames_on_disk(recording: cl.Recording) -> int:
-    with cl.RecordingView(recording.file["path"]) as view:
-        return len(view.samples)
+    while True:
+        try:
+            with cl.RecordingView(recording.file["path"]) as view:
+                return len(view.samples)
+        except ValueError as error:
+            if "open it again" not in str(error):
+                raise
 
 
 def expected(ticks: int) -> Window:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import select
-import threading
 from typing import TYPE_CHECKING, Final
 
 from cl import error as errors
 from cl._core.host_clock import host_ns
+from cl._core.reentry_lock import ReentryLock
 from cl.error import ControlRequiredError, DeviceDisconnectedError, TransactionRejected
 from cl.hw.wire.commands import encode_transaction
 from cl.hw.wire.eventfd import drain_eventfd, raise_eventfd
@@ -59,7 +59,7 @@ class Commander:
         self._session = session
         self._link_state = link_state
         self._timeout_ns = int(timeout * 1e9)
-        self._lock = threading.Lock()
+        self._lock = ReentryLock()
         commands, completions = (
             session.regions[kind] for kind in (RegionKind.COMMANDS, RegionKind.COMPLETIONS)
         )
@@ -84,6 +84,7 @@ class Commander:
         `at_step` makes them a plan that waits for that time. Raises what the device refused them for
         (ChannelQueueFull and its kin, with the device's text), DeviceDisconnectedError where it is gone.
         """
+        self._lock.refuse_reentry()
         with self._lock:
             self._check()
             self._sequence += 1
@@ -99,6 +100,7 @@ class Commander:
     def control(self, request: Control) -> None:
         """Start, stop or reset the device; return when it has been done."""
         registers = self._session.regions[RegionKind.REGISTERS].words
+        self._lock.refuse_reentry()
         with self._lock:
             self._check()
             self._controls += 1
@@ -116,6 +118,7 @@ class Commander:
 
     def retire(self) -> None:
         """Take no more commands: control is given back. What is being submitted is finished first."""
+        self._lock.refuse_reentry()
         with self._lock:
             self._retired = True
 

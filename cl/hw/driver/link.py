@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cl._core.host_clock import host_ns
+from cl._core.reentry_lock import ReentryLock
 from cl._values.no_op import no_op
 from cl.error import ControlRequiredError, DeviceDisconnectedError
 from cl.hw.wire.layout import (
@@ -70,7 +70,7 @@ class Link:
         self._link_state = LinkState()
         self._held.callback(self._link_state.close)
         self._timeout = timeout
-        self._control_lock = threading.Lock()
+        self._control_lock = ReentryLock()
         self.facts = session.facts
         self._registers = session.regions[RegionKind.REGISTERS].words
         self._client = session.regions[RegionKind.CLIENT].words
@@ -120,6 +120,7 @@ class Link:
         Raises ControlRequestError naming the process that has control, DeviceDisconnectedError where the
         link has ended.
         """
+        self._control_lock.refuse_reentry()
         with self._control_lock:
             if self._commander is not None:
                 return
@@ -132,6 +133,7 @@ class Link:
 
     def release(self) -> None:
         """Give control back: all channels are interrupted. Again: nothing."""
+        self._control_lock.refuse_reentry()
         with self._control_lock:
             commander, self._commander = self._commander, None
             if commander is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import struct
-import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from cl._core.reentry_lock import ReentryLock
 from cl.error import ControlRequestError, DeviceDisconnectedError
 from cl.hw.wire.eventfd import create_eventfd, is_eventfd
 from cl.hw.wire.layout import (
@@ -102,7 +102,7 @@ class Session:
         self.data_fds: list[int] = []
         self.completion_fd = self.error_fd = self.doorbell_fd = -1
         self.controls = False
-        self.talking = threading.Lock()
+        self.talking = ReentryLock()
         """Held by whoever waits for an answer on the socket."""
         self._control_held = self._held.enter_context(ExitStack())
         path = parse_address(address)
@@ -152,6 +152,7 @@ class Session:
 
     def _ask(self, message: Message, body: bytes = b"", fds: tuple[int, ...] = ()) -> bytes:
         """Make a request whose reply carries no descriptors."""
+        self.talking.refuse_reentry()
         with self.talking:
             reply, unwanted = self._requester.request(message, body, fds)
         if unwanted:
@@ -160,6 +161,7 @@ class Session:
         return reply
 
     def _take_regions(self, message: Message, held: ExitStack) -> None:
+        self.talking.refuse_reentry()
         with self.talking:
             body, fds = self._requester.request(message)
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 from bisect import bisect_left
 from operator import index
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from cl._core.reentry_lock import ReentryLock
 from cl._values.constants import CHANNEL_COUNT, GROUNDED, REFERENCE
 
 from .blocks import BLOCK, FrameBlocks, RecentBlocks
@@ -99,8 +99,8 @@ class RandomSource:
         self._corrections = _Positioned(corrections)
         self._crossings = _Positioned(crossings)
         # Two of them: who draws spikes may hold an engine's lock, and is not to wait for frames.
-        self._frames_lock = threading.Lock()
-        self._spikes_lock = threading.Lock()
+        self._frames_lock = ReentryLock()
+        self._spikes_lock = ReentryLock()
         self._blocks = FrameBlocks(self._synthesise)
         self._frames = self._blocks.window
         self._spans: RecentBlocks[Crossings] = RecentBlocks(4)
@@ -139,6 +139,7 @@ class RandomSource:
 
     def _synthesise(self, number: int, out: NDArray[np.int16]) -> None:
         crossings, low, high = self._crossings_of_block(number)
+        self._frames_lock.refuse_reentry()
         with self._frames_lock:
             words = self._words.at(number * _RAW_WORDS).random_raw(_RAW_WORDS).view(np.uint16)
             cells, values = self._draw_correction(number)
@@ -171,6 +172,7 @@ class RandomSource:
     def _span_at(self, number: int) -> Crossings:
         crossings = self._spans.get(number)
         if crossings is None:
+            self._spikes_lock.refuse_reentry()
             with self._spikes_lock:
                 places, values = self._draw_crossings(number)
             frames = places // len(SPIKING)
