@@ -214,11 +214,12 @@ def test_successors_leave_no_chain_of_holds_behind() -> None:
     def chain(neurons: cl.Neurons) -> int:
         time_ = neurons._engine.time
         assert isinstance(time_, VirtualTimebase)
-        hold = max(time_.scheduler._active, key=lambda h: h.active, default=None)
+        holds = time_.scheduler._holds
+        hold = max(holds._active, key=lambda h: h.active, default=None)
         length = 0
         while hold is not None:
             length, hold = length + 1, hold.parent
-        return length + len(time_.scheduler._holds)
+        return length + len(holds._present)
 
     tasks: list[asyncio.Task[None]] = []
 
@@ -226,7 +227,7 @@ def test_successors_leave_no_chain_of_holds_behind() -> None:
         async with cl.aopen(device=Simulator(seed=7, accelerated=True)) as neurons:
             done = asyncio.Event()
             tasks.append(asyncio.create_task(generation(neurons, 1_500, done)))
-            await done.wait()
+            await asyncio.wait_for(done.wait(), 30)
 
     asyncio.run(main())
     assert len(lengths) == 4
