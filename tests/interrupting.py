@@ -71,8 +71,8 @@ class Interruption:
 class Calling(Interruption):
     """Calls a function at such a moment, as a signal's handler is called: what was interrupted goes on."""
 
-    def __init__(self, moment: int, function: Callable[[], object]) -> None:
-        super().__init__(moment)
+    def __init__(self, moment: int, function: Callable[[], object], below: str = "") -> None:
+        super().__init__(moment, below)
         self._function = function
         self.result: object = None
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
+from cl._core.reentry_lock import ReentryLock
 from cl._core.steps import Step
 from cl._values.constants import HISTORY_FRAMES, NEVER, NOTICE_FRAMES
 from cl._values.process_switches import switch_interval
@@ -65,8 +66,8 @@ class SourcePump:
         self._wanted = threading.Condition(engine.lock)
         self._turn = threading.Lock()
         """Held by the one who asks the source."""
-        self._asker: int | None = None
-        """The thread that asks it, as long as the turn is taken."""
+        self._own = ReentryLock()
+        """Taken around the turn: a thread that has it, or is about to, knows, whenever it is interrupted."""
         self._job: _Job | None = None
         self._gathered = engine.position
         """Everything before this has been gathered."""
@@ -170,7 +171,7 @@ class SourcePump:
         return self._target > self._engine.position
 
     def is_asked_here(self) -> bool:
-        return self._asker == threading.get_ident() and self._turn.locked()
+        return self._own.held_here()  # type: ignore[no-any-return]
 
     # -- asking ---------------------------------------------------------------------------
 
@@ -181,7 +182,7 @@ class SourcePump:
         try:
             # Another may have taken it meanwhile: it is waited for then, which is better than a lock that is
             # kept since an interruption has come between taking it and saying so.
-            with self._turn:
+            with self._own, self._turn:
                 self._feed_lent()
         except DeviceDisconnectedError as error:
             with self._engine.lock:
@@ -193,15 +194,11 @@ class SourcePump:
                 self._recall()
 
     def _feed_lent(self) -> None:
-        try:
-            self._asker = threading.get_ident()
-            if self._inline:
+        if self._inline:
+            self._feed()
+        else:
+            with self._source.lent():
                 self._feed()
-            else:
-                with self._source.lent():
-                    self._feed()
-        finally:
-            self._asker = None
 
     def _recall(self) -> None:
         """Take back what was demanded: the caller was interrupted, and others who wait demand it anew."""
@@ -259,8 +256,7 @@ class SourcePump:
         """Ask the source whenever something is waited for: what its own thread does."""
         try:
             while self._await():
-                with self._turn:
-                    self._asker = threading.get_ident()
+                with self._own, self._turn:
                     self._feed()
         except BaseException as error:
             with self._engine.lock:

@@ -154,6 +154,25 @@ def inline() -> Echo:
 
 
 @pytest.mark.parametrize("accelerated", [True, False], ids=["accelerated", "wall clock"])
+@pytest.mark.parametrize("source", [inline, Echo], ids=["inline", "with a thread"])
+def test_a_wait_while_this_thread_asks_the_source_is_refused_at_every_line(
+    source: Any, accelerated: bool
+) -> None:
+    """Also between taking the turn and saying whose it is."""
+    asking = "_wait/source_pump.py"
+    with ends(60), cl.open(device=Simulator(source=source, seed=7, accelerated=accelerated)) as neurons:
+        program = Program(neurons)
+        watched = Calling(0, lambda: None, asking)
+        with watched.watching():
+            program.read()
+        for moment in range(1, watched.count + 1):
+            calling = Calling(moment, partial(served_or_refused, Program.record, program), asking)
+            with ends(10), calling.watching():
+                program.read()
+    assert watched.count > 10
+
+
+@pytest.mark.parametrize("accelerated", [True, False], ids=["accelerated", "wall clock"])
 @pytest.mark.parametrize("source", [None, inline, Echo], ids=["random", "inline", "with a thread"])
 def test_every_method_can_be_called_while_any_other_is_interrupted(source: Any, accelerated: bool) -> None:
     tried = served = 0
