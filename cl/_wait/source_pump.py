@@ -182,8 +182,8 @@ class SourcePump:
         try:
             # Another may have taken it meanwhile: it is waited for then, which is better than a lock that is
             # kept since an interruption has come between taking it and saying so.
-            with self._own, self._turn:
-                self._feed_lent()
+            with self._own:
+                self._take_turn(lent=not self._inline)
         except DeviceDisconnectedError as error:
             with self._engine.lock:
                 self._engine.fail(error)
@@ -193,11 +193,12 @@ class SourcePump:
             if self._job is not None and self._engine.is_open():
                 self._recall()
 
-    def _feed_lent(self) -> None:
-        if self._inline:
-            self._feed()
-        else:
-            with self._source.lent():
+    def _take_turn(self, lent: bool) -> None:
+        with self._turn:
+            if lent:
+                with self._source.lent():
+                    self._feed()
+            else:
                 self._feed()
 
     def _recall(self) -> None:
@@ -256,8 +257,8 @@ class SourcePump:
         """Ask the source whenever something is waited for: what its own thread does."""
         try:
             while self._await():
-                with self._own, self._turn:
-                    self._feed()
+                with self._own:
+                    self._take_turn(lent=False)
         except BaseException as error:
             with self._engine.lock:
                 self._engine.fail(error)
