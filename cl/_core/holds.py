@@ -63,8 +63,9 @@ class Holds:
 
     def deactivate(self, hold: Hold) -> None:
         """Let a hold stop time no longer."""
-        hold.active = False
+        # In this order: what an interruption leaves half done is done again for those that are still active.
         self._active.discard(hold)
+        hold.active = False
 
     def forget(self, hold: Hold) -> None:
         """End a hold for good."""

@@ -194,10 +194,12 @@ def drop(engine: Engine, participant: Participant) -> None:
     engine.dropped.append(participant)
     if engine.lock.held_here():
         return
-    if engine.lock.acquire(blocking=False):
-        try:
+    try:
+        if engine.lock.acquire(blocking=False):
             go_on(engine)
-        finally:
+    finally:
+        # An interruption may have come before it was known that the lock had been taken.
+        if engine.lock.held_here():
             engine.lock.release()
 
 
