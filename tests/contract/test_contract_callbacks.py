@@ -283,8 +283,8 @@ def test_a_signal_handler_can_stop_a_recording_in_the_midst_of_a_loop() -> None:
                 stopped.append(served_or_refused(Program.stop, program))
 
             before = signal.signal(signal.SIGTERM, handle)
-            threading.Timer(0.004, signal.raise_signal, (signal.SIGTERM,)).start()
             known = len(stopped)
+            threading.Timer(0.004, signal.raise_signal, (signal.SIGTERM,)).start()
             try:
                 for _ in neurons.loop(1_000):
                     if len(stopped) > known:
