@@ -23,7 +23,7 @@ def main() -> None:
     stims: Counter[int] = Counter()
     with cl.open() as neurons:
         print(f"Closed loop at {options.rate} ticks per second for {options.seconds} s of device time")
-        recording = neurons.record(file_suffix="closed_loop", stop_after_seconds=options.seconds)
+        recording = neurons.record(file_suffix="closed_loop")
         print(f"Recording to {recording.file['path']}")
         loop = neurons.loop(ticks_per_second=options.rate, stop_after_seconds=options.seconds)
         began = time.perf_counter()
@@ -37,7 +37,8 @@ def main() -> None:
                 done = (tick.iteration + 1) // options.rate
                 print(f"  {done:4d} s   {spikes.total():6d} spikes   {stims.total():6d} stims")
         elapsed = time.perf_counter() - began
-        recording.wait_until_stopped()
+        # Stopped after the loop, it holds everything that the loop saw.
+        recording.stop()
 
     print("Summary")
     print(f"  ticks             {tick.iteration}")
