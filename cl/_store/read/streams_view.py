@@ -15,6 +15,7 @@ from .errors import damaged
 from .reader import check_held
 
 if TYPE_CHECKING:
+    import pandas
     from numpy.typing import NDArray
 
 _BYTES_AT_ONCE: Final = 1 << 20
@@ -147,6 +148,16 @@ class DataStreamView(Mapping[int, Any]):
     def items(self) -> ItemsView[int, Any]:
         """Return timestamps and values, read as they are iterated over."""
         return _Items(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the entries as a pandas data frame by timestamp; needs the extra `cl-aio[pandas]`.
+
+        Where every entry is a dictionary with texts as keys, each key is a column (NaN where an entry has
+        it not); else there is one column, `value`.
+        """
+        from . import data_frames
+
+        return data_frames.of_stream(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other

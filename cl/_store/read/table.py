@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import h5py
+    import pandas
     from numpy.typing import ArrayLike, NDArray
 
 _ROWS_AT_ONCE: Final = 4096
@@ -241,6 +242,8 @@ class Table(Data):
     def __init__(self, dataset: h5py.Dataset, most: int | None = None) -> None:
         super().__init__(dataset, most)
         self._cache: dict[str, NDArray[Any]] = {}
+        self.designs: Table | None = None
+        """Of stims: the table whose row i is the design of row i."""
 
     @property
     def colnames(self) -> list[str]:
@@ -351,6 +354,17 @@ class Table(Data):
         fulfilled = conditions.evaluate(condition, values, self._rows)
         numbers = np.arange(self._rows)[rows]
         return numbers[fulfilled[numbers]]
+
+    def to_pandas(self, arrays: bool = False) -> pandas.DataFrame:
+        """Return the table as a pandas data frame; needs the extra `cl-aio[pandas]`.
+
+        A column for each of single numbers. Of stims also `design` (a `StimDesign`, None where it is not
+        known), `phases`, and `duration_us_1`, `current_uA_1` … of its phases, NaN where there are fewer.
+        With `arrays` also those columns that hold an array in each row: spikes' `samples`, 300 bytes a spike.
+        """
+        from . import data_frames
+
+        return data_frames.of_table(self, self.designs, arrays)
 
     def __repr__(self) -> str:
         return f"Table({self._rows} rows of {', '.join(self.colnames)})"

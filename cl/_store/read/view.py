@@ -73,6 +73,8 @@ class RecordingView:
         self.spikes = None if spikes is None else Table(spikes)
         self.stims = None if stims is None else Table(stims)
         self.stim_designs = None if self.stims is None else added_tables.stim_designs(file, len(self.stims))
+        if self.stims is not None:
+            self.stims.designs = self.stim_designs
         self.clock = added_tables.clock(file)
         self.data_streams = None if streams is None else DataStreamsView(streams)
         self.complete = bool(_text(file, "ended_utc")) and "duration_frames" in file.attrs
