@@ -116,7 +116,7 @@ def replay(
 
 
 def _recorded(path: str | os.PathLike[str]) -> tuple[list[Stim], int]:
-    from cl._store.read.added_tables import design_of
+    from cl._store.read.design_rows import design_of
     from cl.util import RecordingView
 
     with RecordingView(path) as view:

@@ -12,7 +12,7 @@ from test_contract_device import KINDS, emulators, read_stims
 import cl
 from cl import BurstDesign, ChannelSet, StimDesign
 from cl._recording import clock_log
-from cl._store.read.added_tables import design_of
+from cl._store.read.design_rows import design_of
 from cl.error import DeviceDisconnectedError
 
 PULSE = StimDesign(160, -1.0, 160, 1.0)

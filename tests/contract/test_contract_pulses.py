@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import cl
 from cl import BurstDesign, ChannelSet, StimDesign
-from cl._store.read.added_tables import design_of
+from cl._store.read.design_rows import design_of
 
 pytestmark = pytest.mark.usefixtures("accelerated")
 

@@ -22,7 +22,7 @@ import cl
 import cl._store.write.ordered_file as ordered_file
 from cl._recording.capture import Capture
 from cl._recording.recorder import Recorder
-from cl._store.read.added_tables import design_of
+from cl._store.read.design_rows import design_of
 from cl.error import DeviceDisconnectedError, RecordingFailedError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

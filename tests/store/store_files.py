@@ -11,7 +11,7 @@ import tables
 
 from cl import StimDesign
 from cl._store.packing import pack
-from cl._store.read.added_tables import design_of
+from cl._store.read.design_rows import design_of
 from cl._store.read.view import RecordingView
 from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from store_files import DESIGNS, Filler, check_designs, check_tables, check_view, stim_designs
 
 from cl import RecordingView, StimDesign
-from cl._store.read.added_tables import design_of
+from cl._store.read.design_rows import design_of
 from cl._store.read.info import format_info, info
 from cl._store.read.recover import recover
 from cl._store.write import layout, ordered_file, stim_tables

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-from cl._stim.designs import StimDesign
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from . import reader
 from .table import Table
@@ -29,20 +27,6 @@ def clock(file: h5py.File) -> Table | None:
     """Return the table that relates frames to the host's clocks, or None where there is none."""
     found = _table(file, "clock", _CLOCK)
     return None if found is None else Table(found)
-
-
-def design_of(row: Any) -> StimDesign | None:
-    """Return the design in a row of `stim_designs`, or None where it is not known.
-
-    Raises ValueError for what no stimulator does.
-    """
-    phases = int(row["phases"])
-    if not 0 <= phases <= 3:
-        raise ValueError(f"a stim of {phases} phases")
-    durations, currents = row["duration_us"][:phases].tolist(), row["current_uA"][:phases].tolist()
-    if not phases:
-        return None
-    return StimDesign(*(number for phase in zip(durations, currents, strict=True) for number in phase))
 
 
 def _table(file: h5py.File, name: str, columns: _Columns) -> h5py.Dataset | None:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from . import added_tables
+from .design_rows import design_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas
     from numpy.typing import NDArray
 
     from cl._stim.designs import StimDesign
-
-    from .streams_view import DataStreamView
-    from .table import Table
 
 _PHASES: Final = 3
 _MOST_COLUMNS: Final = 1024
 """Keys of a stream's entries that become columns each; where there are more, the entries stay whole."""
 
 
-def of_table(table: Table, designs: Table | None, arrays: bool) -> pandas.DataFrame:
+class Rows(Protocol):
+    """A table of a recording."""
+
+    @property
+    def colnames(self) -> list[str]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __len__(self) -> int: ...
+    def col(self, name: str) -> NDArray[Any]: ...
+    def read(self, start: int | None = None, stop: int | None = None) -> NDArray[Any]: ...
+
+
+def of_table(table: Rows, designs: Rows | None, arrays: bool) -> pandas.DataFrame:
     """Return a data frame of a table: a column for each of single numbers, and those of `designs`.
 
     With `arrays`, columns that hold several numbers in a row (spikes' `samples`) hold one array in each.
@@ -39,7 +50,7 @@ def of_table(table: Table, designs: Table | None, arrays: bool) -> pandas.DataFr
     return made.DataFrame(columns)
 
 
-def _designs(designs: Table, count: int) -> dict[str, Any]:
+def _designs(designs: Rows, count: int) -> dict[str, Any]:
     """Return the columns of `count` stims' designs: NaN in phases that there are not, None if not known."""
     rows = designs.read(0, count)
     phases = rows["phases"].astype(np.int64)
@@ -65,12 +76,12 @@ def _objects(rows: NDArray[Any]) -> NDArray[Any]:
 
 def _design(row: Any) -> StimDesign | None:
     try:
-        return added_tables.design_of(row)
+        return design_of(row)
     except ValueError:  # no stimulator does this: the numbers stand in the other columns
         return None
 
 
-def of_stream(stream: DataStreamView) -> pandas.DataFrame:
+def of_stream(stream: Mapping[int, Any]) -> pandas.DataFrame:
     """Return a data frame of a data stream, with timestamps as its index.
 
     Where every entry is a dictionary with texts as keys, each key is a column (NaN where an entry has
