@@ -66,10 +66,10 @@ class Loop(LoopBase):
         run.count(due)
         return True
 
-    def run(self, callback: Callable[[LoopTick], Any]) -> None:
-        """Call `callback(tick)` for every tick."""
+    def run(self, loop_body_callback: Callable[[LoopTick], Any]) -> None:
+        """Call `loop_body_callback(tick)` for every tick."""
         for tick in self:
-            callback(tick)
+            loop_body_callback(tick)
 
     def _recover(self, run: Run) -> None:
         for tick, handler in run.recovery():
@@ -87,10 +87,10 @@ class AsyncLoop(LoopBase):
     def __aiter__(self) -> AsyncIterator[LoopTick]:
         return AsyncTicks(self)
 
-    async def run(self, callback: Callable[[LoopTick], Any | Awaitable[Any]]) -> None:
-        """Call `callback(tick)` for every tick, and await what it returns if that can be awaited."""
+    async def run(self, loop_body_callback: Callable[[LoopTick], Any | Awaitable[Any]]) -> None:
+        """Call `loop_body_callback(tick)` for every tick, and await its result if that can be awaited."""
         async for tick in self:
-            result = callback(tick)
+            result = loop_body_callback(tick)
             if inspect.isawaitable(result):
                 await result
 

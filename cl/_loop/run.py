@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 _JITTER_WARNING = (
     "Warning: Jitter detection is currently not supported in cl-sdk. This may lead to unexpected\n"
-    "loop timing behaviour if your loop body takes a long time to execute."
+    "loop timing behaviour if your loop body takes a long time to execute.\n"
+    "It is off on the simulator unless it is asked for: CL_SDK_JITTER_DETECTION=1 switches it on."
 )
+"""The first sentences are those of cl-sdk, word for word; the last line is ours."""
 _said: set[str] = set()
 """What has been said on stderr, once per process, as the contract has it."""
 

@@ -80,11 +80,11 @@ class LoopTick:
 
     @property
     def timestamp(self) -> int:
-        """Deprecated alias of `iteration_timestamp`."""
+        """Deprecated alias of `analysis.start_timestamp`: where the iteration's window begins."""
         warnings.warn(
-            "LoopTick.timestamp is deprecated, use iteration_timestamp", DeprecationWarning, stacklevel=2
+            "LoopTick.timestamp is deprecated, use analysis.start_timestamp", DeprecationWarning, stacklevel=2
         )
-        return self.iteration_timestamp
+        return self.iteration_timestamp - self._n
 
     def __repr__(self) -> str:
         return f"LoopTick(iteration={self.iteration}, iteration_timestamp={self.iteration_timestamp})"

@@ -199,7 +199,7 @@ async def test_aread_agrees_with_read_and_alias() -> None:
         assert np.array_equal(await neurons.read_async(10, 5), frames[5:15])
         found = await neurons.aread(60_000, 0, analysis=True)
         assert found == neurons.read(60_000, 0, analysis=True)
-        for arguments in ((-1,), (1, -1)):
+        for arguments in ((-1,), (1, -100_000)):
             with pytest.raises(ValueError):
                 await neurons.aread(*arguments)
 
@@ -228,7 +228,7 @@ async def test_run_takes_sync_and_async_callbacks() -> None:
         seen.append(tick.iteration)
 
     async with cl.aopen() as neurons:
-        await neurons.aloop(100, stop_after_ticks=3).run(body)
+        await neurons.aloop(100, stop_after_ticks=3).run(loop_body_callback=body)
         await neurons.aloop(100, stop_after_ticks=3).run(lambda tick: seen.append(tick.iteration))
     assert seen == [0, 1, 2, 0, 1, 2]
 

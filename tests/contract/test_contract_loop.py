@@ -99,7 +99,7 @@ def test_run_calls_back_and_stop_ends(neurons: cl.Neurons) -> None:
     loop = neurons.loop(100)
     for _ in range(2):
         seen.clear()
-        loop.run(body)
+        loop.run(loop_body_callback=body)
         assert seen == [0, 1, 2, 3, 4]
 
 
@@ -266,6 +266,7 @@ def test_the_jitter_warning_is_given_once(
     assert text == (
         "Warning: Jitter detection is currently not supported in cl-sdk. This may lead to unexpected\n"
         "loop timing behaviour if your loop body takes a long time to execute.\n"
+        "It is off on the simulator unless it is asked for: CL_SDK_JITTER_DETECTION=1 switches it on.\n"
     )
 
 
@@ -302,7 +303,7 @@ def test_bad_arguments(neurons: cl.Neurons, arguments: dict[str, object], error:
 
 def test_deprecated_aliases_warn(neurons: cl.Neurons) -> None:
     for tick in neurons.loop(100, stop_after_ticks=1):
-        with pytest.warns(DeprecationWarning, match="iteration_timestamp"):
-            assert tick.timestamp == 250
+        with pytest.warns(DeprecationWarning, match="analysis.start_timestamp"):
+            assert tick.timestamp == tick.analysis.start_timestamp == 0
         with pytest.warns(DeprecationWarning, match="start_timestamp"):
             assert tick.analysis.timestamp == 0
