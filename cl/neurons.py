@@ -132,7 +132,8 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         The window is `frame_count` frames from `from_timestamp` (None: from now) on. Frames come as
         int16 (frame_count, 64), owned by the caller; with `analysis=True` a `DetectionResult`.
         A window older than the history (5 s at least) raises `ValueError` that names the oldest
-        readable timestamp. Reading consumes nothing.
+        readable timestamp; what of these 5 s lies before the beginning of a simulator's timeline reads
+        as zeros, without spikes and stims. Reading consumes nothing.
         """
         if (found := self._at_hand(frame_count, from_timestamp, analysis)) is not None:
             return found

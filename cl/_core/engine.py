@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES, SPARE_FRAMES
+from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND, HISTORY_FRAMES, SPARE_FRAMES
 from cl._values.no_op import no_op
 from cl.error import DeviceDisconnectedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
@@ -163,6 +163,15 @@ class Engine:
         return max(self.start, self.position - self.history_frames)
 
     @property
+    def readable_from(self) -> int:
+        """The oldest timestamp that a read may begin at.
+
+        A simulator reads as silent before its timeline begins: programs read the last second just after
+        opening. A device has not been switched on before.
+        """
+        return self.position - self.history_frames if self.device.info.is_simulator else self.oldest
+
+    @property
     def oldest_to_write(self) -> int:
         """The oldest timestamp that a recording still finds."""
         return max(self.start, self.position - self.history_frames - self.spare_frames)
@@ -286,7 +295,7 @@ class Engine:
     def window(self, start: int, stop: int) -> DetectionResult:
         """Return what was detected and delivered in [start, stop), all of it before the position."""
         if start < self.position - self.kept_frames:
-            self.check_readable(start)
+            self.check_readable(start, self.readable_from)
         history = self.history
         return DetectionResult(
             start, stop, history.spikes.window(start, stop), history.stims.window(start, stop)
@@ -300,17 +309,30 @@ class Engine:
         quiet = self.supply.quiet_until()
         return max(start, min(quiet, self.history.spikes.next(start), self.history.stims.next(start)))
 
-    def check_readable(self, start: int) -> None:
-        """Raise if the history no longer (or never) held `start`."""
-        oldest = self.oldest
+    def check_readable(self, start: int, oldest: int | None = None) -> None:
+        """Raise if `start` is older than `oldest`, by default the oldest timestamp that there is data of."""
+        if oldest is None:
+            oldest = self.oldest
         if start < oldest:
-            raise ValueError(f"timestamp {start} is no longer readable: the oldest is {oldest}")
+            how = "no longer readable" if start >= self.start else "before the timeline's beginning"
+            raise ValueError(f"timestamp {start} is {how}: the oldest is {oldest}")
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
-        """Return the frames of [start, stop), int16 (n, 64), owned by the caller."""
+        """Return the frames of [start, stop), int16 (n, 64), owned by the caller; zeros before the start."""
         if start < max(self.start, self.position - self.kept_frames):
-            self.check_readable(start)
+            self.check_readable(start, self.readable_from)
+            if start < self.start:
+                return self._early_frames(start, stop)
         return self.device.acquisition.frames(start, stop)
+
+    def _early_frames(self, start: int, stop: int) -> NDArray[np.int16]:
+        """Return frames of which the first lie before the timeline's beginning."""
+        import numpy as np
+
+        found = np.zeros((stop - start, CHANNEL_COUNT), np.int16)
+        if stop > self.start:
+            found[self.start - start :] = self.device.acquisition.frames(self.start, stop)
+        return found
 
     def cut_waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float]:
         """Cut a spike's 75 samples out of the frames, mean-centred, in µV."""

@@ -39,7 +39,7 @@ class Reading:
         with engine.lock:
             engine.check()
             self.at = engine.now() if at is None else at
-            engine.check_readable(self.at)
+            engine.check_readable(self.at, engine.readable_from)
             engine.time.join(self.participant)
 
     def end(self) -> None:
