@@ -42,9 +42,9 @@ class Spike:
         self,
         timestamp: int,
         channel: int,
-        waveforms: Waveforms | None = None,
-        samples: NDArray[np.float32] | None = None,
         channel_mean_sample: float | None = None,
+        samples: NDArray[np.float32] | None = None,
+        waveforms: Waveforms | float | None = None,
     ) -> None:
         self.timestamp = timestamp
         self.channel = channel
@@ -81,7 +81,11 @@ class Spike:
 
     def _load(self) -> None:
         if self._waveforms is None:
-            raise RuntimeError(f"{self!r} was restored without its samples")
+            raise RuntimeError(f"{self!r} was made or restored without its samples")
+        if isinstance(self._waveforms, float):
+            # Pickled before the order of the arguments became cl-sdk's: this is the mean.
+            self._mean = self._waveforms
+            return
         samples, mean = self._waveforms.waveform(self.timestamp, self.channel)
         self.attach(samples, mean)
 
@@ -97,15 +101,15 @@ class Spike:
         return f"Spike(timestamp={self.timestamp}, channel={self.channel})"
 
     def __copy__(self) -> Spike:
-        return Spike(self.timestamp, self.channel, self._waveforms, self._samples, self._mean)
+        return Spike(self.timestamp, self.channel, self._mean, self._samples, self._waveforms)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Spike:
         samples = None if self._samples is None else self._samples.copy()
-        return Spike(self.timestamp, self.channel, self._waveforms, samples, self._mean)
+        return Spike(self.timestamp, self.channel, self._mean, samples, self._waveforms)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The device cannot travel with the spike; samples that were loaded do.
-        return Spike, (self.timestamp, self.channel, None, self._samples, self._mean)
+        return Spike, (self.timestamp, self.channel, self._mean, self._samples)
 
 
 class Stim:
@@ -161,13 +165,13 @@ class DetectionResult:
         self,
         start_timestamp: int,
         stop_timestamp: int,
-        spikes: list[Spike],
-        stims: list[Stim],
+        spikes: list[Spike] | None = None,
+        stims: list[Stim] | None = None,
     ) -> None:
         self.start_timestamp = start_timestamp
         self.stop_timestamp = stop_timestamp
-        self.spikes = spikes
-        self.stims = stims
+        self.spikes = [] if spikes is None else spikes
+        self.stims = [] if stims is None else stims
 
     @property
     def timestamp(self) -> int:

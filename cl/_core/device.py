@@ -63,7 +63,7 @@ class EventHistory:
         cut from the frames when it is looked at.
         """
         loader = self.waveforms
-        spikes = [Spike(t, c, loader) for t, c in zip(timestamps, channels, strict=True)]
+        spikes = [Spike(t, c, None, None, loader) for t, c in zip(timestamps, channels, strict=True)]
         for spike, own in zip(spikes, waveforms, strict=False):
             if own is not None:
                 spike.attach(*own)

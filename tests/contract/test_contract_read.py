@@ -78,12 +78,43 @@ def test_five_seconds_stay_readable_and_older_names_the_oldest(neurons: cl.Neuro
     assert len(neurons.read(1, oldest)) == 1
 
 
-def test_what_never_was_names_the_oldest(neurons: cl.Neurons) -> None:
+def test_a_simulator_reads_as_silent_before_its_beginning(neurons: cl.Neurons) -> None:
     """As when a program asks for the last two seconds of a device that was just opened."""
+    assert not neurons.read(25_000, neurons.timestamp() - 25_000).any()
+    assert neurons.timestamp() == 0
+    neurons.read(10_000)
+    frames = neurons.read(50_000, neurons.timestamp() - 50_000)
+    assert frames.shape == (50_000, 64) and frames.dtype == np.int16
+    assert not frames[:40_000].any()
+    assert np.array_equal(frames[40_000:], neurons.read(10_000, 0))
+    found = neurons.read(50_000, -40_000, analysis=True)
+    assert (found.start_timestamp, found.stop_timestamp, found.stims) == (-40_000, 10_000, [])
+    assert found.spikes == neurons.read(10_000, 0, analysis=True).spikes != []
+    across = neurons.read(20_000, -5_000)
+    assert neurons.timestamp() == 15_000
+    assert np.array_equal(across[5_000:], neurons.read(15_000, 0))
+
+
+def test_five_seconds_are_readable_before_the_beginning_too_and_no_more(neurons: cl.Neurons) -> None:
+    assert not neurons.read(125_000, -125_000).any()
     neurons.read(100)
+    oldest = neurons.timestamp() - neurons._engine.history_frames
+    neurons.read(10, oldest)
     for analysis in (False, True):
-        with pytest.raises(ValueError, match="timestamp -49900 .* oldest is 0"):
-            neurons.read(50_000, neurons.timestamp() - 50_000, analysis=analysis)
+        with pytest.raises(
+            ValueError, match=f"timestamp {oldest - 1} is before .*beginning: the oldest is {oldest}"
+        ):
+            neurons.read(10, oldest - 1, analysis=analysis)
+
+
+@pytest.mark.anyio
+async def test_an_asynchronous_read_reaches_back_before_the_beginning() -> None:
+    set_start = {"start_timestamp": 7_000}
+    simulator = cl.sim.Simulator("source_tools:Source", metadata=set_start, accelerated=True)
+    async with cl.aopen(device=simulator) as neurons:
+        frames = await neurons.aread(3_000, neurons.timestamp() - 1_000)
+        assert not frames[:1_000].any() and frames[1_000:].any()
+        assert np.array_equal(frames[1_000:], neurons.read(2_000, 7_000))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +123,7 @@ def test_what_never_was_names_the_oldest(neurons: cl.Neurons) -> None:
         ((-1,), ValueError),
         ((1.5,), TypeError),
         (("10",), TypeError),
-        ((1, -1), ValueError),
+        ((1, -200_000), ValueError),
         ((1, 2.5), TypeError),
     ],
 )
@@ -125,6 +156,28 @@ def test_samples_are_the_frames_around_the_spike(neurons: cl.Neurons) -> None:
     assert spike.channel_mean_sample == pytest.approx(raw.mean())
     assert abs(samples[25]) > 8
     assert spike.samples is samples
+
+
+def test_values_are_made_with_the_names_that_cl_sdk_has() -> None:
+    samples = np.arange(75, dtype=np.float32)
+    spike = cl.Spike(timestamp=5, channel=9, channel_mean_sample=1.5, samples=samples)
+    assert (spike.timestamp, spike.channel, spike.channel_mean_sample) == (5, 9, 1.5)
+    assert spike.samples is samples
+    placed = cl.Spike(5, 9, 1.5, samples)
+    assert (placed.channel_mean_sample, placed.samples is samples) == (1.5, True)
+    stim = cl.Stim(timestamp=5, channel=8)
+    found = cl.DetectionResult(start_timestamp=0, stop_timestamp=10, spikes=[spike], stims=[stim])
+    assert (found.spikes, found.stims) == ([spike], [stim])
+    empty, other = cl.DetectionResult(0, 10), cl.DetectionResult(0, 10)
+    assert (empty.spikes, empty.stims) == ([], []) and empty.spikes is not other.spikes
+    told = cl.sim.DataSourceStim(5, 8)
+    assert (told.intended_timestamp, told.duration_us) == (None, 0)
+
+
+def test_a_spike_that_was_pickled_before_its_arguments_had_this_order_is_whole() -> None:
+    arguments = (5, 9, None, np.ones(75, np.float32), 1.5)
+    old = cl.Spike(*arguments)
+    assert old.channel_mean_sample == 1.5 and old.samples.sum() == 75
 
 
 def test_samples_can_be_had_for_five_seconds(neurons: cl.Neurons) -> None:
@@ -172,6 +225,7 @@ def test_values_compare_hash_and_pickle(neurons: cl.Neurons) -> None:
     spike.samples  # noqa: B018
     copied = pickle.loads(pickle.dumps(spike))  # noqa: S301
     assert np.array_equal(copied.samples, spike.samples)
+    assert copied.channel_mean_sample == spike.channel_mean_sample
     stim = cl.Stim(5, 9)
     assert repr(stim) == "Stim(timestamp=5, channel=9)"
     assert pickle.loads(pickle.dumps(stim)) == stim  # noqa: S301

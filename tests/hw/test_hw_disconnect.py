@@ -219,7 +219,7 @@ async def test_every_async_wait_ends(emulator: EmulatorProcess, fault: str) -> N
 
 def test_samples_that_never_come_end_in_the_same_error(emulator: EmulatorProcess) -> None:
     with cl.open() as neurons:
-        spike = cl.Spike(FAR, 8, neurons._engine.history.waveforms)
+        spike = cl.Spike(FAR, 8, waveforms=neurons._engine.history.waveforms)
         emulator.inject("exit")
         with pytest.raises(DeviceDisconnectedError, match="closed the connection"):
             spike.samples  # noqa: B018

@@ -242,7 +242,7 @@ class Culture(SimulatorDataSource):
         return spikes
 
 
-_Told: TypeAlias = tuple[int, int, int, tuple[float, ...], tuple[float, ...]]
+_Told: TypeAlias = tuple[int, int, int | None, tuple[float, ...], tuple[float, ...]]
 """A pulse as it was told of: its timestamp, channel, intended timestamp, and its phases."""
 _State: TypeAlias = tuple[
     Network, FrameMaker, dict[int, list[tuple[int, int, float]]], list[tuple[int, int]], list[int]

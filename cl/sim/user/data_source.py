@@ -123,14 +123,15 @@ class DataSourceStim:
     """A pulse that is delivered, as a source is told of it.
 
     `timestamp` is the frame in which it begins, `intended_timestamp` the one in which the program asked for
-    it; the difference is what it waited for other pulses. The phases are in µs and µA.
+    it (None where that is not known); the difference is what it waited for other pulses. The phases are in µs
+    and µA; without any, `duration_us` is 0, and there is no `stim_design` (ValueError).
     """
 
     timestamp: int
     channel: int
-    intended_timestamp: int
-    phase_durations_us: tuple[int, ...]
-    phase_currents_uA: tuple[float, ...]
+    intended_timestamp: int | None = None
+    phase_durations_us: tuple[int, ...] = ()
+    phase_currents_uA: tuple[float, ...] = ()
 
     @property
     def duration_us(self) -> int:
