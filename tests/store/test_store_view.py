@@ -125,6 +125,7 @@ def test_streams(recording: Path) -> None:
         assert game[np.uint8(10)] == game[10]
         assert [v["n"] for v in game[10:26]] == [2, 3, 4, 5]
         assert game.keys_for_range(10, 26) == [10, 15, 20, 25]
+        assert game.keys_for_range(start_timestamp=10, end_timestamp=16) == [10, 15]
         assert [v["n"] for v in game.values_for_range(None, 6)] == [0, 1]
         assert game.items_for_range(205)[0] == (205, {"n": 41, "name": "game"})
         assert game[26:10] == []
@@ -186,7 +187,7 @@ def test_closing(recording: Path) -> None:
     attributes = view.attributes
     assert "r.h5" in repr(view)
     view.close()
-    view.close()
+    view.close(safe_mode=True)
     for use in (
         lambda: view.file,
         lambda: spikes[0],

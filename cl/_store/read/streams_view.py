@@ -127,19 +127,26 @@ class DataStreamView(Mapping[int, Any]):
             return False
         return bool(self.keys_for_range(int(timestamp), int(timestamp) + 1))
 
-    def keys_for_range(self, start: int | None = None, stop: int | None = None) -> list[int]:
-        """Return the timestamps in [start, stop)."""
-        first, last = self._range(start, stop)
+    def keys_for_range(
+        self, start_timestamp: int | None = None, end_timestamp: int | None = None
+    ) -> list[int]:
+        """Return the timestamps in [start_timestamp, end_timestamp)."""
+        first, last = self._range(start_timestamp, end_timestamp)
         keys: list[int] = self._index()[0][first:last].tolist()
         return keys
 
-    def values_for_range(self, start: int | None = None, stop: int | None = None) -> list[Any]:
-        """Return the values of the entries in [start, stop)."""
-        return list(self._values(*self._range(start, stop)))
+    def values_for_range(
+        self, start_timestamp: int | None = None, end_timestamp: int | None = None
+    ) -> list[Any]:
+        """Return the values of the entries in [start_timestamp, end_timestamp)."""
+        return list(self._values(*self._range(start_timestamp, end_timestamp)))
 
-    def items_for_range(self, start: int | None = None, stop: int | None = None) -> list[tuple[int, Any]]:
-        """Return timestamps and values of the entries in [start, stop)."""
-        return list(zip(self.keys_for_range(start, stop), self.values_for_range(start, stop), strict=True))
+    def items_for_range(
+        self, start_timestamp: int | None = None, end_timestamp: int | None = None
+    ) -> list[tuple[int, Any]]:
+        """Return timestamps and values of the entries in [start_timestamp, end_timestamp)."""
+        window = start_timestamp, end_timestamp
+        return list(zip(self.keys_for_range(*window), self.values_for_range(*window), strict=True))
 
     def values(self) -> ValuesView[Any]:
         """Return the values, read as they are iterated over."""

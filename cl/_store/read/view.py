@@ -46,12 +46,12 @@ class RecordingView:
     UnsafeOperationError when it is looked at.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, file_path: str | os.PathLike[str]) -> None:
         self._tables: Any = None
-        self._path = os.path.abspath(path)
-        self._h5: h5py.File | None = reader.open_file(path)
+        self._path = os.path.abspath(file_path)
+        self._h5: h5py.File | None = reader.open_file(file_path)
         try:
-            with damaged(str(path)):
+            with damaged(str(file_path)):
                 self._load(self._h5)
         except BaseException:
             self.close()
@@ -151,8 +151,11 @@ class RecordingView:
             for name, part in parts
         )
 
-    def close(self) -> None:
-        """Close the file; nothing happens if it is closed."""
+    def close(self, safe_mode: bool = False) -> None:
+        """Close the file; nothing happens if it is closed.
+
+        `safe_mode` is cl-sdk's, for closing at any moment, and changes nothing: it is always safe here.
+        """
         if self._tables is not None:
             self._tables.close()
             self._tables = None
