@@ -11,8 +11,6 @@ from ._wait import threads
 from .error import DeviceDisconnectedError, RecordingFailedError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ._core.engine import Engine
     from ._recording.plan import RecordingPlan
     from ._recording.recorder import Recorder
@@ -35,14 +33,15 @@ class Recording:
         engine: Engine,
         recorder: Recorder,
         application: UserAttributes,
-        path: Path,
+        writer: RecordingWriter,
         start: int,
         present: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._recorder = recorder
         self._application = application
-        self._path = path
+        self._attributes_of_file = writer.attributes
+        self._path = path = writer.path
         self._present = present
         self._planned_end = recorder.end
         self.start_timestamp = start
@@ -54,8 +53,12 @@ class Recording:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The application's attributes as they stand."""
-        return self._application.current()
+        """All root attributes of the file, as they stand: a copy.
+
+        `application` has the application's own, see `update_attributes`. Those of the end (`ended_utc`,
+        `end_timestamp`, `duration_frames` and the like) are as far as has been written until it has stopped.
+        """
+        return {**self._attributes_of_file(), "application": self._application.current()}
 
     @property
     def status(self) -> str:
@@ -303,7 +306,7 @@ class Recordings:
             self._cuts,
         )
         recorder = Recorder(engine, capture, plan.end, str(writer.path))
-        recording = Recording(engine, recorder, plan.application, writer.path, plan.begin, present)
+        recording = Recording(engine, recorder, plan.application, writer, plan.begin, present)
         with engine.lock:
             self._recordings = [*(r for r in self._recordings if not r._recorder.has_left()), recording]
         recorder.begin()

@@ -87,10 +87,32 @@ def test_the_attributes_of_the_file() -> None:
 
 
 @accelerated
+def test_a_recording_has_all_root_attributes_of_its_file() -> None:
+    with cl.open() as neurons:
+        recording = neurons.record(attributes={"dish": 7}, stop_after_frames=6_000)
+        neurons.read(100)
+        before = recording.attributes
+        assert (before["application"], before["start_timestamp"], before["ended_utc"]) == ({"dish": 7}, 0, "")
+        assert before["duration_frames"] <= 100
+        before["application"]["dish"] = 8
+        recording.wait_until_stopped()
+        found = recording.attributes
+        assert (found["duration_frames"], found["end_timestamp"], found["duration_seconds"]) == (
+            6000,
+            6000,
+            0.24,
+        )
+        assert found["application"] == {"dish": 7}
+    with recording.open() as view:
+        assert dict(view.attributes) == found
+        assert [type(found[name]) for name in view.attributes] == [type(v) for v in view.attributes.values()]
+
+
+@accelerated
 def test_application_attributes_are_as_they_stand_at_the_end() -> None:
     with cl.open() as neurons:
         recording = neurons.record(attributes={"a": 1, "b": 2}, stop_after_frames=1_000)
-        assert recording.attributes == {"a": 1, "b": 2}
+        assert recording.attributes["application"] == {"a": 1, "b": 2}
         recording.set_attribute("a", 10)
         neurons.read(500)
         recording.update_attributes({"b": np.arange(3), "c": "x" * 5_000})
@@ -102,8 +124,8 @@ def test_application_attributes_are_as_they_stand_at_the_end() -> None:
         assert recording.has_stopped()
         with pytest.raises(RuntimeError, match="has stopped"):
             recording.set_attribute("a", 11)
-        assert set(recording.attributes) == {"a", "b", "c"}
-        assert recording.attributes["a"] == 10
+        assert set(recording.attributes["application"]) == {"a", "b", "c"}
+        assert recording.attributes["application"]["a"] == 10
     with recording.open() as view:
         found = view.attributes.application
         assert (found["a"], found["b"].tolist(), found["c"]) == (10, [0, 1, 2], "x" * 5_000)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from cl._store.read.pickles import DEEPEST_VALUE
+from cl._store.read.pickles import DEEPEST_VALUE, loads
 
 from . import hdf5
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LARGEST: Final = 16 << 20
 """Bytes that one set of attributes may take in the file."""
 
+_INTEGER: Final = 0
+_STRING: Final = 3
+"""Classes of HDF5's datatypes, the low half of their first byte."""
 _SCALARS: Final = (bool, int, float, complex, str, bytes)
 _NUMPY_KINDS: Final = "biufcSUVMm"
 
@@ -99,6 +102,15 @@ def plain_dict(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
             raise TypeError(f"the name of an attribute should be a string, not {key!r}")
     copied: dict[str, Any] = plain(items)
     return copied
+
+
+def value_of(attribute: hdf5.Attribute) -> Any:
+    """Return what a number, a text or a pickle of plain values stands for, as readers take it."""
+    data, kind = attribute.data, attribute.datatype
+    if kind[0] & 0x0F == _STRING:
+        is_pickle = kind == hdf5.string_type(len(data), hdf5.ASCII) and data.endswith(b".")
+        return loads(data) if is_pickle else data.decode()
+    return np.frombuffer(data, "<i8" if kind[0] & 0x0F == _INTEGER else "<f8")[0].item()
 
 
 def pickled(name: str, value: Any) -> hdf5.Attribute:

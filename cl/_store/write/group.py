@@ -47,17 +47,19 @@ class Group:
 
     def set_attributes(self, attributes: Sequence[hdf5.Attribute]) -> None:
         """Add or replace attributes."""
-        for attribute in attributes:
-            self._attributes[attribute.name] = attribute
+        self._attributes.update({attribute.name: attribute for attribute in attributes})
         self._attributes_changed = True
+
+    def attributes(self) -> list[hdf5.Attribute]:
+        """Return the attributes as they stand. For any thread: changes come whole."""
+        return list(self._attributes.values())
 
     def update_numbers(self, attributes: Sequence[hdf5.Attribute]) -> None:
         """Replace the values of scalar numbers that follow one another, in place.
 
         With the header's next rewriting, where there is one anyway.
         """
-        for attribute in attributes:
-            self._attributes[attribute.name] = attribute
+        self._attributes.update({attribute.name: attribute for attribute in attributes})
         if self._attributes_changed:
             return
         # One write for all of them. If it crosses a page they may be seen apart, which does no harm.

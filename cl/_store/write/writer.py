@@ -20,7 +20,7 @@ import numpy as np
 from cl._store.stream_names import check_stream_name
 
 from . import hdf5, layout
-from .attributes import pickled, plain_dict
+from .attributes import pickled, plain_dict, value_of
 from .clock_table import ClockTable
 from .group import Group
 from .growing_dataset import GrowingDataset
@@ -196,6 +196,13 @@ class RecordingWriter:
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Replace the recording's own attributes (`application`)."""
         self._root.set_attributes([pickled("application", plain_dict(attributes))])
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the root attributes as they stand, without PyTables' own. For any thread."""
+        found = {attribute.name: attribute for attribute in self._root.attributes()}
+        for own in layout.group_attributes(is_root=True):
+            del found[own.name]
+        return {name: value_of(attribute) for name, attribute in found.items()}
 
     # -- when it becomes readable
 
