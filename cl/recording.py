@@ -43,7 +43,6 @@ class Recording:
         self._attributes_of_file = writer.attributes
         self._path = path = writer.path
         self._present = present
-        self._planned_end = recorder.end
         self.start_timestamp = start
         self.file: dict[str, str] = {
             "name": path.name,
@@ -87,7 +86,9 @@ class Recording:
 
         It has everything before the present, and all that was appended to data streams. In wall-clock
         time a source that cannot be foreseen is waited for until the last spikes' samples are there, 2 ms;
-        in accelerated time `stop` does not move time: the last frame stands for those to come.
+        in accelerated time `stop` does not move time: the last frame stands for those to come. An end that
+        was set is not waited for, `wait_until_stopped` does that; a recording that has come to no frame of
+        its own then is warned of on the logger `cl`.
         """
         if self._begin_to_stop():
             self._await_written()
@@ -105,9 +106,10 @@ class Recording:
         self._check()
 
     def wait_until_stopped(self) -> None:
-        """Wait for the end that was set, or for a `stop`; `RuntimeError` where no end was set.
+        """Wait until the recording has stopped, by the end that was set or by a `stop`.
 
-        In accelerated time this moves time. `DeviceDisconnectedError` where the device fails before.
+        `RuntimeError` where it runs and no end was set. In accelerated time this moves time.
+        `DeviceDisconnectedError` where the device fails before.
         """
         participant = self._register("wait_until_stopped")
         if participant is not None:
@@ -188,12 +190,12 @@ class Recording:
         """Return who is to wait for the end, where time does not come to it by itself."""
         self._check()
         threads.refuse_reentry(self._engine)
-        if self._planned_end is None:
+        engine, recorder = self._engine, self._recorder
+        if recorder.end is None:
             raise RuntimeError(
                 f"{self._path.name} has no end to wait for: give stop_after_seconds or stop_after_frames"
             )
-        engine, recorder = self._engine, self._recorder
-        if engine.time.comes() or self.has_stopped():
+        if engine.time.comes() or self.has_stopped() or recorder.planned_end is None:
             return None
         return Participant(
             name, READ, probe=lambda: engine.position if recorder.is_ending else recorder.last_frame
@@ -207,9 +209,8 @@ class Recording:
     def _check_whole(self) -> None:
         """Raise if the end that was set was not come to since the device failed, or if the recording did."""
         self._check()
-        end = self._recorder.end
-        assert end is not None and self._planned_end is not None
-        if end < self._planned_end and self._engine.failure is not None:
+        end, planned = self._recorder.end, self._recorder.planned_end
+        if planned is not None and end is not None and end < planned and self._engine.failure is not None:
             self._engine.check()
 
     def _check(self) -> None:

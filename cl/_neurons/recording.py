@@ -57,11 +57,12 @@ class RecordingMethods:
     ) -> Recording:
         """Start a recording to a new HDF5 file, and return it at once.
 
-        The file is `YYYY_MM_DD_HH_MM_SS_<file_suffix or "recording">.h5` (UTC) in `file_location`; a name
-        that is taken gets `_2`, `_3` and so on. At most one of the `from_*` lets it begin in the past, as
-        far as the history goes (5 s at least); at most one of the `stop_after_*` ends it, counted from
-        where it begins. `attributes` are the application's own. Bad values raise `ValueError`, bad types
-        `TypeError`, a folder that cannot be written to an `OSError`; then nothing has begun.
+        The file is `YYYY_MM_DD_HH_MM_SS_<file_suffix or "recording">.h5` (UTC) in `file_location`, which is
+        made with its parents where it does not exist; a name that is taken gets `_2`, `_3` and so on. At
+        most one of the `from_*` lets it begin in the past, as far as the history goes (5 s at least); at
+        most one of the `stop_after_*` ends it, counted from where it begins. `attributes` are the
+        application's own. Bad values raise `ValueError`, bad types `TypeError`, a folder that cannot be made
+        or written to an `OSError`; then nothing has begun.
         """
         self._engine.check()
         # Making the file takes a moment, in which others must not move time beyond what is to be recorded.

@@ -38,13 +38,16 @@ def choose_folder(folder: str | os.PathLike[str] | None, is_simulator: bool) -> 
 
 
 def create(plan: RecordingPlan, info: DeviceInfo, has_clock: bool) -> RecordingWriter:
-    """Make a file with a name that nobody has taken, in UTC."""
+    """Make a file with a name that nobody has taken, in UTC, and its folder where there is none."""
     from cl._store.write.writer import RecordingWriter
 
     folder = choose_folder(plan.folder, info.is_simulator)
     header = plan.header(info, has_clock)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"file_location={str(folder)!r} is not a folder that exists")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"file_location={str(folder)!r} is not a folder, and cannot be made one: {error.strerror}"
+        raise type(error)(error.errno, reason) from error
     stamp = utc_stamp()
     number = 1
     while True:

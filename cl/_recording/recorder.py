@@ -59,7 +59,7 @@ class Recorder:
     def __init__(self, engine: Engine, capture: Capture, end: int | None, name: str) -> None:
         self._engine = engine
         self._capture = capture
-        self.end = end
+        self.end = self.planned_end = end
         self.limit = NEVER
         self.done = threading.Event()
         """Set when the file is closed."""
@@ -296,11 +296,22 @@ class Recorder:
         self._next_entry = max(self._next_entry, first + len(batch.entries))
         if end is not None and (is_last or position >= self._last_frame(end)):
             capture.finish(end, entries)
+            self._note_empty(end)
             self.done.set()
         else:
             # Virtual time stands still where nobody waits for this: it may do so for long.
             foresee = not stands and self._engine.time.peeks
             capture.write(position if end is None else min(position, end), entries, foresee)
+
+    def _note_empty(self, end: int) -> None:
+        """Say so where the recording has ended at once, though it was to last: programs rarely mean that."""
+        if self.planned_end is not None and end <= self._capture.start < self.planned_end:
+            frames = self.planned_end - self._capture.start
+            _log.warning(
+                "%s has ended without a single frame of the %d that it was to have: stop() and the close of "
+                "the device end it at once, wait_until_stopped() waits for its end",
+                *(self._name, frames),
+            )
 
     def _fail(self, error: BaseException) -> None:
         self.error = error

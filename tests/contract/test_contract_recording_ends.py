@@ -90,6 +90,59 @@ def test_stopping_before_the_end_that_was_set() -> None:
         check_same(recording, Window(neurons, 0, 300))
 
 
+def empty_ones(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if "without a single frame" in r.getMessage()]
+
+
+@accelerated
+@pytest.mark.parametrize("how", ["stop", "close"])
+def test_an_end_that_was_set_and_not_waited_for_is_warned_of(
+    how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """cl-sdk's stop waits for the end, so programs get an empty file where they had one of two seconds."""
+    with cl.open() as neurons:
+        neurons.read(100)
+        recording = neurons.record(stop_after_seconds=2)
+        if how == "stop":
+            recording.stop()
+    (text,) = empty_ones(caplog)
+    assert recording.file["path"] in text
+    assert "50000" in text and "wait_until_stopped()" in text
+    assert duration(recording) == 0
+
+
+@accelerated
+def test_nothing_is_warned_of_where_there_are_frames_or_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    with cl.open() as neurons:
+        endless = neurons.record()
+        endless.stop()
+        short = neurons.record(stop_after_seconds=2)
+        neurons.read(1)
+        short.stop()
+        neurons.record(stop_after_frames=5).wait_until_stopped()
+    assert empty_ones(caplog) == []
+
+
+@accelerated
+def test_who_waits_for_one_that_was_stopped_returns_at_once() -> None:
+    with cl.open() as neurons:
+        recording = neurons.record()
+        neurons.read(100)
+        recording.stop()
+        recording.wait_until_stopped()
+        at_close = neurons.record()
+        assert neurons.timestamp() == 100
+    at_close.wait_until_stopped()
+
+
+@pytest.mark.anyio
+async def test_a_task_that_waits_for_one_that_was_stopped_returns_at_once() -> None:
+    async with cl.aopen() as neurons:
+        recording = neurons.record()
+        await recording.astop()
+        await recording.await_until_stopped()
+
+
 @accelerated
 def test_waiting_needs_an_end() -> None:
     with cl.open() as neurons:

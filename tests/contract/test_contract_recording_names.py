@@ -43,6 +43,16 @@ def test_names_of_files(tmp_path: Path) -> None:
 
 
 @accelerated
+def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    with cl.open() as neurons:
+        for location in ("new/dir", tmp_path / "other" / "one", "new/dir"):
+            recording = neurons.record(file_location=location, stop_after_frames=10)
+            recording.wait_until_stopped()
+            assert Path(recording.file["path"]).parent == tmp_path / location
+    assert len(list((tmp_path / "new" / "dir").iterdir())) == 2
+
+
+@accelerated
 def test_names_and_times_are_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "XXX-9")
