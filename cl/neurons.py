@@ -14,6 +14,7 @@ from ._neurons.host_time import HostTimeMethods
 from ._neurons.recording import RecordingMethods
 from ._neurons.streams import StreamMethods
 from ._values.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
+from ._values.lazy import lazy_names
 from ._values.numbers import whole
 from ._values.rates import seconds_to_frames
 from ._wait import threads
@@ -373,3 +374,10 @@ def _joined(parts: list[Any], start: int, stop: int, analysis: bool) -> NDArray[
     import numpy as np
 
     return np.concatenate(parts) if parts else np.empty((0, CHANNEL_COUNT), np.int16)
+
+
+# Programs import these from here as well.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {"DataStream": "cl.data_stream", "Recording": "cl.recording", "Spike": "cl.events", "Stim": "cl.events"},
+)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._core.participant import READ, Participant
 from ._recording.shared_cuts import SharedCuts
+from ._values.lazy import lazy_names
 from ._wait import threads
 from .error import DeviceDisconnectedError, RecordingFailedError
 
@@ -330,3 +331,10 @@ class Recordings:
         """Let everything end where the device has come to. Locked."""
         for recording in self._recordings:
             recording._recorder.cut_off()
+
+
+# Programs import these from here as well.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {"RecordingView": "cl._store.read.view", "Spike": "cl.events", "Stim": "cl.events"},
+)

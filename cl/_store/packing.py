@@ -27,7 +27,7 @@ def pack(value: Any) -> bytes:
     Timestamp and ExtType. Raises TypeError for anything else and ValueError for what does not fit.
     """
     try:
-        packed: bytes = msgpack.packb(value, default=_encode, use_bin_type=True)
+        packed: bytes = msgpack.packb(value, default=encode, use_bin_type=True)
     except TypeError as error:
         raise TypeError(f"a data stream cannot take this value: {error}") from None
     except (OverflowError, ValueError) as error:
@@ -54,7 +54,8 @@ def _unpacked(data: bytes | memoryview) -> Any:
         return msgpack.unpackb(data, object_pairs_hook=_decode_pairs, strict_map_key=False)
 
 
-def _encode(value: Any) -> dict[bytes, Any]:
+def encode(value: Any) -> dict[bytes, Any]:
+    """Return the map that stands for a value of numpy; msgpack's `default`. TypeError for anything else."""
     if isinstance(value, (np.ndarray, np.void)) and value.dtype.names:
         value = value.astype(_packed(value.dtype), copy=False)
     if isinstance(value, np.ndarray):

@@ -88,7 +88,7 @@ def seconds_to_frames(name: str, seconds: Any) -> int:
     return math.ceil(value * FRAMES_PER_SECOND)
 
 
-def ordinal(number: int) -> str:
+def ordinal(n: int) -> str:
     """Return 1st, 2nd, 3rd, 4th ..."""
-    suffix = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{suffix}"
+    suffix = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{suffix}"

@@ -9,16 +9,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+_told = True
+"""Whether blocks print what they took."""
+
+
+def benchmark_enable() -> None:
+    """Let the blocks of all benchmarks print what they took, as they do from the start."""
+    global _told
+    _told = True
+
+
+def benchmark_disable() -> None:
+    """Let no block of a benchmark print; they measure all the same."""
+    global _told
+    _told = False
+
 
 class Benchmark:
     """Measures code in wall-clock time: `with benchmark: ...`, once or, for statistics, many times.
 
-    `print(benchmark)` gives the count, mean, median, 99th percentile and maximum. The clock
-    returns nanoseconds.
+    The end of a block prints "NAME: took 12.345 µs", if it took `report_threshold_us` or longer; `start` and
+    `stop` print nothing. `print(benchmark)` gives the count, mean, median, 99th percentile and maximum. The
+    clock returns nanoseconds.
     """
 
-    def __init__(self, name: str = "", clock: Callable[[], int] = perf_counter_ns) -> None:
-        self.name = name
+    def __init__(
+        self,
+        name: str | None = None,
+        report_threshold_us: float = 0,
+        *,
+        clock: Callable[[], int] = perf_counter_ns,
+    ) -> None:
+        self.name = name or ""
+        self._threshold_us = report_threshold_us
         self._clock = clock
         self._began: int | None = None
         self.durations_ns: list[int] = []
@@ -45,6 +68,9 @@ class Benchmark:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+        took_us = self.durations_ns[-1] / 1000
+        if _told and took_us >= self._threshold_us:
+            print(f"{self.name or 'Benchmark'}: took {took_us:.3f} µs")
 
     @property
     def count(self) -> int:

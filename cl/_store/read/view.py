@@ -12,10 +12,12 @@ from . import added_tables, reader
 from .attributes_view import AttributesView, read_attribute
 from .errors import damaged
 from .guard import check_for_pytables
+from .plots import SpikePlot, plot_spikes_and_stims
 from .streams_view import DataStreamsView
 from .table import Array, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from types import TracebackType
 
     from matplotlib.axes import Axes
@@ -151,6 +153,11 @@ class RecordingView:
             for name, part in parts
         )
 
+    @property
+    def path(self) -> str:
+        """Where the file is."""
+        return self._path
+
     def close(self, safe_mode: bool = False) -> None:
         """Close the file; nothing happens if it is closed.
 
@@ -177,27 +184,24 @@ class RecordingView:
         parts = [name for name in _PARTS if name in self._h5]
         return f"RecordingView({self._h5.filename!r}: {', '.join(parts)})"
 
-    def plot_spike(self, row: Any, ax: Axes | None = None, **line: Any) -> Axes:
-        """Plot the waveform of a spike, a row of `spikes` or its number; needs the extra `cl-aio[plot]`.
-
-        `line` goes to matplotlib's `plot`. Returns the axes.
-        """
-        from .plots import plot_spike
-
-        if self.spikes is None:
-            raise ValueError("the recording has no spikes")
-        return plot_spike(self.spikes[row] if hasattr(row, "__index__") else row, ax=ax, **line)
+    plot_spike = SpikePlot()
+    """Plot the waveform of a spike; see `cl.util.plot_spike`. A view takes the number of a row, too."""
 
     def plot_spikes_and_stims(
-        self, start: int | None = None, stop: int | None = None, ax: Axes | None = None
+        self,
+        figsize: Sequence[float] = (12, 8),
+        title: str | None = None,
+        save_path: str | os.PathLike[str] | None = None,
+        limit_to_time_range_secs: Sequence[float] | None = None,
+        limit_to_channels: Collection[int] | None = None,
+        *,
+        start: int | None = None,
+        stop: int | None = None,
+        ax: Axes | None = None,
     ) -> Axes:
-        """Plot spikes and stims of the frames [start, stop) by time and channel; needs `cl-aio[plot]`.
-
-        Returns the axes.
-        """
-        from .plots import plot_spikes_and_stims
-
-        return plot_spikes_and_stims(self, start, stop, ax)
+        """Plot spikes and stims by time and channel; see `cl.util.plot_spikes_and_stims`."""
+        limits = limit_to_time_range_secs, limit_to_channels
+        return plot_spikes_and_stims(self, figsize, title, save_path, *limits, start=start, stop=stop, ax=ax)
 
 
 def _text(file: h5py.File, name: str) -> str:
