@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import select
 import threading
@@ -330,6 +331,41 @@ def test_a_source_that_fails_fails_the_device_with_its_own_traceback() -> None:
             sink.until(lambda s: bool(s.errors))
         assert "ZeroDivisionError" in str(sink.errors[0])
         assert "hw_sources.py" in str(sink.errors[0])
+
+
+@pytest.mark.parametrize("status", [3, 1 << 63])
+def test_a_status_that_there_is_not_ends_the_link(status: int) -> None:
+    with device() as (emulator, link, sink):
+        emulator.inject(f"status={status}")
+        with pytest.raises(DeviceDisconnectedError, match=f"keep to the protocol: its status is {status}"):
+            link.waiter.wait(FAR)
+        sink.until(lambda s: bool(s.errors))
+
+
+def test_a_device_that_stops_is_told_of_once_each_time() -> None:
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            assert "has stopped: its time stands still" in record.getMessage()
+            told.release()
+            raise KeyError("a handler's own")
+
+    told, handler = threading.Semaphore(0), Told()
+    with device() as (_, link, sink):
+        logging.getLogger("cl").addHandler(handler)
+        try:
+            for _ in range(2):
+                link.control(Control.STOP)
+                assert told.acquire(timeout=PATIENCE)
+                assert not told.acquire(timeout=0.03)
+                link.control(Control.START)
+                link.waiter.wait(link.posted + A_TURN, PATIENCE)
+            link.control(Control.RESET)
+            link.control(Control.START)
+            link.waiter.wait(link.posted + A_TURN, PATIENCE)
+        finally:
+            logging.getLogger("cl").removeHandler(handler)
+        assert not sink.errors and link.error is None
+        assert not told.acquire(blocking=False), "a reset is nothing to be told of"
 
 
 def test_an_exception_in_the_sink_ends_the_link_with_it(steady: EmulatorProcess) -> None:

@@ -27,7 +27,6 @@ from cl.hw.wire.transport import (
     Message,
     Packet,
     RegionInfo,
-    close_fds,
     pack_attributes,
     pack_hello,
     pack_pid,
@@ -63,7 +62,7 @@ class FakeDevice:
         with sock:
             try:
                 while (packet := receive_packet(sock)) is not None:
-                    close_fds(packet.fds)
+                    packet.fds.close()
                     self.wrong.get(Message(packet.message), FakeDevice.answer)(self, sock, packet)
             except OSError:
                 pass  # The driver has left, or the test has closed the socket.

@@ -17,6 +17,7 @@ from cl.hw.wire.transport import (
     FD_LIMIT,
     MESSAGE_LIMIT,
     REPLY,
+    Descriptors,
     ErrorCode,
     Message,
     Packet,
@@ -24,7 +25,6 @@ from cl.hw.wire.transport import (
     Refused,
     RegionInfo,
     Requester,
-    close_fds,
     receive_packet,
     send_packet,
 )
@@ -58,7 +58,7 @@ def test_a_message_comes_out_as_it_went_in(
         assert packet[:5] == (message, flags, number, error, body)
         assert len(packet.fds) == fd_count
         assert not any(os.get_inheritable(fd) for fd in packet.fds)
-        close_fds(packet.fds)
+        packet.fds.close()
 
 
 @settings(deadline=None, max_examples=100)
@@ -66,10 +66,10 @@ def test_a_message_comes_out_as_it_went_in(
 def test_random_bytes_are_no_message(data: bytes) -> None:
     if data[:4] != b"CLHW":
         with pytest.raises(ProtocolError):
-            transport.parse_packet(data, [])
+            transport.parse_packet(data, Descriptors())
     if len(data) < 12:
         with pytest.raises(ProtocolError):
-            transport.parse_packet(b"CLHW" + data[:11], [])
+            transport.parse_packet(b"CLHW" + data[:11], Descriptors())
 
 
 def test_a_message_that_is_too_long_is_refused_and_the_next_one_is_read(pair: Pair) -> None:
@@ -78,7 +78,7 @@ def test_a_message_that_is_too_long_is_refused_and_the_next_one_is_read(pair: Pa
     send_packet(sender, 1, 2)
     with pytest.raises(ProtocolError, match="more than 4096 bytes"):
         receive_packet(receiver)
-    assert receive_packet(receiver) == Packet(1, 0, 2, 0, b"", [])
+    assert receive_packet(receiver) == Packet(1, 0, 2, 0, b"", Descriptors())
 
 
 def test_descriptors_beyond_the_limit_are_refused_and_closed(pair: Pair) -> None:
@@ -116,8 +116,8 @@ def test_a_requester_returns_body_and_descriptors(pair: Pair) -> None:
     send_packet(answering, Message.REGIONS, 1, b"body", [0], REPLY)
     body, fds = Requester(asking, 5).request(Message.REGIONS, b"question")
     assert body == b"body" and len(fds) == 1
-    close_fds(fds)
-    assert receive_packet(answering) == Packet(Message.REGIONS, 0, 1, 0, b"question", [])
+    fds.close()
+    assert receive_packet(answering) == Packet(Message.REGIONS, 0, 1, 0, b"question", Descriptors())
 
 
 @pytest.mark.parametrize(
@@ -217,3 +217,38 @@ def test_a_region_list_that_does_not_add_up_is_refused(body: bytes) -> None:
 def test_regions_have_names_also_unknown_ones() -> None:
     assert transport.kind_name(3) == "FRAMES"
     assert transport.kind_name(99) == "region kind 99"
+
+
+def test_descriptors_that_nobody_took_are_closed(pair: Pair) -> None:
+    sender, receiver = pair
+    before = open_files()
+    send_packet(sender, Message.REGIONS, 1, b"", [0, 0], REPLY)
+    packet = receive_packet(receiver)
+    assert packet is not None and open_files() == before + 2
+    first, *_ = packet.fds.take()
+    del packet
+    assert open_files() == before + 2, "taken: they are the test's now"
+    for fd in (first, first + 1):
+        os.close(fd)
+    send_packet(sender, Message.REGIONS, 2, b"", [0, 0], REPLY)
+    packet = receive_packet(receiver)
+    assert packet is not None and open_files() == before + 2
+    packet.fds.close(1)
+    assert open_files() == before + 1
+    del packet
+    assert open_files() == before
+
+
+def test_the_answer_to_a_request_that_was_interrupted_is_skipped(pair: Pair) -> None:
+    asking, answering = pair
+    requester = Requester(asking, 5)
+    with pytest.raises(TimeoutError):
+        asking.settimeout(0.01)
+        requester.request(Message.ACQUIRE)
+    asking.settimeout(5)
+    send_packet(answering, Message.ACQUIRE, 1, b"late", [0], REPLY)
+    send_packet(answering, Message.RELEASE, 2, b"in time", [], REPLY)
+    assert requester.request(Message.RELEASE) == (b"in time", [])
+    send_packet(answering, Message.ACQUIRE, 1, b"late", [], REPLY)
+    with pytest.raises(ProtocolError, match="something else than HELLO"):
+        requester.request(Message.HELLO)

@@ -67,12 +67,14 @@ class Commander:
         """Slots in the command ring; a transaction takes one, and one for each operation."""
         self._completion_capacity = ring_capacity(completions, COMPLETION_BYTES)
         self._commands, self._completions = commands, completions
-        self._produced = commands.words[RingWord.PRODUCED]
-        self._answered = completions.words[RingWord.PRODUCED]
-        self._sequence = 0
-        # CONTROL_DONE may still show a request of whoever had control before: numbers are not used again.
-        self._controls = session.regions[RegionKind.REGISTERS].words[Register.CONTROL_DONE] >> 8
-        self._retired = False
+        # What a former commander has left to be answered, interrupted while it took control, is none's.
+        self._answers = completions.words[RingWord.PRODUCED]
+        self._sent = 0, commands.words[RingWord.PRODUCED]
+        """How many transactions were put, and slots: each has one answer, in this order."""
+        self._requested: int | None = None
+        """The last control request."""
+        self.retired = False
+        """Whether control was given back, or is about to be."""
         self._poller = select.poll()
         self._poller.register(session.completion_fd, select.POLLIN)
         self._poller.register(link_state.fd, select.POLLIN)
@@ -87,12 +89,11 @@ class Commander:
         self._lock.refuse_reentry()
         with self._lock:
             self._check()
-            self._sequence += 1
-            slots = encode_transaction(self._sequence, operations, step, at_step)
-            self._put(slots)
+            self._settle()
+            sequence = self._sent[0] + 1
+            self._put(encode_transaction(sequence, operations, step, at_step))
             raise_eventfd(self._session.doorbell_fd)
-            at = self._await_completion(self._sequence)
-            result, effective, text = self._completion(at)
+            result, effective, text = self._await_completion(sequence)
         if result == Result.OK:
             return effective
         raise _EXCEPTIONS.get(result, TransactionRejected)(text)
@@ -103,13 +104,13 @@ class Commander:
         self._lock.refuse_reentry()
         with self._lock:
             self._check()
-            self._controls += 1
-            word = (self._controls << 8 | request) & U64
+            self._settle()
+            # CONTROL_DONE may still show a request of whoever had control before: numbers are not used again.
+            word = ((registers[Register.CONTROL_DONE] >> 8) + 1 << 8 | request) & U64
+            self._requested = word
             self._session.regions[RegionKind.CLIENT].words[ClientRegister.CONTROL_REQUEST] = word
             raise_eventfd(self._session.doorbell_fd)
-            deadline = host_ns() + self._timeout_ns
-            while registers[Register.CONTROL_DONE] != word:
-                self._wait(deadline, f"a request to {request.name.lower()}")
+            self._await_done(word)
             result = registers[Register.CONTROL_RESULT]
         if result != Result.OK:
             raise _EXCEPTIONS.get(result, TransactionRejected)(
@@ -120,12 +121,34 @@ class Commander:
         """Take no more commands: control is given back. What is being submitted is finished first."""
         self._lock.refuse_reentry()
         with self._lock:
-            self._retired = True
+            self.retired = True
+            if self._link_state.error is None:
+                self._settle()
 
     def _check(self) -> None:
         self._link_state.check()
-        if self._retired:
+        if self.retired:
             raise ControlRequiredError("control of the device has been given back")
+
+    def _settle(self) -> None:
+        """Have what an interruption has left under way answered: nobody waits for that any more.
+
+        Whether it was sent is known by what stands in the shared memory, and not by how far the call came.
+        """
+        sent, produced = self._sent
+        there = self._commands.words[RingWord.PRODUCED]
+        if there != produced:
+            self._sent = sent + 1, there
+        if self._completions.words[RingWord.PRODUCED] - self._answers < self._sent[0]:
+            raise_eventfd(self._session.doorbell_fd)
+            self._await_completion(self._sent[0])
+        word, regions = self._requested, self._session.regions
+        if word is not None:
+            was_made = regions[RegionKind.CLIENT].words[ClientRegister.CONTROL_REQUEST] == word
+            if was_made and regions[RegionKind.REGISTERS].words[Register.CONTROL_DONE] != word:
+                raise_eventfd(self._session.doorbell_fd)
+                self._await_done(word)
+            self._requested = None
 
     def _put(self, slots: bytes) -> None:
         """Write a transaction's slots and then their count. The ring is empty: every answer was awaited."""
@@ -136,26 +159,32 @@ class Commander:
                 f"{count - 1} operations in one plan; the device takes at most {capacity - 1}"
             )
         words = self._commands.words
-        words[RingWord.RESERVED] = self._produced + count
-        low = self._produced & (capacity - 1)
+        sent, produced = self._sent
+        words[RingWord.RESERVED] = produced + count
+        low = produced & (capacity - 1)
         head = min(count, capacity - low) * SLOT_BYTES
         self._commands.view(PAGE + low * SLOT_BYTES, head)[:] = slots[:head]
         if head < len(slots):
             self._commands.view(PAGE, len(slots) - head)[:] = slots[head:]
-        self._produced += count
-        words[RingWord.PRODUCED] = self._produced
+        words[RingWord.PRODUCED] = produced + count
+        self._sent = sent + 1, produced + count
 
-    def _await_completion(self, sequence: int) -> int:
-        """Wait for the answer to a transaction; return where its record is."""
-        words = self._completions.words
+    def _await_completion(self, sequence: int) -> tuple[int, int, str]:
+        """Wait for the answer to the last transaction; return its result, step and text."""
+        words, at = self._completions.words, self._answers + sequence - 1
         deadline = host_ns() + self._timeout_ns
-        while words[RingWord.PRODUCED] == self._answered:
+        while words[RingWord.PRODUCED] == at:
             self._wait(deadline, f"command {sequence}")
-        at = self._answered
         if words[RingWord.PRODUCED] != at + 1 or self._record(at)[0] != sequence:
             self._fail(f"the device answered something else than command {sequence}")
-        self._answered += 1
-        return at
+        return self._completion(at)
+
+    def _await_done(self, word: int) -> None:
+        """Wait until a control request was carried out."""
+        registers = self._session.regions[RegionKind.REGISTERS].words
+        deadline = host_ns() + self._timeout_ns
+        while registers[Register.CONTROL_DONE] != word:
+            self._wait(deadline, f"a request to {Control(word & 0xFF).name.lower()}")
 
     def _wait(self, deadline: int, what: str) -> None:
         """Wait for the completion interrupt, or a little while: it may have got lost."""

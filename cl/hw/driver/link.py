@@ -122,23 +122,29 @@ class Link:
         """
         self._control_lock.refuse_reentry()
         with self._control_lock:
-            if self._commander is not None:
-                return
-            self._link_state.check()
-            self._session.acquire()
-            with self._in_protocol():
-                self._commander = Commander(self._session, self._link_state, self._timeout)
+            if self._commander is not None and self._commander.retired:
+                self._give_back()  # It was interrupted in that.
+            if self._commander is None:
+                self._link_state.check()
+                self._session.acquire()
+                with self._in_protocol():
+                    self._commander = Commander(self._session, self._link_state, self._timeout)
         if self.status == Status.STOPPED:
             self.control(Control.START)
 
     def release(self) -> None:
-        """Give control back: all channels are interrupted. Again: nothing."""
+        """Give control back: all channels are interrupted. Again: what is left of it."""
         self._control_lock.refuse_reentry()
         with self._control_lock:
-            commander, self._commander = self._commander, None
-            if commander is not None:
-                commander.retire()
-                self._session.release()
+            self._give_back()
+
+    def _give_back(self) -> None:
+        # In this order: what an interruption has left half done is done when it is released again.
+        if self._session.controls:
+            if self._commander is not None:
+                self._commander.retire()
+            self._session.release()
+        self._commander = None
 
     def start(
         self,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import select
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cl._core.host_clock import host_ns
@@ -13,6 +15,7 @@ from cl.hw.wire.eventfd import drain_eventfd
 from cl.hw.wire.layout import ClientRegister, DeviceError, RegionKind, Register, RingWord, Status
 from cl.hw.wire.moderation import stated_moderation
 
+from .standstill import Standstill
 from .watchdog import MISSED_SIGNS, Watchdog
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ LONGEST_JUMP: Final = 1 << 40
 """Frames that no device can have made since the last interrupt: more than a year's worth."""
 POLL_MS: Final = 5
 """How often to look without an interrupt: one that got lost costs no more than this."""
+
+_log = logging.getLogger("cl")
 
 
 class Sink(Protocol):
@@ -90,6 +95,7 @@ class Reader(threading.Thread):
         self._dropped = self._registers[Register.FRAMES_DROPPED]
         limit_ns = MISSED_SIGNS * session.facts.liveness_ms * 1_000_000
         self._watchdog = Watchdog(host_ns(), self._registers[Register.LIVENESS], self.posted, limit_ns)
+        self._standstill = Standstill(host_ns())
         self._frame_ns = 1_000_000_000 // session.facts.frames_per_second
 
     def run(self) -> None:
@@ -180,15 +186,34 @@ class Reader(threading.Thread):
             raise DeviceDisconnectedError(f"the device failed: {self._session.error_text()}")
 
     def _look_for_life(self, registers: memoryview[int]) -> None:
+        now_ns, status = host_ns(), registers[Register.STATUS]
+        self._look_at_status(now_ns, status)
         wrong = self._watchdog.look(
-            host_ns(),
+            now_ns,
             registers[Register.LIVENESS],
             self.posted,
-            registers[Register.STATUS] == Status.RUNNING,
+            status == Status.RUNNING,
             stated_moderation(registers) * self._frame_ns,
         )
         if wrong is not None:
             raise DeviceDisconnectedError(wrong)
+
+    def _look_at_status(self, now_ns: int, status: int) -> None:
+        address = self._session.facts.address
+        try:
+            has_stopped = self._standstill.look(now_ns, status)
+        except ValueError as error:
+            raise DeviceDisconnectedError(
+                f"the device at {address} does not keep to the protocol: {error}"
+            ) from error
+        if has_stopped:
+            # A handler that fails is no failure of the device.
+            with suppress(Exception):
+                _log.warning(
+                    "the device at %s has stopped: its time stands still, and so do all who wait for it, "
+                    "until its controller starts it",
+                    address,
+                )
 
     def _listen(self) -> None:
         """Look at a socket that has something to say; unless somebody has asked, that is the end."""
@@ -197,25 +222,11 @@ class Reader(threading.Thread):
             self._link_state.wait(1)
             return
         try:
-            words = self._last_words()
+            words = self._session.listen()
         finally:
             self._session.talking.release()
         if words is not None:
             raise DeviceDisconnectedError(words)
-
-    def _last_words(self) -> str | None:
-        """Return what became of a socket that speaks unasked, or None where it does not."""
-        sock, poller = self._session.sock, select.poll()
-        poller.register(sock, select.POLLIN)
-        if not poller.poll(0):
-            return None  # It spoke to somebody who has taken it by now.
-        try:
-            data = sock.recv(64)
-        except OSError as error:
-            return f"the device is gone: {error.strerror}"
-        if not data:
-            return "the device closed the connection"
-        return f"the device sent a message it was not asked for: {data[:16]!r}"
 
 
 class LinkClosed(DeviceDisconnectedError):

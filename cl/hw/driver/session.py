@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -28,13 +29,13 @@ from cl.hw.wire.layout import (
 )
 from cl.hw.wire.memory import Region, map_region
 from cl.hw.wire.transport import (
+    MESSAGE_LIMIT,
     ErrorCode,
     Message,
     ProtocolError,
     Refused,
     RegionInfo,
     Requester,
-    close_fds,
     kind_name,
     pack_hello,
     pack_interrupts,
@@ -102,6 +103,7 @@ class Session:
         self.data_fds: list[int] = []
         self.completion_fd = self.error_fd = self.doorbell_fd = -1
         self.controls = False
+        """Whether there is control, or an interruption has left it open."""
         self.talking = ReentryLock()
         """Held by whoever waits for an answer on the socket."""
         self._control_held = self._held.enter_context(ExitStack())
@@ -131,6 +133,7 @@ class Session:
 
     def _connect(self, path: str, data_vectors: int, timeout: float) -> None:
         sock = self._held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        self._held.callback(_hang_up, sock)
         self._requester = Requester(sock, timeout)
         sock.connect(path)
         major, minor, offered = unpack_hello(
@@ -156,7 +159,7 @@ class Session:
         with self.talking:
             reply, unwanted = self._requester.request(message, body, fds)
         if unwanted:
-            close_fds(unwanted)
+            unwanted.close()
             raise ProtocolError(f"descriptors in the reply to {message.name}")
         return reply
 
@@ -164,17 +167,20 @@ class Session:
         self.talking.refuse_reentry()
         with self.talking:
             body, fds = self._requester.request(message)
+        held.callback(fds.close)
+        kept = -1
         try:
             infos = unpack_regions(body)
             if len(infos) != len(fds):
                 raise ProtocolError(f"{len(infos)} regions with {len(fds)} descriptors")
             for at, info in enumerate(infos):
                 if info.kind == RegionKind.DOORBELL:
-                    self.doorbell_fd, fds[at] = self._adopt_doorbell(fds[at], held), -1
+                    kept = at
+                    self.doorbell_fd = _checked_doorbell(fds[at])
                 elif info.kind in _KINDS:  # A newer minor version may have others.
                     self._map(info, fds[at], held)
         finally:
-            close_fds(fd for fd in fds if fd >= 0)
+            fds.close(kept)
 
     def _map(self, info: RegionInfo, fd: int, held: ExitStack) -> None:
         if not PAGE <= info.size <= _LARGEST_REGION:
@@ -182,13 +188,6 @@ class Session:
         region = map_region(fd, info.size, writable(info))
         held.callback(region.close)
         self.regions[info.kind] = region
-
-    def _adopt_doorbell(self, fd: int, held: ExitStack) -> int:
-        if not is_eventfd(fd):
-            raise ProtocolError("a doorbell that is no eventfd")
-        os.set_blocking(fd, False)
-        held.callback(os.close, fd)
-        return fd
 
     def _check_regions(self, capabilities: Capability) -> None:
         needed = list(_REQUIRED)
@@ -252,9 +251,12 @@ class Session:
 
         Raises ControlRequestError naming the process that is, DeviceDisconnectedError as connecting does.
         """
+        # From now on the device may take us for its controller, also where this is interrupted.
+        self.controls = True
         try:
             self._speak(self._acquire)
         except DeviceDisconnectedError as error:
+            self.controls = False
             self._drop_control()
             refused = error.__cause__
             if not isinstance(refused, Refused) or refused.code != ErrorCode.BUSY:
@@ -269,19 +271,17 @@ class Session:
                 raise ProtocolError(f"control without a {kind.name} region")
         if self.doorbell_fd < 0 or not self.regions[RegionKind.COMMANDS].writable:
             raise ProtocolError("control without a way to command")
-        self.controls = True
 
     def release(self) -> None:
         """Give control back, and know that it is back. A device that is gone has it already."""
         if not self.controls:
             return
-        self.controls = False
         try:
             self._speak(lambda: self._ask(Message.RELEASE))
         except DeviceDisconnectedError:
             pass
-        finally:
-            self._drop_control()
+        self.controls = False
+        self._drop_control()
 
     def _drop_control(self) -> None:
         """Let go of the rings and the doorbell, which came with control."""
@@ -296,9 +296,38 @@ class Session:
         size = min(region.words[Register.ERROR_TEXT_BYTES], ERROR_TEXT_LIMIT)
         return bytes(region.view(ERROR_TEXT_OFFSET, size)).decode(errors="replace")
 
+    def listen(self) -> str | None:
+        """Return what became of a socket that speaks unasked, or None where it does not. Talking."""
+        requester, poller = self._requester, select.poll()
+        poller.register(requester.sock, select.POLLIN)
+        if not poller.poll(0):
+            return None  # It spoke to somebody who has taken it by now.
+        try:
+            data = requester.sock.recv(MESSAGE_LIMIT)
+        except OSError as error:
+            return f"the device is gone: {error.strerror}"
+        if not data:
+            return "the device closed the connection"
+        if requester.was_asked(data):
+            return None  # By a request that was interrupted: nobody waits for the answer.
+        return f"the device sent a message it was not asked for: {data[:16]!r}"
+
     def close(self) -> None:
         """Close the socket and everything else that is held."""
         self._held.close()
+
+
+def _checked_doorbell(fd: int) -> int:
+    if not is_eventfd(fd):
+        raise ProtocolError("a doorbell that is no eventfd")
+    os.set_blocking(fd, False)
+    return fd
+
+
+def _hang_up(sock: socket.socket) -> None:
+    """End a connection, and with it control, also where a fork holds the socket, too."""
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _why(refused: Refused) -> str:

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from cl._core.host_clock import host_ns
-from cl.hw.wire.layout import Result
+from cl.hw.wire.layout import Register, Result
 
 if TYPE_CHECKING:
     import random
@@ -157,6 +157,9 @@ class FaultInjector:
 
     def _begin_stall(self, fault: Fault) -> None:
         self.stalled = True
+
+    def _begin_status(self, fault: Fault) -> None:
+        self._emulator.memory.words[Register.STATUS] = fault.number()
 
     def _begin_fail(self, fault: Fault) -> None:
         self._emulator.fail("failed on request")

@@ -18,6 +18,7 @@ KINDS: Final[dict[str, str]] = {
     "mute": "mute=COUNT: do not raise the completion interrupt of the next COUNT commands",
     "freeze": "freeze: do nothing at all from now on",
     "stall": "stall: show signs of life and deliver no frames",
+    "status": "status=VALUE: show VALUE as STATUS; no frames come unless that is 1, RUNNING",
     "fail": "fail: enter the failed state",
     "exit": "exit: end the process, without a word",
     "hangup": "hangup: close all connections",

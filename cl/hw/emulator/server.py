@@ -21,7 +21,6 @@ from cl.hw.wire.transport import (
     Message,
     Packet,
     ProtocolError,
-    close_fds,
     pack_attributes,
     pack_hello,
     pack_pid,
@@ -75,7 +74,8 @@ class Client:
 
     def bind(self, data: list[int], completion: list[int], error: list[int]) -> None:
         """Take new eventfds for the interrupts, in the place of the old."""
-        close_fds((*self.data_fds, *self.completion_fds, *self.error_fds))
+        for fd in (*self.data_fds, *self.completion_fds, *self.error_fds):
+            os.close(fd)
         self.data_fds, self.completion_fds, self.error_fds = data, completion, error
 
     @property
@@ -171,42 +171,41 @@ class Server:
 
     def _answer(self, client: Client, packet: Packet) -> None:
         if self.babble is not None:
-            close_fds(packet.fds)
+            packet.fds.close()
             client.sock.send(self.babble())
             return
         fds: list[int] = []
-        error, taken = ErrorCode.NONE, False
+        error = ErrorCode.NONE
         try:
-            body, fds, taken = self._handle(client, packet)
+            body, fds = self._handle(client, packet)
         except _Denied as denied:
             error, body = denied.code, denied.body
         finally:
-            if not taken:
-                close_fds(packet.fds)
+            packet.fds.close()
         try:
             send_packet(client.sock, packet.message, packet.number, body, fds, REPLY, error)
         except BlockingIOError:
             self.drop(client)  # It does not read.
 
-    def _handle(self, client: Client, packet: Packet) -> tuple[bytes, list[int], bool]:
-        """Return the reply's body and descriptors, and whether those of the request were kept."""
+    def _handle(self, client: Client, packet: Packet) -> tuple[bytes, list[int]]:
+        """Return the reply's body and descriptors."""
         message = packet.message
         if message == Message.HELLO:
-            return self._hello(client, packet), [], False
+            return self._hello(client, packet), []
         if not client.greeted:
             raise _Denied(ErrorCode.ORDER)
         if message == Message.ATTRIBUTES:
-            return pack_attributes(self._attributes), [], False
+            return pack_attributes(self._attributes), []
         if message == Message.REGIONS:
-            return (*self._regions(client), False)
+            return self._regions(client)
         if message == Message.INTERRUPTS:
             self._bind(client, packet)
-            return b"", [], True
+            return b"", []
         if message == Message.ACQUIRE:
-            return (*self._acquire(client), False)
+            return self._acquire(client)
         if message == Message.RELEASE:
             self._release(client)
-            return b"", [], False
+            return b"", []
         raise _Denied(ErrorCode.UNSUPPORTED)
 
     # -- messages -------------------------------------------------------------------------
@@ -243,7 +242,8 @@ class Server:
             raise _Denied(ErrorCode.LIMIT)
         for fd in fds:
             os.set_blocking(fd, False)
-        client.bind(fds[:data], fds[data : data + completion], fds[data + completion :])
+        own = packet.fds.take()
+        client.bind(own[:data], own[data : data + completion], own[data + completion :])
 
     def _acquire(self, client: Client) -> tuple[bytes, list[int]]:
         if self.controller is not None and self.controller is not client:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from .layout import RegionFlag, RegionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 MESSAGE_LIMIT: Final = 4096
 FD_LIMIT: Final = 16
@@ -67,6 +67,30 @@ class ErrorCode(IntEnum):
     LIMIT = 6
 
 
+class Descriptors(list[int]):
+    """File descriptors that came with a message: closed with the last reference, unless they were taken.
+
+    So none is left open where an interruption comes before there is an owner.
+    """
+
+    def close(self, *kept: int) -> None:
+        """Close them, but for those at the indices `kept`. Again: nothing."""
+        for at, fd in enumerate(self):
+            if fd >= 0 and at not in kept:
+                # In this order: interrupted, one is rather left open than closed twice.
+                self[at] = -1
+                os.close(fd)
+
+    def take(self) -> list[int]:
+        """Return them; they are the caller's to close."""
+        taken = list(self)
+        self.clear()
+        return taken
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Packet(NamedTuple):
     """One message as it came in. The receiver owns `fds`."""
 
@@ -75,7 +99,7 @@ class Packet(NamedTuple):
     number: int
     error: int
     body: bytes
-    fds: list[int]
+    fds: Descriptors
 
 
 class RegionInfo(NamedTuple):
@@ -84,12 +108,6 @@ class RegionInfo(NamedTuple):
     kind: int
     flags: int
     size: int
-
-
-def close_fds(fds: Iterable[int]) -> None:
-    """Close descriptors that came with a message nobody wants."""
-    for fd in fds:
-        os.close(fd)
 
 
 def send_packet(
@@ -117,32 +135,31 @@ def receive_packet(sock: socket.socket) -> Packet | None:
     """
     data, fds, flags = _receive(sock)
     if not data:
-        close_fds(fds)
+        fds.close()
         return None
     try:
         return parse_packet(data, fds, bool(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)))
     except ProtocolError:
-        close_fds(fds)
+        fds.close()
         raise
 
 
-def _receive(sock: socket.socket) -> tuple[bytes, list[int], int]:
+def _receive(sock: socket.socket) -> tuple[bytes, Descriptors, int]:
     """Return a packet's bytes, its descriptors, and the flags it came with.
 
     Not `socket.recv_fds`: that one drops the flags it is given, and children would inherit the descriptors.
     """
-    size = array("i").itemsize
+    size, fds = array("i").itemsize, Descriptors()
     data, ancillary, flags, _ = sock.recvmsg(
         MESSAGE_LIMIT, socket.CMSG_LEN(FD_LIMIT * size), socket.MSG_CMSG_CLOEXEC
     )
-    fds = array("i")
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds.frombytes(payload[: len(payload) // size * size])
-    return data, fds.tolist(), flags
+            fds += array("i", payload[: len(payload) // size * size])
+    return data, fds, flags
 
 
-def parse_packet(data: bytes, fds: list[int], truncated: bool = False) -> Packet:
+def parse_packet(data: bytes, fds: Descriptors, truncated: bool = False) -> Packet:
     """Take a packet apart, or raise ProtocolError."""
     if truncated:
         raise ProtocolError(
@@ -160,33 +177,52 @@ def parse_packet(data: bytes, fds: list[int], truncated: bool = False) -> Packet
 class Requester:
     """The client's side of the socket: one request, one reply, each within a time limit."""
 
-    __slots__ = ("_number", "sock")
+    __slots__ = ("_answered", "_number", "sock")
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
         sock.settimeout(timeout)
         self.sock = sock
-        self._number = 0
+        self._number = self._answered = 0
 
     def request(
         self, message: Message, body: bytes = b"", fds: Sequence[int] = ()
-    ) -> tuple[bytes, list[int]]:
+    ) -> tuple[bytes, Descriptors]:
         """Send a request and return the reply's body and descriptors, which become the caller's.
 
         Raises Refused with the device's reason, ProtocolError where the reply is none, OSError where
-        there is no device any more; a device that takes too long is a TimeoutError.
+        there is no device any more; a device that takes too long is a TimeoutError. Replies to requests that
+        were interrupted are skipped.
         """
         self._number += 1
         send_packet(self.sock, message, self._number, body, fds)
-        reply = receive_packet(self.sock)
-        if reply is None:
-            raise ConnectionResetError("the device closed the connection")
+        reply = self._receive()
+        self._answered = self._number
         if (reply.message, reply.flags, reply.number) != (message, REPLY, self._number):
-            close_fds(reply.fds)
+            reply.fds.close()
             raise ProtocolError(f"a reply to something else than {message.name}")
         if reply.error:
-            close_fds(reply.fds)
+            reply.fds.close()
             raise Refused(_error_code(reply.error), reply.body)
         return reply.body, reply.fds
+
+    def _receive(self) -> Packet:
+        while True:
+            reply = receive_packet(self.sock)
+            if reply is None:
+                raise ConnectionResetError("the device closed the connection")
+            if not self._is_owed(reply) or reply.number == self._number:
+                return reply
+            reply.fds.close()
+
+    def was_asked(self, data: bytes) -> bool:
+        """Return whether a message is the answer to a request that was interrupted."""
+        try:
+            return self._is_owed(parse_packet(data, Descriptors()))
+        except ProtocolError:
+            return False
+
+    def _is_owed(self, packet: Packet) -> bool:
+        return packet.flags == REPLY and self._answered < packet.number <= self._number
 
 
 def _error_code(value: int) -> ErrorCode:
