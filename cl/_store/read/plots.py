@@ -5,7 +5,6 @@ A plot shows itself, unless it goes to a file or into given axes, or matplotlib'
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
+
+from .figures import FilePath, present, pyplot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 _DETECTION: Final = 25
 """The sample of a spike's waveform at which it was detected."""
 _LARGEST_RASTER: Final = 5_000_000
-_SILENT_BACKENDS: Final = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
-"""Those of matplotlib's own that only draw."""
-
-FilePath = str | os.PathLike[str]
 
 
 class Events(Protocol):
@@ -64,13 +61,12 @@ def plot_spike(
     Returns the axes.
     """
     timestamp, channel, samples = _parts(spike)
-    pyplot = _pyplot()
-    axes = pyplot.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
+    axes = pyplot().subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
     axes.plot(np.arange(len(samples)), samples, **line)
     axes.axvline(_DETECTION, color="grey", linewidth=1.0, linestyle=":")
     axes.yaxis.set_major_formatter(uV_formatter)
     axes.set_xlabel(f"Spike on Channel {channel} at Timestamp {timestamp}" if title is None else title)
-    _present(axes.figure, save_path, is_own=ax is None)
+    present(axes.figure, save_path, is_own=ax is None)
     return axes
 
 
@@ -139,7 +135,7 @@ def plot_spikes_and_stims(
         _chosen(table, name, (begin, end), rate, rows)
         for name, table in (("spikes", view.spikes), ("stims", view.stims))
     )
-    axes = _pyplot().subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
+    axes = pyplot().subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
     if spikes is not None:
         axes.plot(*spikes, "|", color="black", alpha=0.7, markersize=5, markeredgewidth=0.5, label="spikes")
     if stims is not None:
@@ -147,7 +143,7 @@ def plot_spikes_and_stims(
         axes.scatter(stims[0], stims[1] + 0.4, 12, facecolors="white", edgecolors="red", zorder=3)
     duration = view.attributes.get("duration_seconds", 0.0)
     _label(axes, view, title, (begin or 0.0, duration if end is None else end))
-    _present(axes.figure, save_path, is_own=ax is None)
+    present(axes.figure, save_path, is_own=ax is None)
     return axes
 
 
@@ -205,22 +201,3 @@ def _label(axes: Axes, view: Events, title: str | None, limits: tuple[float, flo
     axes.set_yticks(range(0, CHANNEL_COUNT + 1, 8))
     text = f"Spikes (black) and Stims (red) per Channel over Time\n{view.path}" if title is None else title
     axes.figure.suptitle(text)
-
-
-def _pyplot() -> Any:
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError("plots need matplotlib: install the extra, pip install 'cl-aio[plot]'") from error
-    return pyplot
-
-
-def _present(figure: Any, save_path: FilePath | None, is_own: bool) -> None:
-    """Save a figure, or show it where it is a plot's own and there is a window or a notebook for it."""
-    if save_path is not None:
-        figure.savefig(save_path, bbox_inches="tight")
-        if is_own:
-            # Pyplot keeps what nobody closes, and a notebook shows it.
-            _pyplot().close(figure)
-    elif is_own and _pyplot().get_backend().lower() not in _SILENT_BACKENDS:
-        _pyplot().show(block=True)
