@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from cl._stim.limits import CHANNEL_QUEUE, DEFERRED_INTERRUPTS, SYNCS
+
 T = TypeVar("T")
 
 SAMPLE_MEANS: Final = 0.0, 10_000.0
@@ -38,9 +40,9 @@ class Settings:
     data_source_metadata: dict[str, Any] | None = None  # CL_SDK_DATA_SOURCE_METADATA
     detect_spikes: bool = False  # CL_SDK_DETECT_SPIKES
     jitter_detection: bool = False  # CL_SDK_JITTER_DETECTION
-    channel_queue_limit: int = 4096  # CL_SDK_CHANNEL_QUEUE_LIMIT
-    sync_limit: int = 1024  # CL_SDK_SYNC_LIMIT
-    deferred_interrupt_limit: int = 1024  # CL_SDK_DEFERRED_INTERRUPT_LIMIT
+    channel_queue_limit: int = CHANNEL_QUEUE  # CL_SDK_CHANNEL_QUEUE_LIMIT
+    sync_limit: int = SYNCS  # CL_SDK_SYNC_LIMIT
+    deferred_interrupt_limit: int = DEFERRED_INTERRUPTS  # CL_SDK_DEFERRED_INTERRUPT_LIMIT
     device: str | None = None  # CL_DEVICE
     arguments: frozenset[str] = field(default=frozenset(), compare=False)
     """The fields that a program gave as arguments, in the place of variables."""
@@ -80,9 +82,9 @@ def parse_settings(variables: Mapping[str, str]) -> Settings:
         data_source_metadata=read("CL_SDK_DATA_SOURCE_METADATA", _json_object, None),
         detect_spikes=read("CL_SDK_DETECT_SPIKES", _flag, False),
         jitter_detection=read("CL_SDK_JITTER_DETECTION", _flag, False),
-        channel_queue_limit=read("CL_SDK_CHANNEL_QUEUE_LIMIT", _positive, 4096),
-        sync_limit=read("CL_SDK_SYNC_LIMIT", _positive, 1024),
-        deferred_interrupt_limit=read("CL_SDK_DEFERRED_INTERRUPT_LIMIT", _positive, 1024),
+        channel_queue_limit=read("CL_SDK_CHANNEL_QUEUE_LIMIT", _positive, CHANNEL_QUEUE),
+        sync_limit=read("CL_SDK_SYNC_LIMIT", _positive, SYNCS),
+        deferred_interrupt_limit=read("CL_SDK_DEFERRED_INTERRUPT_LIMIT", _positive, DEFERRED_INTERRUPTS),
         device=read("CL_DEVICE", _text, None),
     )
 

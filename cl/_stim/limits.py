@@ -6,8 +6,8 @@ from typing import Final
 
 from cl.error import RunTimestampOrderError
 
-CHANNEL_QUEUE: Final = 4096
-SYNCS: Final = 1024
+CHANNEL_QUEUE: Final = 65_536
+SYNCS: Final = 16_384
 DEFERRED_INTERRUPTS: Final = 1024
 
 

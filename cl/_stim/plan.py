@@ -39,12 +39,14 @@ class StimPlan:
     `submit` and `preview` are what the device offers it: plans know nothing of devices.
     """
 
-    __slots__ = ("_first", "_frozen", "_interrupted", "_operations", "_preview", "_submit")
+    __slots__ = ("_first", "_frozen", "_interrupted", "_operations", "_preview", "_submit", "_whole")
 
     def __init__(self, submit: Submit, preview: Preview) -> None:
         self._submit = submit
         self._preview = preview
-        self._operations: tuple[Operation, ...] = ()
+        self._operations: list[Operation] = []
+        self._whole: tuple[Operation, ...] | None = None
+        """What a run queues, once it has been put together; None after a change."""
         self._interrupted: ChannelSet | None = None
         self._first: tuple[Operation, ...] = ()
         self._frozen = False
@@ -60,6 +62,7 @@ class StimPlan:
         self._require_unfrozen()
         self._interrupted = interrupted
         self._first = () if interrupted is None else interrupt_operations(interrupted)
+        self._whole = None
 
     def stim(
         self,
@@ -99,7 +102,7 @@ class StimPlan:
         where a limit is met, and then nothing is queued.
         """
         at = None if at_timestamp is None else _time_of(at_timestamp)
-        self._submit(self._first + self._operations, at)
+        self._submit(self._together(), at)
         self._frozen = True
 
     def preview(self) -> PlanPreview:
@@ -107,11 +110,17 @@ class StimPlan:
 
         Times count from the run. `print(plan.preview())` shows it as a table.
         """
-        return self._preview(self._first + self._operations)
+        return self._preview(self._together())
+
+    def _together(self) -> tuple[Operation, ...]:
+        if self._whole is None:
+            self._whole = (*self._first, *self._operations)
+        return self._whole
 
     def _add(self, operations: tuple[Operation, ...]) -> None:
         self._require_unfrozen()
         self._operations += operations
+        self._whole = None
 
     def _require_unfrozen(self) -> None:
         if self._frozen:

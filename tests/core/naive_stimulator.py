@@ -53,7 +53,11 @@ class NaiveStimulator:
     """Commands act at `now`; `step()` is what happens in one step after its commands."""
 
     def __init__(
-        self, channels: list[int], queue_limit: int = 4096, sync_limit: int = 1024, deferred_limit: int = 1024
+        self,
+        channels: list[int],
+        queue_limit: int = 65_536,
+        sync_limit: int = 16_384,
+        deferred_limit: int = 1024,
     ) -> None:
         self.now = 0
         self.lines = {channel: Line() for channel in sorted(channels)}

@@ -32,13 +32,13 @@ ONE = stim_operations(8, DESIGN)
 BOTH = ChannelSet(8, 9)
 
 
-def steps(sequencer: Sequencer, to_step: int = 10_000_000) -> list[tuple[int, int]]:
+def steps(sequencer: Sequencer, to_step: int = 100_000_000) -> list[tuple[int, int]]:
     return [(pulse.step, pulse.channel) for pulse in sequencer.advance(to_step)]
 
 
 def test_the_defaults_are_the_device_s() -> None:
     limits = Sequencer().limits
-    assert (limits.channel_queue, limits.syncs, limits.deferred_interrupts) == (4096, 1024, 1024)
+    assert (limits.channel_queue, limits.syncs, limits.deferred_interrupts) == (65_536, 16_384, 1024)
 
 
 @pytest.mark.parametrize(
@@ -51,17 +51,17 @@ def test_a_limit_must_make_sense(name: str, value: int) -> None:
 
 def test_the_queue_of_a_channel_is_limited() -> None:
     sequencer = Sequencer()
-    for _ in range(4096):
+    for _ in range(65_536):
         sequencer.submit(ONE, 0)
-    assert sequencer.queued(8) == 4096
-    with pytest.raises(ChannelQueueFull, match="channel 8 .* 4096 .*a burst counts as one"):
+    assert sequencer.queued(8) == 65_536
+    with pytest.raises(ChannelQueueFull, match="channel 8 .* 65536 .*a burst counts as one"):
         sequencer.submit(ONE, 0)
     # In the next step the first has begun, and there is room for one.
     sequencer.submit(ONE, 1)
     with pytest.raises(ChannelQueueFull):
         sequencer.submit(ONE, 1)
     sequencer.submit(stim_operations(9, DESIGN), 1)
-    assert len(steps(sequencer)) == 4098
+    assert len(steps(sequencer)) == 65_538
 
 
 def test_a_burst_counts_as_one_and_an_implicit_sync_as_another() -> None:
@@ -113,7 +113,7 @@ def test_an_interrupt_in_the_step_in_which_a_period_ends_is_over_at_once() -> No
 
 
 def test_syncs_in_flight_are_limited() -> None:
-    sequencer = Sequencer()
+    sequencer = Sequencer(StimLimits(syncs=1024))
     sequencer.submit(stim_operations(8, DESIGN, BurstDesign(3, 200)), 0)
     for _ in range(1024):
         sequencer.submit(sync_operations(BOTH), 1)

@@ -190,13 +190,14 @@ def test_the_devices_refusals_are_the_same_exceptions_with_the_same_words(emulat
             link.submit(sync_operations(ChannelSet(1, 2)) * 6, 0, later)
         with pytest.raises(DeferredInterruptLimitExceeded, match="3"):
             link.submit(interrupt_operations(1) * 4, 0, later)
-        with pytest.raises(ChannelQueueFull, match="4096"):
-            link.submit(stim_operations(9, 1.0) * 5000, 0)
+        link.submit(stim_operations(9, 1.0) * 40_000, 0)
+        with pytest.raises(ChannelQueueFull, match="65536"):
+            link.submit(stim_operations(9, 1.0) * 40_000, 0)
         link.submit(stim_operations(9, 1.0), 0, later)
         with pytest.raises(RunTimestampOrderError, match=str(later // 2)):
             link.submit(stim_operations(9, 1.0), 0, later - 2)
-        with pytest.raises(TransactionRejected, match="at most 16383"):
-            link.submit(stim_operations(9, 1.0) * 20_000, 0)
+        with pytest.raises(TransactionRejected, match="at most 65535"):
+            link.submit(stim_operations(9, 1.0) * 65_536, 0)
         assert link.error is None
         link.submit(interrupt_operations(9), 0)
 
@@ -309,7 +310,7 @@ def test_the_report_says_what_a_program_would_open(emulator: EmulatorProcess) ->
     with linked(emulator.address):
         said = report(emulator.address)
     assert (said.state, said.owner, said.moderation, said.error) == ("running", os.getpid(), 25, "")
-    assert said.facts.version == (1, 1) and said.facts.frames_per_second == 25_000
+    assert said.facts.version == (1, 2) and said.facts.frames_per_second == 25_000
     assert said.facts.attributes["plugin"] == "emulator"
     assert said.posted > 0 and said.frames_dropped == 0
     assert report(emulator.address).owner == 0

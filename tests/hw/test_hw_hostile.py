@@ -171,7 +171,7 @@ def test_a_command_ring_full_of_nonsense_costs_the_connection_and_nothing_else(
         commands = session.regions[RegionKind.COMMANDS]
         size = commands.size - PAGE
         commands.view(PAGE, size)[:] = rng.randbytes(size)
-        commands.words[RingWord.PRODUCED] = rng.choice([1, 5, 16_384, 16_385, 1 << 40, HEAD])
+        commands.words[RingWord.PRODUCED] = rng.choice([1, 5, 65_536, 65_537, 1 << 40, HEAD])
         raise_eventfd(session.doorbell_fd)
         session.sock.settimeout(PATIENCE)
         assert session.sock.recv(1) == b"", "the device closed the connection"

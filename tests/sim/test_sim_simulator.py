@@ -259,7 +259,7 @@ def test_the_description_of_a_run_is_whole_and_plain() -> None:
             "spike_visibility": False,
             "detect_spikes": False,
             "jitter_detection": False,
-            "channel_queue_limit": 4096,
+            "channel_queue_limit": 65_536,
             "sync_limit": 7,
             "deferred_interrupt_limit": 1024,
             "metadata": None,

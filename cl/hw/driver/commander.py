@@ -46,6 +46,8 @@ _EXCEPTIONS: Final[dict[int, type[Exception]]] = {
     Result.UNSUPPORTED: NotImplementedError,
 }
 _TEXT_LIMIT: Final = COMPLETION_BYTES - 32
+_OPERATION_NS: Final = 50_000
+"""How much longer an answer may take for each operation."""
 
 
 class Commander:
@@ -54,7 +56,8 @@ class Commander:
     def __init__(self, session: Session, link_state: LinkState, timeout: float = 1.0) -> None:
         """Take the rings that came with control; ValueError where they are not right.
 
-        A device that has not answered a command after `timeout` seconds is taken to be broken.
+        A device that has not answered a command after `timeout` seconds, and 50 µs for each operation in it,
+        is taken to be broken.
         """
         self._session = session
         self._link_state = link_state
@@ -71,6 +74,8 @@ class Commander:
         self._answers = completions.words[RingWord.PRODUCED]
         self._sent = 0, commands.words[RingWord.PRODUCED]
         """How many transactions were put, and slots: each has one answer, in this order."""
+        self._slots = 0
+        """How many the last transaction has."""
         self._requested: int | None = None
         """The last control request."""
         self.retired = False
@@ -160,6 +165,7 @@ class Commander:
             )
         words = self._commands.words
         sent, produced = self._sent
+        self._slots = count
         words[RingWord.RESERVED] = produced + count
         low = produced & (capacity - 1)
         head = min(count, capacity - low) * SLOT_BYTES
@@ -172,7 +178,7 @@ class Commander:
     def _await_completion(self, sequence: int) -> tuple[int, int, str]:
         """Wait for the answer to the last transaction; return its result, step and text."""
         words, at = self._completions.words, self._answers + sequence - 1
-        deadline = host_ns() + self._timeout_ns
+        deadline = host_ns() + self._timeout_ns + self._slots * _OPERATION_NS
         while words[RingWord.PRODUCED] == at:
             self._wait(deadline, f"command {sequence}")
         if words[RingWord.PRODUCED] != at + 1 or self._record(at)[0] != sequence:

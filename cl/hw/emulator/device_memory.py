@@ -15,11 +15,13 @@ from cl.hw.wire.layout import (
     COMPLETION_CAPACITY,
     DESIGN_BYTES,
     DESIGNS_SINCE,
+    EARLY_COMMAND_CAPACITY,
     ERROR_TEXT_LIMIT,
     ERROR_TEXT_OFFSET,
     EVENT_BYTES,
     EVENT_CAPACITY,
     FRAME_CAPACITY,
+    LONG_PLANS_SINCE,
     MAGIC,
     PAGE,
     SLOT_BYTES,
@@ -181,16 +183,18 @@ class DeviceMemory:
 class ControlRings:
     """The rings that come with control. Every controller gets fresh ones."""
 
-    def __init__(self, doorbell: int) -> None:
-        """`doorbell` is the eventfd that the controller is to ring; a copy of it is handed out."""
+    def __init__(self, doorbell: int, version: tuple[int, int]) -> None:
+        """Make them for a controller that agreed on `version`.
+
+        `doorbell` is the eventfd that the controller is to ring; a copy of it is handed out.
+        """
         self.handout = Handout()
-        self.commands = self.handout.add_region(
-            RegionKind.COMMANDS, ring_bytes(SLOT_BYTES, COMMAND_CAPACITY), True
-        )
+        capacity = COMMAND_CAPACITY if version >= LONG_PLANS_SINCE else EARLY_COMMAND_CAPACITY
+        self.commands = self.handout.add_region(RegionKind.COMMANDS, ring_bytes(SLOT_BYTES, capacity), True)
         self.completions = self.handout.add_region(
             RegionKind.COMPLETIONS, ring_bytes(COMPLETION_BYTES, COMPLETION_CAPACITY), False
         )
-        write_ring_header(self.commands, SLOT_BYTES, COMMAND_CAPACITY)
+        write_ring_header(self.commands, SLOT_BYTES, capacity)
         write_ring_header(self.completions, COMPLETION_BYTES, COMPLETION_CAPACITY)
         self.handout.add(RegionInfo(RegionKind.DOORBELL, RegionFlag.WRITE, 0), os.dup(doorbell))
 

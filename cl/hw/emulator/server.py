@@ -263,7 +263,7 @@ class Server:
         self._holder_fd = holder
         # A fork of the controller may hold the socket open: the process itself is watched too.
         self.epoll.register(holder, select.EPOLLIN)
-        self._rings = ControlRings(self.doorbell)
+        self._rings = ControlRings(self.doorbell, client.version)
         self.port = CommandPort(self._rings.commands, self._rings.completions)
         self.controller = client
         self._memory.words[Register.OWNER] = client.pid

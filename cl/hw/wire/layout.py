@@ -11,10 +11,12 @@ from typing import Final
 
 MAGIC: Final = int.from_bytes(b"CL1-DAQ\x01", "little")
 VERSION_MAJOR: Final = 1
-VERSION_MINOR: Final = 1
+VERSION_MINOR: Final = 2
 VERSION: Final = VERSION_MAJOR << 16 | VERSION_MINOR
 DESIGNS_SINCE: Final = 1, 1
 """The version from which on a device may post the designs of stims."""
+LONG_PLANS_SINCE: Final = 1, 2
+"""The version from which on the command ring holds a transaction of 32 768 operations."""
 
 PAGE: Final = 4096
 """Size of the register and client pages, and of the header in front of every ring's records."""
@@ -26,7 +28,10 @@ FRAME_CAPACITY: Final = 262_144
 LEAD_FRAMES: Final = 5_000
 """How far a device may write ahead of the frame counter; what is left of the ring is more than 5 s."""
 EVENT_CAPACITY: Final = 1 << 18
-COMMAND_CAPACITY: Final = 1 << 14
+COMMAND_CAPACITY: Final = 1 << 16
+"""Slots of the command ring: one for a transaction, and one for each operation."""
+EARLY_COMMAND_CAPACITY: Final = 1 << 14
+"""What clients of versions before 1.2 know of."""
 COMPLETION_CAPACITY: Final = 1 << 8
 RECORD_LIMIT: Final = 4096
 """The largest record (in bytes) that a ring may have."""
