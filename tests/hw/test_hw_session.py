@@ -48,7 +48,7 @@ class FakeDevice:
         self.page = Handout()
         self.page.add_region(RegionKind.CLIENT, PAGE, True)
         self.doorbell = create_eventfd()
-        self.rings = ControlRings(self.doorbell)
+        self.rings = ControlRings(self.doorbell, (1, 0))
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(str(path))
         self.listener.listen()
