@@ -16,8 +16,17 @@ class Page(Protocol):
 
     url: str
 
+    @property
+    def alive(self) -> bool:
+        """Whether it serves, in this process."""
+        ...
+
     def show(self, visualiser: Any) -> str:
         """Serve a custom visualiser, and return under which URL."""
+        ...
+
+    def leave(self) -> None:
+        """Show the device no more, which closes: the end, unless it is kept."""
         ...
 
     def stop(self) -> None:
@@ -70,6 +79,8 @@ class OpenDevices:
         self._places: dict[Hashable, Place] = {}
         self._stand_ins: tuple[Hashable, ...] = ()
         self._own: ContextVar[Hashable] = ContextVar("cl_stand_in", default=None)
+        self.page: Page | None = None
+        """The page that shows one device after the other, once a frame was made without one."""
 
     def is_open(self) -> bool:
         """Return whether any device is open."""

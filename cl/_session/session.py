@@ -107,7 +107,7 @@ class Session:
                 engine.time.give_back(hold)
                 engine.time.go_on(False)
             if self.visualiser is not None:
-                self.visualiser.stop()
+                self.visualiser.leave()
             self._wired.stop()
             self._close_device()
 

@@ -9,18 +9,19 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from cl._current import devices
 from cl._values.lazy import lazy_names
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
 
     from . import jupyter
-    from .server.custom import create_visualiser
+    from .server.custom import create_iframe_visualiser, create_visualiser
     from .server.server import VisualiserServer
     from .server.source import Source
     from .server.status_provider import RunningLoop, RunningRecording, Stream
 
-__all__ = ["create_visualiser", "jupyter", "start_server"]
+__all__ = ["create_iframe_visualiser", "create_visualiser", "jupyter", "start_server"]
 
 _log = logging.getLogger("cl")
 
@@ -37,8 +38,9 @@ def start_server(
     """Start the data visualiser of an open device, and say on stderr where it is.
 
     `recordings`, `loops` and `streams` return what is running, see `StatusProvider`. Returns None
-    where no port from `port_from` upward is free. A host that cannot be listened
-    on raises `ValueError`. Nothing but a socket and a thread is made before somebody opens the page.
+    where no port from `port_from` upward is free. A host that cannot be listened on raises `ValueError`.
+    Nothing but a socket and a thread is made before somebody opens the page. A server that is kept from an
+    earlier device goes on with this one.
     """
     if engine.time.clock is None:
         _log.info("the data visualiser is not started: time is accelerated")
@@ -56,6 +58,10 @@ def start_server(
             made.append(LiveSource(engine, StatusProvider(recordings, loops, streams)))
         return made[0]
 
+    kept = devices.page
+    if isinstance(kept, VisualiserServer) and kept.attach(source, host):
+        announce(kept)
+        return kept
     try:
         server = VisualiserServer(source, host, port_from)
     except OSError as error:
@@ -65,4 +71,8 @@ def start_server(
     return server
 
 
-__getattr__, __dir__ = lazy_names(__name__, {"create_visualiser": ".server.custom"}, {"jupyter"})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {"create_iframe_visualiser": ".server.custom", "create_visualiser": ".server.custom"},
+    {"jupyter"},
+)

@@ -17,7 +17,6 @@ EXCEPTIONS: Final = {
     "cl*:RecordingView.analyse_*": "pending: the issue on analysis",
     "cl*:RecordingView.analysis_timestamp_limit": "pending: the issue on analysis",
     "cl.sim:LiveSimulatorDataSource*": "pending: metadata as the first argument, and its two timestamps",
-    "cl.visualisation*:*": "pending: the arguments of the visualisers",
     "cl.app*:*": "pending: the issue on applications",
     "cl:DataStream": f"{_MADE_BY}neurons.create_data_stream(...) does",
     "cl:Loop": f"{_MADE_BY}neurons.loop(...) does",

@@ -15,9 +15,11 @@ from visualisation_tools import device, http
 
 import cl
 import cl._current
-from cl.visualisation import create_visualiser, jupyter
-from cl.visualisation.server.custom import CustomVisualiser, frame, load
-from cl.visualisation.server.server import VisualiserServer
+from cl.visualisation import create_iframe_visualiser, create_visualiser, jupyter
+from cl.visualisation.server.custom import load
+from cl.visualisation.server.custom_visualiser import CustomVisualiser
+from cl.visualisation.server.frame import Size, frame
+from cl.visualisation.server.server import MOST_VISUALISERS, VisualiserServer
 
 SCRIPT = "const dataStreams = ['game'];\nfunction createVisualiser(uniqueId, div) { return {}; }"
 
@@ -88,22 +90,6 @@ def test_visualisers_go_with_the_device(server: VisualiserServer, script: Path) 
     assert not server.visualisers
 
 
-def test_without_a_device_there_is_an_error(script: Path) -> None:
-    for call in (
-        lambda: create_visualiser(script),
-        lambda: jupyter.display_visualiser(script),
-        jupyter.show_activity,
-    ):
-        with pytest.raises(RuntimeError, match=r"inside of `with cl.open\(\)`"):
-            call()
-
-
-@pytest.mark.usefixtures("accelerated")
-def test_without_a_server_there_is_an_error(script: Path) -> None:
-    with cl.open(), pytest.raises(RuntimeError, match="the data visualiser is off"):
-        create_visualiser(script)
-
-
 def test_missing_files_and_wrong_arguments_are_refused(server: VisualiserServer, script: Path) -> None:
     with pytest.raises(FileNotFoundError):
         create_visualiser(script.with_name("none.js"))
@@ -120,14 +106,39 @@ def test_missing_files_and_wrong_arguments_are_refused(server: VisualiserServer,
             create_visualiser(script, width=width)
     with pytest.raises(TypeError, match="width or height"):
         create_visualiser(script, height=1.5)  # type: ignore[arg-type]
+    for ratio in (0, -1.0, float("nan"), float("inf"), True, "16:9", "1/2;color:red", ""):
+        with pytest.raises(ValueError, match="aspect_ratio is a number above 0"):
+            create_visualiser(script, None, None, True, ratio)
+    with pytest.raises(ValueError, match="height=3 and aspect_ratio=2: one can be given"):
+        create_visualiser(script, aspect_ratio=2, height=3)
     assert not server.visualisers
 
 
 def test_a_frame_escapes_what_it_is_given() -> None:
-    assert frame("http://x/?a=1&b", 10, "100%", '"') == (
+    assert frame("http://x/?a=1&b", Size(10, "100%"), '"') == (
         '<div class="cl-visualiser"><iframe src="http://x/?a=1&amp;b" title="&quot;" '
         'style="width:10px;height:100%;border:0;display:block" referrerpolicy="no-referrer"></iframe></div>'
     )
+
+
+def test_a_frame_is_as_high_as_its_ratio_says(server: VisualiserServer, script: Path) -> None:
+    for ratio, css in ((1.5, "1.5"), (2, "2"), ("16/9", "16/9"), ("4 / 3", "4 / 3")):
+        text = create_visualiser(script, None, ["game"], False, ratio)
+        assert f"width:100%;aspect-ratio:{css};border:0" in text
+    assert "width:100%;height:400px;border:0" in create_visualiser(script)
+
+
+def test_frames_of_pages(server: VisualiserServer) -> None:
+    assert source_of(create_iframe_visualiser("/app?a=1")) == server.url + "/app?a=1"
+    elsewhere = create_iframe_visualiser("http://127.0.0.1:9/", False, 2)
+    assert source_of(elsewhere) == "http://127.0.0.1:9/" and "aspect-ratio:2;" in elsewhere
+
+
+def test_the_oldest_visualisers_make_room(server: VisualiserServer, script: Path) -> None:
+    urls = [source_of(create_visualiser(script)) for _ in range(MOST_VISUALISERS + 2)]
+    assert len(server.visualisers) == MOST_VISUALISERS
+    shown = [http(server, url.removeprefix(server.url))[0] for url in (urls[1], urls[2], urls[-1])]
+    assert shown == [404, 200, 200]
 
 
 def test_the_title_is_the_name_of_the_script(script: Path) -> None:
@@ -143,10 +154,19 @@ def test_notebooks_show_it(server: VisualiserServer, script: Path, monkeypatch: 
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
     jupyter.show_activity(height=500)
-    jupyter.display_visualiser(script)
-    assert source_of(shown[0]) == server.url + "/"
-    assert "height:500px" in shown[0]
-    assert source_of(shown[1]).startswith(server.url + "/custom/")
+    jupyter.show_activity("3d", False, cl.ChannelSet(8, 9), theme="dark&bright")
+    jupyter.display_visualiser(script, None, ["game"], True, 1.5)
+    url, _, query = source_of(shown[0]).partition("?")
+    assert (url, query) == (server.url + "/", "mode=2d") and "height:500px" in shown[0]
+    query = source_of(shown[1]).partition("?")[2]
+    assert query == "mode=3d&theme=dark%26bright&focus_on_channels=8%2C9"
+    assert "aspect-ratio:16/9" in shown[1]
+    assert source_of(shown[2]).startswith(server.url + "/custom/") and "aspect-ratio:1.5" in shown[2]
+    with pytest.raises(ValueError, match="mode must be '2d' or '3d', not '4d'"):
+        jupyter.show_activity("4d")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="99"):
+        jupyter.show_activity(focus_on_channels=99)
+    assert len(shown) == 3
 
 
 def test_without_ipython_there_is_a_clear_error(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -28,6 +29,7 @@ PERIOD_S: Final = 0.08
 """Between two messages to a page."""
 STAGGER_S: Final = 0.003
 """Between two pages, so that the program's threads run meanwhile."""
+GOING_AWAY: Final = 1001
 MOST_PAGES: Final = 16
 MOST_CONNECTIONS: Final = 64
 LONGEST_COMMAND: Final = 4_096
@@ -44,7 +46,8 @@ class Listening(Protocol):
     port: int
     socket: socket.socket
     visualisers: dict[str, CustomVisualiser]
-    make_source: Callable[[], Source]
+    make_source: Callable[[], Source] | None
+    disconnect: Callable[[], None] | None
 
 
 def run(owner: Listening, stop: socket.socket) -> None:
@@ -63,8 +66,9 @@ class _App:
         self._owner = owner
         self._access = Access(owner.host, owner.port)
         self._files = WebFiles(owner.visualisers)
-        self._session = secrets.token_hex(8)
-        self._clients: set[Client] = set()
+        self._session = ""
+        self._clients: dict[Client, ServerConnection] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._somebody = asyncio.Event()
         self._connections: set[Any] = set()
         self._shared: Sections | None = None
@@ -73,6 +77,7 @@ class _App:
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
         loop.add_reader(stop, stopped.set)
+        self._owner.disconnect = partial(_call_soon, loop, self._disconnect)
         ticking = asyncio.create_task(self._tick())
         try:
             server = await serve(
@@ -91,6 +96,7 @@ class _App:
             await stopped.wait()
             await self._close(server)
         finally:
+            self._owner.disconnect = None
             loop.remove_reader(stop)
             ticking.cancel()
 
@@ -102,6 +108,14 @@ class _App:
             transport.abort()
         await asyncio.wait([closed], timeout=_CLOSE_TIMEOUT_S)
         closed.cancel()
+
+    def _disconnect(self) -> None:
+        """Let the pages come again: what they show is there no more."""
+        self._shared = None
+        for connection in self._clients.values():
+            leaving = asyncio.create_task(connection.close(GOING_AWAY, "the device was closed"))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
 
     def _connection_type(self) -> type[ServerConnection]:
         connections = self._connections
@@ -138,6 +152,8 @@ class _App:
             return _response(refuse(405, "Method Not Allowed", "only GET is understood"))
         path = request.path.partition("?")[0]
         if path == "/ws":
+            if self._owner.make_source is None:
+                return _response(refuse(503, "Service Unavailable", "no device is open"))
             if len(self._clients) >= MOST_PAGES:
                 return _response(refuse(503, "Service Unavailable", "too many pages are open"))
             return None
@@ -146,11 +162,16 @@ class _App:
     # -- WebSocket ------------------------------------------------------------------------
 
     async def _handle(self, connection: ServerConnection) -> None:
-        source = self._owner.make_source()
+        make_source = self._owner.make_source
+        if make_source is None:
+            await connection.close(GOING_AWAY, "the device was closed")
+            return
+        source = make_source()
         if self._shared is None or self._shared.source is not source:
             self._shared = Sections(source)
+            self._session = secrets.token_hex(8)
         client = Client(connection, source, self._shared, self._session)
-        self._clients.add(client)
+        self._clients[client] = connection
         self._somebody.set()
         pump = asyncio.create_task(self._pump(client, connection))
         try:
@@ -158,7 +179,7 @@ class _App:
         except ConnectionClosed:
             pass
         finally:
-            self._clients.discard(client)
+            del self._clients[client]
             pump.cancel()
             await asyncio.wait([pump])
 
@@ -180,6 +201,13 @@ class _App:
                 client.wake()
                 await asyncio.sleep(STAGGER_S)
             await asyncio.sleep(PERIOD_S - min(PERIOD_S, STAGGER_S * len(self._clients)))
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    try:
+        loop.call_soon_threadsafe(call)
+    except RuntimeError:
+        pass  # The loop has ended, and with it every connection.
 
 
 def _first(headers: Headers, name: str) -> str | None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import html
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cl._core.settings import load_settings
 from cl._current import devices
 
 from .commands import MAX_NAME, MAX_NAMES
 from .custom_visualiser import CustomVisualiser
+from .frame import Ratio, Size, frame, frame_without_data
+from .server import VisualiserServer
 
 if TYPE_CHECKING:
     from cl._current import Page
+
+_log = logging.getLogger("cl")
 
 
 def load(
@@ -40,62 +45,88 @@ def _checked(names: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def frame(url: str, width: int | str, height: int | str, title: str) -> str:
-    """Return the HTML that shows a page of the server within another page."""
-    style = f"width:{_length(width)};height:{_length(height)};border:0;display:block"
-    return (
-        f'<div class="cl-visualiser"><iframe src="{html.escape(url)}" title="{html.escape(title)}" '
-        f'style="{html.escape(style)}" referrerpolicy="no-referrer"></iframe></div>'
-    )
-
-
-def _length(value: int | str) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise TypeError(f"a width or height is a number of pixels or a CSS length, not {value!r}")
-    text = f"{value}px" if isinstance(value, int) else value
-    if not text or not all(c.isalnum() or c in ".%" for c in text):
-        raise ValueError(f"a width or height is a number of pixels or a CSS length, not {value!r}")
-    return text
-
-
 def create_visualiser(
     javascript_file: str | os.PathLike[str],
     html_file: str | os.PathLike[str] | None = None,
     data_streams: Sequence[str] | None = None,
+    use_sidebar: bool = True,
+    aspect_ratio: Ratio | None = None,
     *,
     width: int | str = "100%",
-    height: int | str = 400,
+    height: int | str | None = None,
     title: str | None = None,
 ) -> str:
-    """Return HTML that shows a visualiser of one's own, fed by the open device, for any web page.
+    """Return HTML that shows a visualiser of one's own, fed by the device that is open, for any web page.
 
     `javascript_file` defines `dataStreams`, the names of the data streams that it wants, and
     `createVisualiser(uniqueId, div)`, which returns an object of any of the functions `reset process
     draw attributesReset attributesUpdated`: see docs/visualiser-protocol.md. `html_file` is a
     fragment that is put into `div`; `data_streams` is used instead of `dataStreams`. The HTML is a
-    frame of `width` by `height` (pixels, or a CSS length); it shows something as long as the device
-    is open. Raises `RuntimeError` without an open device whose visualiser is on.
+    frame of `width` by `height` (pixels, or a CSS length; 400 pixels), or as high as `aspect_ratio` says.
+    `use_sidebar` is taken, and makes no difference: the frame stays where it is put.
+
+    A frame that is made while a device with a page is open shows that device; RuntimeError with several of
+    them. Any other shows one device that opens after the other, in wall-clock time, until the process ends;
+    with CL_SDK_VISUALISATION=0 it says that the visualiser is off.
     """
-    server = open_server()
     visualiser = load(javascript_file, html_file, data_streams, title)
-    text = frame("", width, height, visualiser.title)
-    return text.replace('src=""', f'src="{server.show(visualiser)}"', 1)
+    size = Size(width, height, aspect_ratio)
+    server = server_of_frames()
+    return (
+        frame_without_data(size) if server is None else frame(server.show(visualiser), size, visualiser.title)
+    )
 
 
-def open_server() -> Page:
-    """Return the server of the open device; `RuntimeError` where there is none.
+def create_iframe_visualiser(
+    iframe_url: str,
+    use_sidebar: bool = True,
+    aspect_ratio: Ratio | None = None,
+    *,
+    width: int | str = "100%",
+    height: int | str | None = None,
+    title: str = "Visualiser",
+) -> str:
+    """Return HTML that shows a page: a URL, or a path of the visualiser's server ("/" is its own page).
 
-    That is the environment's device where it is open, and else the only one that is.
+    The rest is as for `create_visualiser`.
     """
+    size = Size(width, height, aspect_ratio)
+    if not iframe_url.startswith("/"):
+        return frame(iframe_url, size, title)
+    server = server_of_frames()
+    return frame_without_data(size) if server is None else frame(server.url + iframe_url, size, title)
+
+
+def server_of_frames() -> Page | None:
+    """Return the server that a frame is to be of: an open device's, or one that waits for those to come.
+
+    The latter lives until the process ends. None where the environment says that there is to be none.
+    """
+    server = _open_server()
+    if server is None and devices.page is not None and devices.page.alive:
+        return devices.page
+    return server or _waiting_server()
+
+
+def _open_server() -> Page | None:
+    """Return the page of the environment's device, where it is open, or else of the only one that is."""
     found = devices.environments()
     sessions = [found] if found is not None else devices.sessions()
-    if not sessions:
-        raise RuntimeError("a visualiser shows an open device: call this inside of `with cl.open()`")
-    servers = [s.visualiser for s in sessions if s.visualiser is not None]
-    if not servers:
-        raise RuntimeError(
-            "the data visualiser is off: it runs in wall-clock time, unless CL_SDK_VISUALISATION=0"
-        )
+    servers = [session.visualiser for session in sessions if session.visualiser is not None]
     if len(servers) > 1:
         raise RuntimeError(f"{len(servers)} devices with a page are open, none of them the environment's")
-    return servers[0]
+    return servers[0] if servers else None
+
+
+def _waiting_server() -> Page | None:
+    """Return a server for the devices to come, or None where the environment says that there is none."""
+    settings = load_settings()
+    if not settings.visualisation:
+        return None
+    try:
+        server = VisualiserServer(None, settings.visualisation_host)
+    except OSError as error:
+        _log.warning("the data visualiser is not started: %s", error)
+        return None
+    server.keep()
+    return server

@@ -6,8 +6,10 @@ program that nobody watches pays for a listening socket and a sleeping thread.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import logging
+import os
 import selectors
 import socket
 import sys
@@ -15,6 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from cl._current import devices
 from cl._values.process_switches import switch_interval
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from .source import Source
 
 FIRST_PORT: Final = 1025
+MOST_VISUALISERS: Final = 256
+"""Custom visualisers that are served; each run of a notebook's cell makes one."""
 _PORTS_TRIED: Final = 1_000
 _BACKLOG: Final = 64
 _STOP_SECONDS: Final = 5.0
@@ -33,16 +38,21 @@ _log = logging.getLogger("cl")
 class VisualiserServer:
     """A page of a device or a recording, under `url`, until `stop`.
 
-    `make_source` gives each connection what it shows; it is called in the server's thread.
-    `port_from` is the first port that is tried; 0 lets the system choose. A host that cannot be
-    listened on raises `ValueError`, and no free port `OSError`.
+    `make_source` gives each connection what it shows; it is called in the server's thread. None: no device
+    is open, and pages wait for one to `attach`. `port_from` is the first port that is tried; 0 lets the
+    system choose. A host that cannot be listened on raises `ValueError`, and no free port `OSError`.
     """
 
     def __init__(
-        self, make_source: Callable[[], Source], host: str = "127.0.0.1", port_from: int = FIRST_PORT
+        self, make_source: Callable[[], Source] | None, host: str = "127.0.0.1", port_from: int = FIRST_PORT
     ) -> None:
         self.make_source = make_source
+        self.disconnect: Callable[[], None] | None = None
+        """Ends the connections of pages, which come again; the server's thread sets it while it serves."""
         self.host = host
+        self._process = os.getpid()
+        self._kept = False
+        self._attaching = threading.Lock()
         self.visualisers: dict[str, CustomVisualiser] = {}
         """Custom visualisers by the unguessable part of their path."""
         self.socket = _listen(host, port_from)
@@ -59,14 +69,50 @@ class VisualiserServer:
         import secrets
 
         token = secrets.token_urlsafe(16)
+        for oldest in tuple(self.visualisers)[: 1 - MOST_VISUALISERS]:
+            del self.visualisers[oldest]
         self.visualisers[token] = visualiser
         return f"{self.url}/custom/{token}/"
 
+    @property
+    def alive(self) -> bool:
+        """Whether it serves, in this process: a fork has none of its threads."""
+        return not self._stopping.is_set() and self._process == os.getpid()
+
+    def keep(self) -> None:
+        """Let it outlive devices: it shows one that opens after the other, until the process ends."""
+        if not self._kept:
+            self._kept = True
+            devices.page = self
+            atexit.register(self.stop)
+
+    def attach(self, make_source: Callable[[], Source], host: str) -> bool:
+        """Show a device that opens, if it has no other and listens on that host; return whether it does."""
+        with self._attaching:
+            if self.make_source is not None or self.host != host or not self.alive:
+                return False
+            self.make_source = make_source
+        return True
+
+    def leave(self) -> None:
+        """Show the device no more, which closes: the end, unless it is kept."""
+        if not self._kept:
+            self.stop()
+            return
+        self.make_source = None
+        disconnect = self.disconnect
+        if disconnect is not None:
+            disconnect()
+
     def stop(self) -> None:
         """Close the pages' connections and the socket, and end the thread. Again: nothing."""
-        if self._stopping.is_set():
+        if not self.alive:
             return
         self._stopping.set()
+        if self._kept:
+            atexit.unregister(self.stop)
+            if devices.page is self:
+                devices.page = None
         self._waker.send(b"x")
         if self._thread is not threading.current_thread():
             self._thread.join(_STOP_SECONDS)
