@@ -27,7 +27,7 @@ from .error import (
 )
 
 if TYPE_CHECKING:
-    from . import error, hw, sim, testing, util, visualisation
+    from . import analysis, error, hw, sim, testing, util, visualisation
     from ._core.virtual_time import VirtualTime
     from ._session.opening import aopen, get_system_attributes, is_simulator, open
     from .data_stream import DataStream
@@ -61,7 +61,7 @@ _LAZY = {
     "is_simulator": "._session",
     "open": "._session",
 }
-_SUBMODULES = {"error", "hw", "sim", "testing", "util", "visualisation"}
+_SUBMODULES = {"analysis", "error", "hw", "sim", "testing", "util", "visualisation"}
 
 __all__ = [
     "AsyncLoop",
@@ -91,6 +91,7 @@ __all__ = [
     "UnsafeOperationError",
     "VirtualTime",
     "WsApiError",
+    "analysis",
     "aopen",
     "error",
     "get_system_attributes",

@@ -15,6 +15,16 @@ from cl._values.upwards import UPWARDS, from_above
 
 ROOT = Path(cl.__file__).parent
 ROWS = {
+    # The metrics of views, and the results' classes, of which their base has to know all.
+    "analyse_criticality",
+    "analyse_dct_features",
+    "analyse_firing_stats",
+    "analyse_functional_connectivity",
+    "analyse_information_entropy",
+    "analyse_lempel_ziv_complexity",
+    "analyse_network_bursts",
+    "analyse_spike_triggered_histogram",
+    "analysis_results",
     "start_server",
 }
 """The rows of the table of what is used upwards; a new one wants a reason."""

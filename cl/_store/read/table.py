@@ -272,6 +272,16 @@ class Table(Data):
             self._cache[name] = values
         return values
 
+    def times_and_channels(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return the columns `timestamp` and `channel`, read in one go and not kept; ValueError if it fails.
+
+        A channel beyond 255 is 255.
+        """
+        dataset = self._open()
+        with damaged(f"{dataset.file.filename}: {dataset.name}"):
+            rows = dataset.fields(["timestamp", "channel"])[: self._rows]
+        return rows["timestamp"].astype(np.int64), np.clip(rows["channel"], 0, 255).astype(np.uint8)
+
     def read(
         self,
         start: int | None = None,

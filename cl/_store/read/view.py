@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from . import added_tables, reader
+from .analysable import Analysable
 from .attributes_view import AttributesView, read_attribute
 from .errors import damaged
 from .guard import check_for_pytables
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _PARTS = ("samples", "spikes", "stims", "data_stream")
 
 
-class RecordingView:
+class RecordingView(Analysable):
     """A recording, opened for reading; a context manager.
 
     - `attributes`: a mapping, also by attribute name;
@@ -37,6 +38,7 @@ class RecordingView:
     - `clock`: a table with the host's `monotonic_ns` (`time.monotonic_ns`) and `utc_ns` at frames of the
       recording, `timestamp`; None for recordings in accelerated time;
     - `data_streams`: the streams by name;
+    - `file_path`: the path as it was given;
     - `file`: the PyTables file where PyTables is installed, else the h5py file;
     - `complete`: False if the recording was never ended; `duration_frames`,
       `duration_seconds` and the attributes of the end are then derived from what there is.
@@ -51,6 +53,7 @@ class RecordingView:
     def __init__(self, file_path: str | os.PathLike[str]) -> None:
         self._tables: Any = None
         self._path = os.path.abspath(file_path)
+        self.file_path = os.fspath(file_path)
         self._h5: h5py.File | None = reader.open_file(file_path)
         try:
             with damaged(str(file_path)):

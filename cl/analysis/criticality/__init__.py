@@ -1,0 +1,1 @@
+"""What `analyse_criticality` is made of: avalanches, power laws, shapes, scaling, branching."""
