@@ -111,7 +111,16 @@ def trio_runs() -> bool:
     """Return whether trio runs a task in this thread. As asyncio, it may be half there."""
     lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
     in_task = getattr(lowlevel, "in_trio_task", None)
-    return in_task is not None and in_task()
+    if in_task is not None:
+        return bool(in_task())
+    current_task = getattr(lowlevel, "current_task", None)
+    if current_task is None:
+        return False
+    try:
+        current_task()  # older versions of trio have no other way of asking
+    except RuntimeError:
+        return False
+    return True
 
 
 def has_ended(owner: Any) -> bool:
