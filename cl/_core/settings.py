@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cl._stim.limits import CHANNEL_QUEUE, DEFERRED_INTERRUPTS, SYNCS
+
+from .variables import read_variables
 
 T = TypeVar("T")
 
@@ -55,13 +55,10 @@ class Settings:
 def load_settings(environ: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
     """Read the settings from the environment and from `.env` in the working directory.
 
-    The environment wins over the file. A bad value raises `ValueError` that names the
+    The environment wins over the file (`read_variables`). A bad value raises `ValueError` that names the
     variable, what it held and what it takes.
     """
-    found = dict(_dotenv(directory if directory is not None else Path.cwd()))
-    found.update(os.environ if environ is None else environ)
-    _take_old_names(found)
-    return parse_settings(found)
+    return parse_settings(read_variables(environ, directory))
 
 
 def parse_settings(variables: Mapping[str, str]) -> Settings:
@@ -155,26 +152,3 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("a JSON object")
     return value
-
-
-def _dotenv(directory: Path) -> dict[str, str]:
-    path = directory / ".env"
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values  # only where there is such a file: it is not free to import
-
-    try:
-        return {name: value for name, value in dotenv_values(path).items() if value is not None}
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} cannot be read as UTF-8 text: {error}") from None
-
-
-def _take_old_names(found: dict[str, str]) -> None:
-    for old, new in (
-        ("CL_SDK_WEBSOCKET", "CL_SDK_VISUALISATION"),
-        ("CL_SDK_WEBSOCKET_HOST", "CL_SDK_VISUALISATION_HOST"),
-    ):
-        if old not in found:
-            continue
-        warnings.warn(f"{old} is deprecated, use {new}", DeprecationWarning, stacklevel=4)
-        found.setdefault(new, found[old])

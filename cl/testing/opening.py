@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cl._core.settings import parse_settings
+from cl._core.variables import VARIABLES
 from cl._current import devices
 from cl._session.opening import aopened, opened
 from cl._session.targets import SimulatorValue, at_variables_address
@@ -18,28 +19,6 @@ if TYPE_CHECKING:
     from cl._session.targets import Built
     from cl.neurons import Neurons
     from cl.sim.user.registry import Registration
-
-VARIABLES: Final = (
-    "CL_DEVICE",
-    "CL_SDK_ACCELERATED_TIME",
-    "CL_SDK_CHANNEL_QUEUE_LIMIT",
-    "CL_SDK_DATA_SOURCE",
-    "CL_SDK_DATA_SOURCE_CONFIG",
-    "CL_SDK_DATA_SOURCE_METADATA",
-    "CL_SDK_DEFERRED_INTERRUPT_LIMIT",
-    "CL_SDK_DETECT_SPIKES",
-    "CL_SDK_JITTER_DETECTION",
-    "CL_SDK_RANDOM_SEED",
-    "CL_SDK_REPLAY_PATH",
-    "CL_SDK_REPLAY_START_OFFSET",
-    "CL_SDK_SAMPLE_MEAN",
-    "CL_SDK_SPIKE_PERCENTILE",
-    "CL_SDK_SPIKE_VISIBILITY",
-    "CL_SDK_SYNC_LIMIT",
-    "CL_SDK_VISUALISATION",
-    "CL_SDK_VISUALISATION_HOST",
-)
-"""Everything that an open reads."""
 
 
 class Simulator:

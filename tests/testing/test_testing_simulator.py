@@ -13,9 +13,9 @@ import pytest
 import cl
 import cl._core.settings
 import cl.sim
+from cl._core.variables import VARIABLES
 from cl.sim.user.registry import registry
 from cl.testing import ScriptedSource, Simulator
-from cl.testing.opening import VARIABLES
 
 
 def spikes_of(neurons: cl.Neurons, frames: int = 25_000) -> list[cl.Spike]:
