@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from cl._values.saying import say
+
 COMMANDS = ("info", "recover", "stream", "view")
 
 
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return 0
     except (OSError, ValueError, RuntimeError, ImportError) as error:
-        print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
+        say(f"{parser.prog} {options.command}: {error}")
         return 1
     return status
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from cl._values.saying import deprecated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -176,11 +177,7 @@ class DetectionResult:
     @property
     def timestamp(self) -> int:
         """Deprecated alias of `start_timestamp`."""
-        warnings.warn(
-            "DetectionResult.timestamp is deprecated, use start_timestamp",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        deprecated("DetectionResult.timestamp is deprecated, use start_timestamp", stacklevel=2)
         return self.start_timestamp
 
     def __eq__(self, other: object) -> bool:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from cl._values.saying import say
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable
@@ -171,7 +173,7 @@ async def _batch(stream: EventStream[cl.Spike]) -> list[cl.Spike]:
         try:
             return await stream.batch()
         except LaggedError as error:
-            print(f"stream: {error}", file=sys.stderr)
+            say(f"stream: {error}")
 
 
 async def _close_at(neurons: cl.Neurons, stream: EventStream[cl.Spike], timestamp: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from cl._core.participant import LOOP, Participant
 from cl._values.constants import FRAME_NS, FRAMES_PER_SECOND
 from cl._values.numbers import whole
 from cl._values.rates import duration_ticks, exact, frames_per_tick, ordinal, seconds_to_frames
+from cl._values.saying import say
 from cl._wait import threads
 from cl._wait.body import Body, current_body
 
@@ -269,4 +269,4 @@ def _note_odd_rate(ticks_per_second: Any, n: int) -> None:
 def _say_once(text: str) -> None:
     if text not in _said:
         _said.add(text)
-        print(text, file=sys.stderr)
+        say(text)

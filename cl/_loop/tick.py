@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Final
 
+from cl._values.saying import deprecated
 from cl.events import DetectionResult
 
 if TYPE_CHECKING:
@@ -81,9 +81,7 @@ class LoopTick:
     @property
     def timestamp(self) -> int:
         """Deprecated alias of `analysis.start_timestamp`: where the iteration's window begins."""
-        warnings.warn(
-            "LoopTick.timestamp is deprecated, use analysis.start_timestamp", DeprecationWarning, stacklevel=2
-        )
+        deprecated("LoopTick.timestamp is deprecated, use analysis.start_timestamp", stacklevel=2)
         return self.iteration_timestamp - self._n
 
     def __repr__(self) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cl._core.losses import lost_within
+from cl._values.saying import Log
 from cl._wait.tick_gap import wait_for_tick_gap
 from cl.events import SAMPLES_FROM
 
@@ -31,7 +31,7 @@ BLOCK: Final = 2_500
 _LATE_S: Final = 0.7
 """What is not written so long after it was there is in a hurry: after a second it has to be readable."""
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class RecordedStream(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from _thread import allocate_lock
 from contextlib import suppress
@@ -10,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cl._values.constants import NEVER
+from cl._values.saying import Log
 from cl.error import DeviceDisconnectedError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _ARRIVAL_S: Final = 0.002
 _LOOK_UP_S: Final = 0.5
 """A thread that waits for the end looks up this often."""
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class Batch(NamedTuple):

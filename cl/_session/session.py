@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 from typing import TYPE_CHECKING
 
 from cl._core.participant import Hold
 from cl._core.reentry_lock import ReentryLock
+from cl._values.saying import Log
 from cl._values.upwards import from_above
 from cl._wait.threads import refuse_reentry
 from cl.error import DeviceDisconnectedError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cl._core.settings import Settings
     from cl._current import Page
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class Session:

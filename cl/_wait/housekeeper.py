@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from cl._core.host_clock import host_seconds
 from cl._values.constants import FRAMES_PER_SECOND
 from cl._values.no_op import no_op
+from cl._values.saying import Log
 
 from .threads import go_on
 
@@ -28,7 +28,7 @@ _PATIENCE_S: Final = 5.0
 _BREATH_S: Final = 0.0001
 _SLICE: Final = FRAMES_PER_SECOND // 10
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class Chores(Protocol):

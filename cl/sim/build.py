@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from cl._core.device import DeviceInfo
 from cl._stim.limits import StimLimits
-from cl._values.saying import say
+from cl._values.saying import Log, say
 
 from .described import RANDOM, REPLAY, described_run
 from .device import FixedDevice, StreamedDevice
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from .timebase import Timing
     from .user.registry import Registration
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 def build(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from cl._values.saying import Log
 from cl._values.version import VERSION
 
 from .described import RANDOM, REPLAY, SETTINGS
 
 _KEYS: Final = ("source", "config", "seed", "replay_start_offset", "version", "settings")
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 def arguments_of(

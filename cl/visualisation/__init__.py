@@ -5,12 +5,12 @@ The page is served by the program itself: see docs/visualiser-protocol.md.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from cl._current import devices
 from cl._values.lazy import lazy_names
+from cl._values.saying import Log
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_iframe_visualiser", "create_visualiser", "jupyter", "start_server"]
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 def start_server(

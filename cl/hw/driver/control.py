@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
+from cl._values.saying import Log
 from cl.hw.wire.layout import Control, Status
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .link import Link
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class HardwareControl:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from cl._core.losses import Loss
+from cl._values.saying import Log
 from cl.hw.wire.layout import LEAD_FRAMES
 
 from .acquisition import HardwareAcquisition
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SLACK_FRAMES: Final = 1_000
 """What is read must stay for as long as it takes to copy it."""
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class HardwareDevice:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import select
 import threading
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cl._core.host_clock import host_ns
 from cl._values.no_op import no_op
+from cl._values.saying import Log
 from cl.error import DeviceDisconnectedError
 from cl.hw.wire.eventfd import drain_eventfd
 from cl.hw.wire.layout import ClientRegister, DeviceError, RegionKind, Register, RingWord, Status
@@ -30,7 +30,7 @@ LONGEST_JUMP: Final = 1 << 40
 POLL_MS: Final = 5
 """How often to look without an interrupt: one that got lost costs no more than this."""
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class Sink(Protocol):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-import warnings
 from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cl._store.read.reader import open_replay
+from cl._values.saying import warn
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM
 
 from .blocks import BLOCK, FrameBlocks
@@ -78,9 +78,7 @@ class ReplaySource:
         """Draw the start offset, if that has not been done, and warn where there are no samples."""
         self.draw_start_offset()
         if self._data.samples is None:
-            warnings.warn(
-                f"{self.path} has no samples: its spikes are replayed in frames of zeros", stacklevel=2
-            )
+            warn(f"{self.path} has no samples: its spikes are replayed in frames of zeros", stacklevel=2)
 
     def close(self) -> None:
         """Close the file. Closing again does nothing."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.host_clock import host_seconds
+from cl._values.saying import Log
 
 from .checks import DataSourceError, Fault
 from .interruption import Rescue, belongs_to_caller
@@ -17,7 +17,7 @@ from .worker import Call, StuckError, Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_log = logging.getLogger("cl")
+_log = Log()
 _LAST_WORDS: Final = 2.0
 """Seconds that closing waits for what the source was asked for last, and for the close of one that hangs."""
 

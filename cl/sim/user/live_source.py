@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from cl._values.saying import Log
 
 from .caller import Caller
 from .checks import Fault, SourceEndedError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .data_source import SimulatorDataSourceMetadata
     from .live import LiveSimulatorDataSource
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 _FIRST_SIGN: Final = 1.0
 """Seconds that opening waits for `start` to return, emit or fail."""

@@ -14,6 +14,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from cl._values.saying import Log
+
 from .access import Access
 from .client import INTERNAL_ERROR, Client
 from .files import Answer, WebFiles, refuse
@@ -36,7 +38,7 @@ LONGEST_COMMAND: Final = 4_096
 _OPEN_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 0.5
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class Listening(Protocol):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from cl._values.saying import Log
 
 from . import commands, messages
 from .streams import StreamEntries, StreamSummaries
@@ -28,7 +29,7 @@ POLICY_VIOLATION: Final = 1008
 INTERNAL_ERROR: Final = 1011
 FELL_BEHIND: Final = 4008
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class Link(Protocol):

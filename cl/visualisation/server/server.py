@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import atexit
 import errno
-import logging
 import os
 import selectors
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from cl._current import devices
 from cl._values.process_switches import switch_interval
+from cl._values.saying import Log, say
 
 if TYPE_CHECKING:
     from .custom_visualiser import CustomVisualiser
@@ -32,7 +31,7 @@ _BACKLOG: Final = 64
 _STOP_SECONDS: Final = 5.0
 _SWITCH_S: Final = 0.0002
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 class VisualiserServer:
@@ -177,4 +176,4 @@ def _listen(host: str, port_from: int) -> socket.socket:
 
 def announce(server: VisualiserServer) -> None:
     """Say on stderr where the page is."""
-    print(f"Data visualiser: {server.url}", file=sys.stderr)
+    say(f"Data visualiser: {server.url}")
