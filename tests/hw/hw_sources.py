@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,19 @@ class Silent(SimulatorDataSource):
 
     def read(self, from_timestamp: int, frame_count: int) -> DataSourceBatch:
         return DataSourceBatch(np.zeros((frame_count, 64), np.int16))
+
+
+class Talkative(Silent):
+    """Says 20 KiB in every way there is, each time that it is asked."""
+
+    def read(self, from_timestamp: int, frame_count: int) -> DataSourceBatch:
+        words = f"from {from_timestamp} µV \udcff " * 200
+        print(words)
+        print(words, file=sys.stderr, flush=True)
+        sys.stdout.buffer.write(words.encode(errors="replace"))
+        logging.getLogger(__name__).warning(words)
+        warnings.warn(words, stacklevel=1)
+        return super().read(from_timestamp, frame_count)
 
 
 class Failing(Silent):

@@ -28,6 +28,7 @@ from cl.hw.wire.layout import (
     Register,
 )
 from cl.hw.wire.memory import Region, map_region
+from cl.hw.wire.socket_path import check_path
 from cl.hw.wire.transport import (
     MESSAGE_LIMIT,
     ErrorCode,
@@ -135,6 +136,7 @@ class Session:
         sock = self._held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
         self._held.callback(_hang_up, sock)
         self._requester = Requester(sock, timeout)
+        check_path(path)
         sock.connect(path)
         major, minor, offered = unpack_hello(
             self._ask(Message.HELLO, pack_hello(VERSION_MAJOR, VERSION_MINOR, WANTED))

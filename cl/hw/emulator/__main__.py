@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING
 
 from cl._stim.limits import StimLimits
 from cl._values.constants import FRAME_NS
+from cl._values.saying import Log, say
 from cl.hw.wire.layout import LONGEST_LIVENESS_MS, USUAL_LIVENESS_MS
 from cl.hw.wire.machine import check_machine
 from cl.sim.dish import Dish
 
 from .device import MODERATION_LIMIT, Emulator, Setup
 from .faults import KINDS, parse_faults
+from .output import never_wait
 from .sources import make_source, stamper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_log = logging.getLogger("cl.hw.emulator")
+_log = Log("cl.hw.emulator")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         emulator = _build(options)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
-        print(f"cl.hw.emulator: {error}", file=sys.stderr)
+        say(f"cl.hw.emulator: {error}")
         return 2
     _go_first()
     try:
@@ -134,4 +136,5 @@ def _attributes(source: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    never_wait()
     sys.exit(main())

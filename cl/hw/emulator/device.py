@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from cl._core.host_clock import host_ns
 from cl._stim.delivered import reported
+from cl._values.saying import say
 from cl.hw.wire.commands import decode_operations
 from cl.hw.wire.eventfd import drain_eventfd
 from cl.hw.wire.layout import (
@@ -152,7 +153,7 @@ class Emulator:
             try:
                 self.fault_injector.now(parse_fault(line))
             except ValueError as error:
-                print(error, file=sys.stderr, flush=True)
+                say(str(error))
         if lines.closed:
             self.end()
 

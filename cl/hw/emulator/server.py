@@ -14,6 +14,7 @@ from cl._core.host_clock import host_seconds
 from cl.hw.wire.eventfd import is_eventfd, raise_eventfd
 from cl.hw.wire.layout import PAGE, VERSION_MAJOR, VERSION_MINOR, Capability, RegionKind, Register
 from cl.hw.wire.memory import Region
+from cl.hw.wire.socket_path import check_path
 from cl.hw.wire.transport import (
     MESSAGE_LIMIT,
     REPLY,
@@ -338,6 +339,7 @@ class Server:
 def _listen(path: str) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
+        check_path(path)
         if _is_abandoned(path):
             os.unlink(path)
         # Whoever may connect may drive the device: only the user who runs it.

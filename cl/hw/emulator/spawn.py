@@ -6,18 +6,25 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
+
+from cl.hw.wire.socket_path import fits
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+_SOCKET: Final = "device.sock"
 
 
 class EmulatorProcess:
     """An emulator that runs as long as the `with` block, on a socket in a directory of its own.
 
     `arguments` are those of `python -m cl.hw.emulator`, without the socket. Entering waits until the
-    device can be connected to; RuntimeError with its own words where it does not start.
+    device can be connected to; RuntimeError with its own words where it does not start. What the emulator
+    and its source print after that is dropped.
     """
 
     def __init__(self, *arguments: str, directory: str | None = None) -> None:
@@ -25,30 +32,36 @@ class EmulatorProcess:
         self._directory = directory
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None
+        self._emptying: list[threading.Thread] = []
         self.address = ""
 
     def __enter__(self) -> EmulatorProcess:
-        self._folder = tempfile.TemporaryDirectory(prefix="cl-emulator-", dir=self._directory)
-        path = Path(self._folder.name) / "device.sock"
+        self._folder = folder = _folder(self._directory)
+        path = Path(folder.name) / _SOCKET
         self._process = subprocess.Popen(
             [sys.executable, "-m", "cl.hw.emulator", "--socket", str(path), "--stdin", *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            errors="replace",
             # Linux shares the processor out among sessions: a device is no part of the program's share.
             # (It ends all the same when the program does: its input closes.)
             start_new_session=True,
             # What this process can import the child can: this package, and sources named module:attr.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
         )
+        self.address = f"unix:{path}"
         assert self._process.stdout is not None
-        ready = self._process.stdout.readline()
-        if not ready.startswith("ready "):
+        # A source may have printed something of its own before.
+        if not any(line.rstrip().endswith(f"ready {self.address}") for line in self._process.stdout):
             _, words = self._process.communicate()
-            self._folder.cleanup()
+            folder.cleanup()
             raise RuntimeError(f"the emulator did not start: {words.strip()}")
-        self.address = ready.removeprefix("ready ").strip()
+        for pipe in (self._process.stdout, self._process.stderr):
+            thread = threading.Thread(target=_empty, args=(pipe,), name="cl-emulator-output", daemon=True)
+            thread.start()
+            self._emptying.append(thread)
         return self
 
     @property
@@ -75,8 +88,29 @@ class EmulatorProcess:
         assert process is not None and folder is not None
         process.terminate()
         try:
-            process.communicate(timeout=2.0)
+            process.wait(2.0)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            process.wait()
+        for thread in self._emptying:
+            thread.join(2.0)  # a child of the source's may live on, and keep the pipe open
+        if process.stdin is not None:
+            with suppress(OSError):  # faults that the emulator did not come to take
+                process.stdin.close()
         folder.cleanup()
+
+
+def _folder(directory: str | None) -> tempfile.TemporaryDirectory[str]:
+    """Make the folder of the socket: where temporary files are, or in /tmp where that is too long a path."""
+    folder = tempfile.TemporaryDirectory(prefix="cl-emulator-", dir=directory)
+    if directory is None and not fits(Path(folder.name) / _SOCKET):
+        folder.cleanup()
+        folder = tempfile.TemporaryDirectory(prefix="cl-emulator-", dir="/tmp")
+    return folder
+
+
+def _empty(pipe: IO[str]) -> None:
+    """Take what comes out of a pipe until it ends, so that no print waits for room in it."""
+    with pipe, suppress(OSError, ValueError):
+        while pipe.read(4096):
+            pass
