@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cl._values.numbers import whole
+from cl._values.saying import Log
 from cl.analysis.arguments import bin_seconds, number
 from cl.analysis.kernels import count_lags
 from cl.analysis.layout import SILENT, check_layout
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cl._store.read.analysable import Analysable
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 def analyse_spike_triggered_histogram(

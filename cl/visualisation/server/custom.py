@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cl._core.settings import load_settings
 from cl._current import devices
+from cl._values.saying import Log
 
 from .commands import MAX_NAME, MAX_NAMES
 from .custom_visualiser import CustomVisualiser
@@ -19,7 +19,7 @@ from .server import VisualiserServer
 if TYPE_CHECKING:
     from cl._current import Page
 
-_log = logging.getLogger("cl")
+_log = Log()
 
 
 def load(
