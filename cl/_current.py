@@ -9,6 +9,7 @@ import threading
 from collections.abc import Hashable
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
+from weakref import WeakSet
 
 
 class Page(Protocol):
@@ -33,6 +34,10 @@ class Page(Protocol):
         """Serve no more."""
         ...
 
+    def disown(self) -> None:
+        """Let go of the sockets in a fork: the process that has opened them serves them."""
+        ...
+
 
 class OpenSession(Protocol):
     """A device that is open, as far as others have to know of it."""
@@ -41,6 +46,10 @@ class OpenSession(Protocol):
     """Whether it is open no more, or about to be."""
     visualiser: Page | None
     """The server of its page, or None."""
+
+    def disown(self) -> None:
+        """Let go of the device in a fork: every call of it raises an error from now on."""
+        ...
 
 
 class _Environment:
@@ -81,6 +90,23 @@ class OpenDevices:
         self._own: ContextVar[Hashable] = ContextVar("cl_stand_in", default=None)
         self.page: Page | None = None
         """The page that shows one device after the other, once a frame was made without one."""
+        self._made: WeakSet[OpenSession] = WeakSet()
+
+    def note(self, session: OpenSession) -> None:
+        """Know of a session from before it is open: the process may be forked meanwhile."""
+        self._made.add(session)
+
+    def begin_anew(self) -> list[OpenSession]:
+        """Forget all that is open: it is that of the process that was forked. Return what it was."""
+        self._lock = threading.RLock()
+        for place in self._places.values():
+            place.lock, place.session = threading.RLock(), None
+        self._places, self._stand_ins = {}, ()
+        made, self._made = [*self._made], WeakSet()
+        page, self.page = self.page, None
+        if page is not None:
+            page.disown()
+        return made
 
     def is_open(self) -> bool:
         """Return whether any device is open."""

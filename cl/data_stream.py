@@ -101,6 +101,8 @@ class DataStream:
         self._release(self)
 
     def _check_open(self) -> None:
+        if self._engine.inherited:
+            self._engine.check()
         if self._is_closed:
             raise RuntimeError(f"data stream {self.name!r} was closed")
 

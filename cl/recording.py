@@ -215,6 +215,8 @@ class Recording:
             self._engine.check()
 
     def _check(self) -> None:
+        if self._recorder.inherited:
+            self._engine.check()
         error = self._recorder.error
         if error is not None:
             raise RecordingFailedError(
@@ -326,6 +328,12 @@ class Recordings:
             self._cut_off()
         for recording in self._recordings:
             recording._recorder.wait()
+
+    def disown(self) -> None:
+        """Let go of the files, in a fork: the process that records goes on writing them."""
+        for recording in self._recordings:
+            if not recording.has_stopped():
+                recording._recorder.disown()
 
     def _cut_off(self) -> None:
         """Let everything end where the device has come to. Locked."""

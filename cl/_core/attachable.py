@@ -19,3 +19,7 @@ class Attachable(Device, Protocol):
         The engine gets its `time`, and its `supply` where no thread of this process is needed for that.
         """
         ...
+
+    def disown(self) -> None:
+        """Let go of what this process shares with the one that opened the device: this is a fork of it."""
+        ...

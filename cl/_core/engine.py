@@ -78,6 +78,8 @@ class Engine:
         """Frames that are being made or have been; commands take effect behind them."""
         self.failure: BaseException | None = None
         self.closed = False
+        self.inherited = ""
+        """In a fork, why the device cannot be used: it is the parent's."""
         self.consumers: list[Consumer] = []
         """Those that time waits for."""
         self.standing = 0
@@ -123,7 +125,7 @@ class Engine:
         if self.failure is not None:
             raise DeviceDisconnectedError(f"the device failed: {self.failure}") from self.failure
         if self.closed:
-            raise DeviceDisconnectedError("the device was closed")
+            raise DeviceDisconnectedError(self.inherited or "the device was closed")
 
     def is_open(self) -> bool:
         """Return whether the device is there."""
@@ -139,6 +141,17 @@ class Engine:
         """Note that the device was closed, and wake everybody who waits. Locked."""
         self.closed = True
         self._release()
+
+    def disown(self, text: str) -> None:
+        """Have every call raise an error of this text: this is a fork, and the device its parent's.
+
+        Locks are as they happened to be, and the threads that held them are not here.
+        """
+        self.lock.begin_anew()
+        self.inherited, self.failure, self.closed = text, None, True
+        self.consumers, self.standing, self.quiet_until = [], 0, -1
+        self._arrivals, self.listeners = [], []
+        self.time.disown()
 
     def _release(self) -> None:
         self.standing = 0

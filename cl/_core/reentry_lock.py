@@ -24,6 +24,9 @@ class ReentryLock(RLock):  # type: ignore[misc]  # The stubs have it final.
     held_here: Any = RLock._is_owned  # type: ignore[attr-defined]
     """Return whether the running thread holds the lock."""
 
+    begin_anew: Any = RLock._at_fork_reinit  # type: ignore[attr-defined]
+    """Be free, in a fork: the thread that holds it is not there."""
+
     def refuse_reentry(self) -> None:
         """Raise RuntimeError in a thread that holds the lock: it is in the midst of a change."""
         if self.held_here():

@@ -44,6 +44,10 @@ class Timebase(Protocol):
     grid: int
     """In so many frames event streams are served, where what comes cannot be foreseen."""
 
+    def disown(self) -> None:
+        """Let the device take part no more: this is a fork, and the device its parent's."""
+        ...
+
     def now(self) -> int:
         """Return the timestamp of the present. From any thread, without the lock."""
         ...

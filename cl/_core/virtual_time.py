@@ -138,6 +138,12 @@ class VirtualTime:
         self._look_arrived()
         self._scheduler.nudge()
 
+    def begin_anew(self) -> None:
+        """Forget who takes part: they are in the process that this one is a fork of."""
+        self._at, self._engines = self.position, []
+        self._scheduler.solo = None
+        self._scheduler = Scheduler(self, self._has_ended)
+
     def reap(self) -> None:
         """Forget the participants of all devices that were dropped. Locked."""
         for engine in self._engines:
@@ -207,6 +213,10 @@ class VirtualTimebase:
         predictable = engine.device.acquisition.predictable
         self.peeks = predictable
         self.grid = 1 if predictable else GRID
+
+    def disown(self) -> None:
+        self._participants.clear()
+        self._time.begin_anew()
 
     def now(self) -> int:
         return self._engine.position

@@ -29,6 +29,9 @@ class WallTimebase:
         self._engine = engine
         self.clock = clock
 
+    def disown(self) -> None:
+        """Do nothing: nobody waits for another."""
+
     def now(self) -> int:
         return max(self.clock.now(), self._engine.position)
 

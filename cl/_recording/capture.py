@@ -139,6 +139,10 @@ class Capture:
         self._writer.abort()
         self._writer.path.unlink()
 
+    def disown(self) -> None:
+        """Let go of the file, in a fork."""
+        self._writer.disown()
+
     @property
     def _whole(self) -> int:
         """The frame before which nothing is missing in what was written."""

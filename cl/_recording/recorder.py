@@ -64,6 +64,8 @@ class Recorder:
         self.done = threading.Event()
         """Set when the file is closed."""
         self.error: BaseException | None = None
+        self.inherited = False
+        """Whether another process writes it, of which this one is a fork."""
         self._name = name
         self._next_entry = engine.history.entries.first
         """Entries before this one are written or do not belong here; moved by the thread."""
@@ -126,6 +128,14 @@ class Recorder:
             # In this order: who is interrupted in between does it again.
             self._batches.put(self._batch(is_last=True))
             self.is_ending = True
+
+    def disown(self) -> None:
+        """Have nothing to do with the file any more, in a fork: another process writes it."""
+        self.inherited = True
+        self.done = threading.Event()
+        self.done.set()
+        self._turn, self._waiting = threading.RLock(), []
+        self._capture.disown()
 
     @property
     def last_frame(self) -> int:

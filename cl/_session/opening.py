@@ -19,6 +19,7 @@ from cl._current import devices
 from cl._values.no_op import no_op
 from cl.error import DeviceDisconnectedError
 
+from . import fork as fork  # Forks are looked after from the first open on.
 from .control import take
 from .open_context import AsyncOpenContext, OpenContext
 from .session import Session

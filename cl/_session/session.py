@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cl._core.participant import Hold
 from cl._core.reentry_lock import ReentryLock
+from cl._current import devices
 from cl._values.saying import Log
 from cl._values.upwards import from_above
 from cl._wait.threads import refuse_reentry
@@ -31,6 +32,7 @@ class Session:
 
     def __init__(self, device: Attachable, settings: Settings) -> None:
         self.settings = settings
+        self._device = device
         self._wired = Wired(device)
         self.engine = self._wired.engine
         self.visualiser: Page | None = None
@@ -41,6 +43,7 @@ class Session:
         self.control = Control()
         self.neurons = Neurons(self.engine)
         self.neurons._on_close = self.close
+        devices.note(self)
         device.open()
         # A program may end without leaving its block; the threads that close recordings end with it.
         atexit.register(self.close)
@@ -62,6 +65,24 @@ class Session:
             streams=recordings.streams,
         )
         return server
+
+    def disown(self) -> None:
+        """Let go of everything, in a fork: the device goes on in the process that has opened it."""
+        if self._gone.is_set():
+            return
+        self.closed = True
+        self._gone = threading.Event()
+        self._gone.set()
+        self.control.lock = threading.Lock()
+        self.neurons._control = False
+        self.engine.disown(
+            f"this device belongs to process {self._process}, which opened it: a fork of it cannot use the "
+            "device, and opens one of its own with cl.open()"
+        )
+        self.neurons._recordings.disown()
+        if self.visualiser is not None:
+            self.visualiser.disown()
+        self._device.disown()
 
     def close(self) -> None:
         """Stop stimulation, finalise what is being recorded, close the device. Again: nothing."""

@@ -54,6 +54,13 @@ class _Switch:
                 self._claims.remove(claim)
                 self._withdrawn()
 
+    def begin_anew(self) -> None:
+        """Drop all claims: those of the process that this one is a fork of."""
+        self._lock = threading.RLock()
+        if self._claims:
+            self._claims = []
+            self._withdrawn()
+
     def _add(self, seconds: float) -> Claim:
         claim = Claim(self, seconds)
         self._claims.append(claim)

@@ -40,6 +40,9 @@ class _SimulatedDevice:
         self.stimulator = SimulatedStimulator(engine, dish)
         engine.time = self._timing(engine)
 
+    def disown(self) -> None:
+        """Do nothing: a fork has a copy of all that there is."""
+
     def _sense(self, engine: Engine) -> None:
         """Make the part that senses."""
         raise NotImplementedError

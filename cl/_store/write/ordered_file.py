@@ -22,6 +22,8 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from cl._values.descriptors import let_go
+
 from . import hdf5
 
 if TYPE_CHECKING:
@@ -106,6 +108,10 @@ class OrderedFile:
                 self._links.popleft()
         self._free += self._freed
         self._freed.clear()
+
+    def disown(self) -> None:
+        """Let go of the file, in a fork: it is kept open by nobody but the process that writes it."""
+        let_go(self._descriptor)
 
     def close(self) -> None:
         """Close the file without a commit."""

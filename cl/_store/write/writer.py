@@ -256,6 +256,10 @@ class RecordingWriter:
                 failure = error
         return failure
 
+    def disown(self) -> None:
+        """Let go of the file, in a fork: the process that has made it goes on writing."""
+        self._file.disown()
+
     def abort(self) -> None:
         """Close the file as it is, without an end; nothing happens if it is closed."""
         self._file.close()

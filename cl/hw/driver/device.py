@@ -80,6 +80,10 @@ class HardwareDevice:
         """Give control back, if it is held, and let go of everything."""
         self._link.close()
 
+    def disown(self) -> None:
+        """Let go of the connection, which is that of the process that this one is a fork of."""
+        self._link.disown()
+
     # -- Sink -----------------------------------------------------------------------------
 
     def on_data(self, posted: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cl._core.host_clock import host_ns
 from cl._core.reentry_lock import ReentryLock
+from cl._values.descriptors import let_go
 from cl._values.no_op import no_op
 from cl.error import ControlRequiredError, DeviceDisconnectedError
 from cl.hw.wire.layout import (
@@ -308,6 +309,11 @@ class Link:
         if self._commander is None:
             raise ControlRequiredError("this needs control of the device: open it with take_control=True")
         return self._commander
+
+    def disown(self) -> None:
+        """Have no part in the connection any more: it is that of the process that this one is a fork of."""
+        self._commander = None
+        let_go(self._session.sock.fileno())
 
     def close(self) -> None:
         """Give control back and let go of everything; the reader thread has ended when this returns.

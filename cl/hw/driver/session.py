@@ -6,11 +6,12 @@ import os
 import select
 import socket
 import struct
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from cl._core.reentry_lock import ReentryLock
+from cl._values.descriptors import hang_up
 from cl.error import ControlRequestError, DeviceDisconnectedError
 from cl.hw.wire.eventfd import create_eventfd, is_eventfd
 from cl.hw.wire.layout import (
@@ -134,7 +135,8 @@ class Session:
 
     def _connect(self, path: str, data_vectors: int, timeout: float) -> None:
         sock = self._held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-        self._held.callback(_hang_up, sock)
+        # A fork may hold it, too; control ends with it all the same.
+        self._held.callback(hang_up, sock)
         self._requester = Requester(sock, timeout)
         check_path(path)
         sock.connect(path)
@@ -324,12 +326,6 @@ def _checked_doorbell(fd: int) -> int:
         raise ProtocolError("a doorbell that is no eventfd")
     os.set_blocking(fd, False)
     return fd
-
-
-def _hang_up(sock: socket.socket) -> None:
-    """End a connection, and with it control, also where a fork holds the socket, too."""
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _why(refused: Refused) -> str:

@@ -14,6 +14,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from cl._values.descriptors import hang_up
 from cl._values.saying import Log
 
 from .access import Access
@@ -50,6 +51,7 @@ class Listening(Protocol):
     visualisers: dict[str, CustomVisualiser]
     make_source: Callable[[], Source] | None
     disconnect: Callable[[], None] | None
+    connections: set[Any]
 
 
 def run(owner: Listening, stop: socket.socket) -> None:
@@ -72,7 +74,7 @@ class _App:
         self._clients: dict[Client, ServerConnection] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._somebody = asyncio.Event()
-        self._connections: set[Any] = set()
+        self._connections = owner.connections
         self._shared: Sections | None = None
 
     async def serve(self, stop: socket.socket) -> None:
@@ -103,6 +105,8 @@ class _App:
             ticking.cancel()
 
     async def _close(self, server: Server) -> None:
+        # A child process that was forked meanwhile may hold it, and nobody would answer there.
+        hang_up(self._owner.socket)
         server.close(reason="the device was closed")
         closed = asyncio.ensure_future(server.wait_closed())
         await asyncio.wait([closed], timeout=_CLOSE_TIMEOUT_S)

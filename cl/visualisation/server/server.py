@@ -13,9 +13,10 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cl._current import devices
+from cl._values.descriptors import hang_up, let_go
 from cl._values.process_switches import switch_interval
 from cl._values.saying import Log, say
 
@@ -58,6 +59,8 @@ class VisualiserServer:
         self.port: int = self.socket.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self.port}"
+        self.connections: set[Any] = set()
+        """The transports of those that are connected."""
         self._waker, self._wakened = socket.socketpair()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cl-visualiser", daemon=True)
@@ -119,6 +122,15 @@ class VisualiserServer:
             sock.close()
         self.visualisers.clear()
 
+    def disown(self) -> None:
+        """Let go of the sockets, in a fork: the process that has opened them serves them."""
+        self._stopping = threading.Event()
+        self._stopping.set()
+        for sock in (self.socket, self._waker, self._wakened):
+            let_go(sock.fileno())
+        for transport in tuple(self.connections):
+            let_go(transport.get_extra_info("socket").fileno())
+
     def _run(self) -> None:
         try:
             if self._somebody_comes():
@@ -128,6 +140,7 @@ class VisualiserServer:
         except Exception:
             _log.exception("the data visualiser has ended")
         finally:
+            hang_up(self.socket)
             self.socket.close()
 
     def _somebody_comes(self) -> bool:
