@@ -107,7 +107,8 @@ class _App:
     async def _close(self, server: Server) -> None:
         # A child process that was forked meanwhile may hold it, and nobody would answer there.
         hang_up(self._owner.socket)
-        server.close(reason="the device was closed")
+        self._disconnect()  # before the server does, which in older versions of websockets gives no reason
+        server.close()
         closed = asyncio.ensure_future(server.wait_closed())
         await asyncio.wait([closed], timeout=_CLOSE_TIMEOUT_S)
         for transport in tuple(self._connections):

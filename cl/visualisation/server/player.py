@@ -95,7 +95,7 @@ class Recorded:
 
     def _waveform(self, time: int, channel: int, row: int) -> NDArray[np.float32]:
         if self._has_waveforms:
-            return np.asarray(self.view.spikes[row]["samples"], np.float32)  # type: ignore[index]
+            return np.asarray(self.view.spikes[row]["samples"], np.float32)
         cut = self.frames(time - 25, time + 50)[:, channel].astype(np.float64)
         samples: NDArray[np.float32] = ((cut - cut.mean()) * self.unit).astype(np.float32)
         return samples
