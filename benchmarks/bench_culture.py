@@ -26,7 +26,7 @@ def best(run: Callable[[], float]) -> float:
 
 def culture(seconds: float, window: int, stims_per_second: int = 0, **config: object) -> float:
     """Return the time it takes to read so many seconds in windows, with stims now and then."""
-    source = create({"seed": 1, **config})
+    source = create(**{"seed": 1, **config})
     every = RATE // stims_per_second if stims_per_second else None
     begin = time.perf_counter()
     for start in range(0, int(seconds * RATE), window):
@@ -39,7 +39,7 @@ def culture(seconds: float, window: int, stims_per_second: int = 0, **config: ob
 
 def detector(seconds: float, window: int) -> float:
     """Return the time it takes to feed so many seconds of frames with some 200 spikes/s in windows."""
-    frames = create({"seed": 1}).read(0, int(seconds * RATE)).frames
+    frames = create(seed=1).read(0, int(seconds * RATE)).frames
     assert isinstance(frames, np.ndarray)
     found = Detector()
     begin = time.perf_counter()

@@ -10,8 +10,6 @@ are: then the same program gives the same data every time, whatever the rate of 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import cl
@@ -34,9 +32,9 @@ LISTENING, ANSWERING = 12, 34
 class Metronome(SimulatorDataSource):
     """Every channel fires once a period, each at its own moment of it."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.period = config["period_frames"]
-        self.noise = np.random.default_rng(config["seed"]).normal(0, 8, (10_000, 64)).astype(np.int16)
+    def __init__(self, period_frames: int, seed: int) -> None:
+        self.period = period_frames
+        self.noise = np.random.default_rng(seed).normal(0, 8, (10_000, 64)).astype(np.int16)
         self.answers: list[tuple[int, int]] = []
 
     @property

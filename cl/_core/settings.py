@@ -36,7 +36,7 @@ class Settings:
     visualisation: bool = True  # CL_SDK_VISUALISATION
     visualisation_host: str = "127.0.0.1"  # CL_SDK_VISUALISATION_HOST
     data_source: str | None = None  # CL_SDK_DATA_SOURCE
-    data_source_config: Any = None  # CL_SDK_DATA_SOURCE_CONFIG
+    data_source_config: dict[str, Any] | None = None  # CL_SDK_DATA_SOURCE_CONFIG
     data_source_metadata: dict[str, Any] | None = None  # CL_SDK_DATA_SOURCE_METADATA
     detect_spikes: bool = False  # CL_SDK_DETECT_SPIKES
     jitter_detection: bool = False  # CL_SDK_JITTER_DETECTION
@@ -75,7 +75,7 @@ def parse_settings(variables: Mapping[str, str]) -> Settings:
         visualisation=read("CL_SDK_VISUALISATION", _flag, True),
         visualisation_host=read("CL_SDK_VISUALISATION_HOST", _text, "127.0.0.1"),
         data_source=read("CL_SDK_DATA_SOURCE", _text, None),
-        data_source_config=read("CL_SDK_DATA_SOURCE_CONFIG", _json, None),
+        data_source_config=read("CL_SDK_DATA_SOURCE_CONFIG", _json_object, None),
         data_source_metadata=read("CL_SDK_DATA_SOURCE_METADATA", _json_object, None),
         detect_spikes=read("CL_SDK_DETECT_SPIKES", _flag, False),
         jitter_detection=read("CL_SDK_JITTER_DETECTION", _flag, False),

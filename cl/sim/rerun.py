@@ -99,7 +99,7 @@ def _importable(path: str | os.PathLike[str], name: str) -> str:
 
     A file may name anything that can be imported, and what it names is going to be called.
     """
-    from .user.registry import imported
+    from .user.factory_path import imported
 
     where = f"the source of {os.fspath(path)}"
     try:

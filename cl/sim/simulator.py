@@ -31,7 +31,7 @@ _RANGES: Final = {"sample_mean": SAMPLE_MEANS, "spike_percentile": SPIKE_PERCENT
 class Simulator:
     """A simulator: what it plays, and how. None means "as the environment says", at the open.
 
-    `source` makes the data: a factory or its path "module:attribute", as in `set_simulator_data_source`, with
+    `source` makes the data: a factory or its path, as in `set_simulator_data_source`, with
     `config` and `metadata`, which go with it; or "random", the random source. It comes before a replay;
     `replay_path` comes before a source that is set or that the environment names. The other arguments are the
     variables of the same names (`seed` is CL_SDK_RANDOM_SEED). With a `time`, a `cl.VirtualTime` that several
@@ -46,7 +46,7 @@ class Simulator:
 
     source: str | Callable[..., Any] | None = None
     _: KW_ONLY
-    config: Any = None
+    config: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] | SimulatorDataSourceMetadata | None = None
     seed: int | None = None
     replay_path: str | os.PathLike[str] | None = None
@@ -157,7 +157,7 @@ def registration_of(simulator: Simulator, environments: Registration | None) -> 
         from .user.registry import SIMULATORS, checked_registration
 
         return checked_registration(simulator.source, simulator.config, simulator.metadata, SIMULATORS)
-    own = {"config": simulator.config, "metadata": simulator.metadata}
+    own: dict[str, Any] = {"config": simulator.config, "metadata": simulator.metadata}
     given = {name: value for name, value in own.items() if value is not None}
     if not given:
         return environments

@@ -21,6 +21,7 @@ from cl.sim import (
     LiveDataSink,
     LiveSimulatorDataSource,
     SimulatorDataSourceMetadata,
+    SinkClosedError,
     set_simulator_data_source,
 )
 from cl.sim.user import live_source
@@ -76,6 +77,50 @@ async def test_an_async_loop_over_live_data(kind: type[Blocks], time: str) -> No
         frames = await neurons.aread(1_000, loop.start_timestamp)
         assert (frames == numbered(loop.start_timestamp, 1_000)).all()
     assert source.calls == ["open", "stop", "close"]
+
+
+@pytest.mark.parametrize("placed", [False, True], ids=["by name", "by position"])
+def test_metadata_are_handed_on_by_a_source(placed: bool, time: str) -> None:
+    """As cl-sdk's documentation writes sources: the metadata come first, and are shown as the property."""
+    metadata = SimulatorDataSourceMetadata(start_timestamp=1_000)
+
+    class Handing(LiveSimulatorDataSource):
+        def __init__(self) -> None:
+            if placed:
+                super().__init__(metadata, max_buffer_frames=200, supports_accelerated=True)
+            else:
+                super().__init__(metadata=metadata, max_buffer_frames=200, supports_accelerated=True)
+
+        def start(self, sink: LiveDataSink) -> None:
+            try:
+                while True:
+                    sink.emit_frames(numbered(sink.next_timestamp, 50))
+            except SinkClosedError:
+                pass
+
+    source = Handing()
+    assert source.metadata == metadata
+    assert (source.current_read_timestamp, source.next_write_timestamp) == (1_000, 1_000)
+    set_simulator_data_source(lambda: source)
+    with cl.open() as neurons:
+        assert (neurons.read(500, 1_000) == numbered(1_000, 500)).all()
+        assert source.current_read_timestamp >= 1_500
+        assert source.next_write_timestamp >= source.current_read_timestamp
+        assert (source.next_write_timestamp - 1_000) % 50 == 0
+
+
+def test_a_source_that_only_inherits_takes_metadata_from_everywhere() -> None:
+    class Plain(LiveSimulatorDataSource):
+        def start(self, sink: LiveDataSink) -> None: ...
+
+    assert Plain({"duration_frames": 50}).metadata == SimulatorDataSourceMetadata(
+        duration_frames=50, seekable=False
+    )
+    with pytest.raises(TypeError, match="metadata is 5, it must be SimulatorDataSourceMetadata or a mapping"):
+        Plain(5)  # type: ignore[arg-type]
+    set_simulator_data_source(Plain, metadata={"start_timestamp": 70})
+    with cl.open() as neurons:
+        assert neurons._engine.start == 70
 
 
 def test_a_source_runs_in_a_task_of_the_program_itself() -> None:

@@ -32,7 +32,7 @@ BY_NAME = {
     "cl.__main__": "the command's module, whose name is on the command line",
     "cl._values.lazy": "the names of packages, loaded when they are first used",
     "cl._values.upwards": "the table of what is used upwards",
-    "cl.sim.user.registry": "a program's own source, which a variable names",
+    "cl.sim.user.factory_path": "a program's own source, which a variable names",
 }
 """The modules that import by a text, which neither import-linter nor the test of circles sees."""
 CIRCLES: dict[frozenset[str], str] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from typing import Any
 
 import numpy as np
 
@@ -52,8 +51,8 @@ class Failing(Silent):
 class Ending(Silent):
     """Ends after as many frames as it is told."""
 
-    def __init__(self, config: Any) -> None:
-        self.metadata = SimulatorDataSourceMetadata(duration_frames=config["frames"], seekable=False)
+    def __init__(self, frames: int) -> None:
+        self.metadata = SimulatorDataSourceMetadata(duration_frames=frames, seekable=False)
 
 
 class Answering(Silent):

@@ -10,8 +10,8 @@ from cl.sim import DataSourceBatch, SimulatorDataSource, SimulatorDataSourceMeta
 class Told(SimulatorDataSource):
     """Remembers what it was made with."""
 
-    def __init__(self, config: Any = "nothing", metadata: Any = None) -> None:
-        self.config = config
+    def __init__(self, a: Any = "nothing", metadata: Any = None) -> None:
+        self.config = a
         self.given = metadata
 
     @property
@@ -31,13 +31,13 @@ class Holder:
 not_callable = 5
 
 
-def returns_nothing() -> None:
+def returns_nothing(size: int) -> None:
     return None
 
 
-def raises(config: Any) -> SimulatorDataSource:
+def raises(**config: Any) -> SimulatorDataSource:
     raise RuntimeError(f"made with {config}")
 
 
-def refuses(config: Any) -> SimulatorDataSource:
+def refuses(size: int = -1) -> SimulatorDataSource:
     raise ValueError("size is -1, it must be at least 1")

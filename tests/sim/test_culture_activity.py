@@ -34,7 +34,7 @@ def burst_starts(times: NDArray[np.int64], seconds: int, least: int) -> NDArray[
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_spontaneous_activity(seed: int) -> None:
-    culture = create({"seed": seed})
+    culture = create(seed=seed)
     times, channels = spikes_of(culture, 40 * SECOND)
     assert 50 < len(times) / 40 < 300
     # Bursts: a tenth of a second in which half of what is recorded fires, every few seconds.
@@ -51,7 +51,7 @@ def test_spontaneous_activity(seed: int) -> None:
 
 
 def test_channels_differ_lastingly() -> None:
-    times, channels = spikes_of(create({"seed": 0}), 40 * SECOND)
+    times, channels = spikes_of(create(seed=0), 40 * SECOND)
     early, late = (
         np.bincount(channels[half], minlength=64) for half in (times < 20 * SECOND, times >= 20 * SECOND)
     )
@@ -61,15 +61,15 @@ def test_channels_differ_lastingly() -> None:
 
 
 def test_background_drives_it() -> None:
-    quiet, _ = spikes_of(create({"background": 0}), 5 * SECOND)
+    quiet, _ = spikes_of(create(background=0), 5 * SECOND)
     assert len(quiet) == 0
-    normal, _ = spikes_of(create({}), 10 * SECOND)
-    driven, _ = spikes_of(create({"background": 1.3}), 10 * SECOND)
+    normal, _ = spikes_of(create(), 10 * SECOND)
+    driven, _ = spikes_of(create(background=1.3), 10 * SECOND)
     assert len(driven) > 1.5 * len(normal) > 0
 
 
 def test_without_connections_there_are_no_bursts() -> None:
-    culture = create({"connectivity": 0})
+    culture = create(connectivity=0)
     times, _ = spikes_of(culture, 20 * SECOND)
     assert len(times) > 100
     assert len(burst_starts(times, 20, culture.tissue.units // 4)) == 0
@@ -77,14 +77,14 @@ def test_without_connections_there_are_no_bursts() -> None:
 
 @pytest.mark.parametrize("size", [300, 3_000])
 def test_other_sizes_burst_as_well(size: int) -> None:
-    culture = create({"size": size})
+    culture = create(size=size)
     times, _ = spikes_of(culture, 20 * SECOND)
     assert len(burst_starts(times, 20, culture.tissue.units // 2)) >= 2
 
 
 def test_inhibition_restrains() -> None:
     def largest_burst(inhibitory_fraction: float) -> int:
-        times, _ = spikes_of(create({"inhibitory_fraction": inhibitory_fraction}), 15 * SECOND)
+        times, _ = spikes_of(create(inhibitory_fraction=inhibitory_fraction), 15 * SECOND)
         return int(np.bincount(times // 2_500).max())
 
     assert largest_burst(0) > largest_burst(0.2) > largest_burst(0.4)
@@ -94,7 +94,7 @@ def answers(
     channel: int | None, current: float = -1.0, duration: int = 160, trials: int = 12
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Spikes of the array 5 to 50 ms after each pulse, one a second, and in as long before it."""
-    culture = create({"seed": 1})
+    culture = create(seed=1)
     culture.read(0, SECOND)
     before, after = [], []
     for trial in range(trials):
@@ -141,7 +141,7 @@ def test_a_longer_pulse_evokes_more() -> None:
 def test_cathodic_first_evokes_more() -> None:
     def at_once(current: float, moment: int) -> int:
         # One pulse into one and the same state; what comes within 20 ms is before all chaos.
-        culture = create({"seed": 1})
+        culture = create(seed=1)
         culture.read(0, moment)
         culture.on_stims([pulse(moment, 27, current)])
         return len(spikes_of(culture, 20 * MS)[0])
@@ -157,7 +157,7 @@ def test_the_answer_depends_on_the_channel() -> None:
 
 
 def test_the_answer_begins_near_the_electrode() -> None:
-    culture = create({"seed": 1, "background": 0})
+    culture = create(seed=1, background=0)
     culture.on_stims([pulse(1_000, 27, -3.0)])
     times, channels = spikes_of(culture, SECOND)
     direct = times < 1_000 + 91
@@ -171,7 +171,7 @@ def test_the_answer_begins_near_the_electrode() -> None:
 
 def test_pulses_on_neighbouring_channels_add_up() -> None:
     def evoked(*channels: int) -> int:
-        culture = create({"seed": 1, "background": 0, "connectivity": 0})
+        culture = create(seed=1, background=0, connectivity=0)
         culture.on_stims([pulse(1_000, channel, -0.7) for channel in channels])
         return len(spikes_of(culture, SECOND)[0])
 
@@ -181,7 +181,7 @@ def test_pulses_on_neighbouring_channels_add_up() -> None:
 @pytest.mark.parametrize("channel", [0, 4, 7, 56, 63, 30])
 def test_dead_electrodes_reach_nobody(channel: int) -> None:
     silent = {"seed": 1, "silent_channels": [30]}
-    alone, stimulated = create(silent), create(silent)
+    alone, stimulated = create(**silent), create(**silent)
     stimulated.on_stims([pulse(100 + 2_500 * trial, channel, -3.0) for trial in range(20)])
     a, b = spikes_of(alone, 3 * SECOND), spikes_of(stimulated, 3 * SECOND)
     assert len(a[0]) > 20
@@ -190,14 +190,14 @@ def test_dead_electrodes_reach_nobody(channel: int) -> None:
 
 
 def test_a_silent_channel_is_the_only_one_that_falls_silent() -> None:
-    _, before = spikes_of(create({"seed": 1}), 5 * SECOND)
-    _, after = spikes_of(create({"seed": 1, "silent_channels": [27]}), 5 * SECOND)
+    _, before = spikes_of(create(seed=1), 5 * SECOND)
+    _, after = spikes_of(create(seed=1, silent_channels=[27]), 5 * SECOND)
     assert 27 in before and 27 not in after
     assert len(np.unique(after)) > 45
 
 
 def test_pairing_two_sites_strengthens_what_leads_from_the_first_to_the_second() -> None:
-    culture = create({"seed": 1, "background": 0, "plasticity": True, "connectivity": 0.2})
+    culture = create(seed=1, background=0, plasticity=True, connectivity=0.2)
     wiring = culture.network.wiring
     first, second = near(culture, 18), near(culture, 36)
     before = wiring.efficacy.copy()

@@ -67,4 +67,4 @@ def test_refused(config: object, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         load_config(config)
     with pytest.raises(error, match=text):
-        create(config)  # type: ignore[arg-type]
+        create(**config)  # type: ignore[arg-type]

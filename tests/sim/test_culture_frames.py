@@ -30,7 +30,7 @@ def frames_of(culture: Culture, count: int) -> NDArray[np.int16]:
 
 
 def test_noise() -> None:
-    frames = frames_of(create({"background": 0}), 50_000)
+    frames = frames_of(create(background=0), 50_000)
     assert not frames[:, GROUNDED].any()
     deviation = frames[:, OTHERS].std(axis=0) * UV
     assert np.all(np.abs(deviation - 5.0) < 0.1)
@@ -42,8 +42,8 @@ def test_noise() -> None:
 
 
 def test_the_noise_can_be_chosen() -> None:
-    assert not frames_of(create({"background": 0, "noise_uV": 0}), 5_000).any()
-    loud = frames_of(create({"background": 0, "noise_uV": 20}, {"uV_per_sample_unit": 0.5}), 25_000)
+    assert not frames_of(create(background=0, noise_uV=0), 5_000).any()
+    loud = frames_of(create(background=0, noise_uV=20, metadata={"uV_per_sample_unit": 0.5}), 25_000)
     assert abs(loud[:, 20].std() * 0.5 - 20) < 0.5
 
 
@@ -64,7 +64,7 @@ def test_waveforms_look_like_spikes() -> None:
 
 
 def test_every_spike_is_in_the_frames_and_every_deflection_is_a_spike() -> None:
-    culture = create({"seed": 2, "noise_uV": 0})
+    culture = create(seed=2, noise_uV=0)
     batch = culture.read(0, 100_000)
     assert batch.frames is not None
     unexplained = batch.frames.astype(np.int32)
@@ -82,7 +82,7 @@ def test_every_spike_is_in_the_frames_and_every_deflection_is_a_spike() -> None:
 
 
 def test_a_detector_finds_them() -> None:
-    culture = create({"seed": 4})
+    culture = create(seed=4)
     batch = culture.read(0, 150_000)
     assert batch.frames is not None
     truth = {(s.timestamp, s.channel) for s in batch.spikes if s.timestamp > 2_600}
@@ -98,7 +98,7 @@ def test_a_detector_finds_them() -> None:
 
 def test_the_artifact_is_all_that_a_pulse_adds_at_first() -> None:
     config = {"seed": 1, "background": 0, "silent_channels": [27]}
-    plain, stimulated = create(config), create(config)
+    plain, stimulated = create(**config), create(**config)
     stimulated.on_stims([pulse(1_007, 27)])
     added = frames_of(stimulated, 5_000).astype(np.int32) - frames_of(plain, 5_000)
     assert not added[:1_007].any()
@@ -116,7 +116,7 @@ def test_the_artifact_is_all_that_a_pulse_adds_at_first() -> None:
 
 
 def frames_of_one(stim: DataSourceStim, channel: int, config: dict[str, object]) -> list[int]:
-    culture = create(config)
+    culture = create(**config)
     culture.on_stims([stim])
     result: list[int] = frames_of(culture, stim.timestamp + 100)[:, channel].tolist()
     return result
@@ -124,7 +124,7 @@ def frames_of_one(stim: DataSourceStim, channel: int, config: dict[str, object])
 
 def test_artifacts_add_up_before_they_saturate() -> None:
     def on_20(*stims: DataSourceStim) -> list[int]:
-        culture = create({"background": 0, "noise_uV": 0, "silent_channels": [20, 21]})
+        culture = create(background=0, noise_uV=0, silent_channels=[20, 21])
         culture.on_stims(stims)
         result: list[int] = frames_of(culture, 200)[:, 20].tolist()
         return result
@@ -138,7 +138,7 @@ def test_artifacts_add_up_before_they_saturate() -> None:
 
 
 def test_without_the_artifact_the_answer_is_the_same() -> None:
-    with_, without = create({"seed": 1}), create({"seed": 1, "artifact": False})
+    with_, without = create(seed=1), create(seed=1, artifact=False)
     for culture in (with_, without):
         culture.on_stims([pulse(1_000, 27, -2.0)])
     a, b = with_.read(0, 20_000), without.read(0, 20_000)

@@ -66,29 +66,29 @@ SOME_STIMS = [
 @pytest.mark.parametrize("size", [7, 25, 250, 3_333])
 @pytest.mark.parametrize("stims", [[], SOME_STIMS], ids=["alone", "stimulated"])
 def test_windows_do_not_matter(size: int, stims: list[DataSourceStim]) -> None:
-    whole = play(create({"seed": 2}), [25_000], stims)
+    whole = play(create(seed=2), [25_000], stims)
     assert len(whole.spikes) > (100 if stims else 5)
-    assert same(play(create({"seed": 2}), [*range(size, 25_000, size), 25_000], stims), whole)
+    assert same(play(create(seed=2), [*range(size, 25_000, size), 25_000], stims), whole)
 
 
 def test_windows_of_one_frame() -> None:
     config = {"seed": 2}
     stims = [stim for stim in SOME_STIMS if stim.timestamp < 5_000]
-    whole = play(create(config), [5_000], stims)
+    whole = play(create(**config), [5_000], stims)
     assert len(whole.spikes) > 20
-    assert same(play(create(config), range(1, 5_001), stims), whole)
+    assert same(play(create(**config), range(1, 5_001), stims), whole)
 
 
 def test_stims_may_be_told_ahead_of_their_window() -> None:
-    at_their_frame = play(create(LIVELY), [25_000], SOME_STIMS)
-    ahead = create(LIVELY)
+    at_their_frame = play(create(**LIVELY), [25_000], SOME_STIMS)
+    ahead = create(**LIVELY)
     ahead.on_stims(SOME_STIMS)
     assert same(play(ahead, [25_000]), at_their_frame)
 
 
 def test_the_order_in_which_simultaneous_stims_are_told_does_not_matter() -> None:
     stims = [pulse(500, channel, -0.1 * channel) for channel in range(9, 30)]
-    forward, backward = create(LIVELY), create(LIVELY)
+    forward, backward = create(**LIVELY), create(**LIVELY)
     forward.on_stims(stims)
     backward.on_stims(stims[::-1])
     assert same(play(forward, [5_000]), play(backward, [5_000]))
@@ -106,15 +106,15 @@ def test_the_order_in_which_simultaneous_stims_are_told_does_not_matter() -> Non
     ),
 )
 def test_any_windows_any_stims(cuts: list[int], stims: list[DataSourceStim]) -> None:
-    whole = play(create(LIVELY), [5_000], stims)
-    assert same(play(create(LIVELY), [*cuts, 5_000], stims), whole)
+    whole = play(create(**LIVELY), [5_000], stims)
+    assert same(play(create(**LIVELY), [*cuts, 5_000], stims), whole)
 
 
 @settings(deadline=None, max_examples=25)
 @given(frame=st.integers(0, 4_000), channel=st.integers(8, 55))
 def test_a_stim_changes_nothing_before_it(frame: int, channel: int) -> None:
-    without = play(create(LIVELY), [5_000])
-    stimulated = play(create(LIVELY), [5_000], [pulse(frame, channel, -3.0)])
+    without = play(create(**LIVELY), [5_000])
+    stimulated = play(create(**LIVELY), [5_000], [pulse(frame, channel, -3.0)])
     assert np.array_equal(stimulated.frames[:frame], without.frames[:frame])
     # The artifact begins with the stim's own frame, where it is told even in the middle of a step.
     assert not np.array_equal(stimulated.frames[frame], without.frames[frame])
@@ -124,9 +124,9 @@ def test_a_stim_changes_nothing_before_it(frame: int, channel: int) -> None:
 
 
 def test_the_same_seed_is_the_same_culture() -> None:
-    first = play(create({"seed": 5}), [50_000], SOME_STIMS)
-    again = play(create({"seed": 5}), [50_000], SOME_STIMS)
-    other = play(create({"seed": 6}), [50_000], SOME_STIMS)
+    first = play(create(seed=5), [50_000], SOME_STIMS)
+    again = play(create(seed=5), [50_000], SOME_STIMS)
+    other = play(create(seed=6), [50_000], SOME_STIMS)
     assert same(first, again)
     assert not np.array_equal(first.frames, other.frames)
     assert first.spikes != other.spikes
@@ -134,13 +134,13 @@ def test_the_same_seed_is_the_same_culture() -> None:
 
 def test_plasticity_does_not_break_any_of_it() -> None:
     config = {**LIVELY, "plasticity": True}
-    whole = play(create(config), [50_000], SOME_STIMS)
-    assert same(play(create(config), range(250, 50_001, 250), SOME_STIMS), whole)
-    assert whole.spikes != play(create(LIVELY), [50_000], SOME_STIMS).spikes
+    whole = play(create(**config), [50_000], SOME_STIMS)
+    assert same(play(create(**config), range(250, 50_001, 250), SOME_STIMS), whole)
+    assert whole.spikes != play(create(**LIVELY), [50_000], SOME_STIMS).spikes
 
 
 def test_opening_begins_again() -> None:
-    culture = create({**LIVELY, "plasticity": True})
+    culture = create(**{**LIVELY, "plasticity": True})
     culture.open()
     first = play(culture, [25_000], SOME_STIMS)
     culture.close()
@@ -149,24 +149,24 @@ def test_opening_begins_again() -> None:
 
 
 def test_stims_left_over_from_the_last_time_are_forgotten() -> None:
-    culture = create(LIVELY)
+    culture = create(**LIVELY)
     culture.on_stims([pulse(100, 27)])
     culture.open()
-    assert same(play(culture, [5_000]), play(create(LIVELY), [5_000]))
+    assert same(play(culture, [5_000]), play(create(**LIVELY), [5_000]))
 
 
 def test_the_start_timestamp_only_shifts() -> None:
     start = 1_234_567
-    shifted = create(LIVELY, {"start_timestamp": start})
+    shifted = create(**LIVELY, metadata={"start_timestamp": start})
     stims = [pulse(stim.timestamp + start, stim.channel, -1.0) for stim in SOME_STIMS]
     there = play(shifted, [20_000], stims)
-    here = play(create(LIVELY), [20_000], [pulse(s.timestamp, s.channel, -1.0) for s in SOME_STIMS])
+    here = play(create(**LIVELY), [20_000], [pulse(s.timestamp, s.channel, -1.0) for s in SOME_STIMS])
     assert np.array_equal(there.frames, here.frames)
     assert there.spikes == [(timestamp + start, channel) for timestamp, channel in here.spikes]
 
 
 def test_frames_and_spikes_are_as_the_simulator_wants_them() -> None:
-    taken = play(create({"seed": 1}), range(25, 50_001, 25))
+    taken = play(create(seed=1), range(25, 50_001, 25))
     assert taken.frames.dtype == np.int16
     assert taken.frames.shape == (50_000, 64)
     assert taken.frames.flags.owndata or taken.frames.base is None
@@ -179,7 +179,7 @@ def test_frames_and_spikes_are_as_the_simulator_wants_them() -> None:
 
 
 def test_spikes_lie_in_the_window_they_come_with() -> None:
-    culture = create(LIVELY)
+    culture = create(**LIVELY)
     for _ in range(2_000):
         start = culture.position
         part = take(culture, 13)
@@ -187,7 +187,7 @@ def test_spikes_lie_in_the_window_they_come_with() -> None:
 
 
 def test_windows_must_follow_one_another() -> None:
-    culture = create(LIVELY)
+    culture = create(**LIVELY)
     culture.read(0, 100)
     with pytest.raises(ValueError, match="from 100, not 5 frames from 0"):
         culture.read(0, 5)
@@ -200,14 +200,14 @@ def test_windows_must_follow_one_another() -> None:
 
 
 def test_a_stim_in_the_past_is_refused() -> None:
-    culture = create(LIVELY)
+    culture = create(**LIVELY)
     culture.read(0, 100)
     with pytest.raises(ValueError, match="stim at 99, but its frames up to 100"):
         culture.on_stims([pulse(99, 20)])
 
 
 def test_metadata() -> None:
-    culture = create(LIVELY)
+    culture = create(**LIVELY)
     assert isinstance(culture, SimulatorDataSource)
     metadata = culture.metadata
     assert (metadata.channel_count, metadata.frames_per_second, metadata.start_timestamp) == (64, 25_000, 0)
@@ -219,7 +219,7 @@ def test_metadata() -> None:
 
 def test_metadata_can_be_handed_over_as_an_object() -> None:
     given_ = SimulatorDataSourceMetadata(start_timestamp=77, duration_frames=500, uV_per_sample_unit=0.5)
-    metadata = create(LIVELY, given_).metadata
+    metadata = create(**LIVELY, metadata=given_).metadata
     assert (metadata.start_timestamp, metadata.duration_frames, metadata.uV_per_sample_unit) == (77, 500, 0.5)
     assert not metadata.seekable and metadata.reactive
 
@@ -243,13 +243,13 @@ def test_metadata_can_be_handed_over_as_an_object() -> None:
 )
 def test_bad_metadata(metadata: object, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
-        create(LIVELY, metadata)  # type: ignore[arg-type]
+        create(**LIVELY, metadata=metadata)  # type: ignore[arg-type]
 
 
 def test_the_seed_of_the_environment_is_taken_where_the_config_has_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert create({"size": 50}).config.seed == 0
+    assert create(size=50).config.seed == 0
     monkeypatch.setenv("CL_SDK_RANDOM_SEED", "11")
-    assert create({"size": 50}).config.seed == 11
-    assert create({"size": 50, "seed": 4}).config.seed == 4
+    assert create(size=50).config.seed == 11
+    assert create(size=50, seed=4).config.seed == 4

@@ -48,7 +48,7 @@ class Asked:
 
 
 def culture() -> Asked:
-    source = create({"seed": 3, "size": 200, "background": 1.1, "plasticity": True})
+    source = create(seed=3, size=200, background=1.1, plasticity=True)
 
     def tell(at: int) -> None:
         source.on_stims([DataSourceStim(at + 7, c, at + 7, (160.0, 160.0), (-2.0, 2.0)) for c in (27, 36)])

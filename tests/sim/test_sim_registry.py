@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,58 +59,109 @@ def test_set_and_clear() -> None:
 
 def test_the_environment_and_what_was_set() -> None:
     settings = Settings(data_source="sim_factories:Told", data_source_config={"a": 1})
-    assert made(settings).config == {"a": 1}
-    set_simulator_data_source("sim_factories:Holder.create", [2])
+    assert made(settings).config == 1
+    set_simulator_data_source("sim_factories:Holder.create", {"a": [2]})
     assert made(settings).config == [2]
 
 
 class Keyworded(Told):
-    def __init__(self, *, config: Any) -> None:
-        super().__init__(config)
+    def __init__(self, *, a: Any) -> None:
+        super().__init__(a)
 
 
-class Unnamed(Told):
-    def __init__(self, settings: Any, rate: int = 5) -> None:
-        super().__init__(settings)
-        self.rate = rate
+class Required(Told):
+    def __init__(self, size: int, rate: int = 5) -> None:
+        super().__init__((size, rate))
 
 
-class Optional(Told):
-    def __init__(self, rate: Any = 5) -> None:
-        super().__init__(rate)
+def several(a: int = 1, b: int = 2, c: int | None = None) -> SimulatorDataSource:
+    return Told((a, b, c))
+
+
+def named_only(*, size: int, rate: int = 5) -> SimulatorDataSource:
+    return Told((size, rate))
 
 
 @pytest.mark.parametrize(
     ("factory", "config", "wanted"),
     [
         (Told, None, "nothing"),
-        (Told, {"size": 3}, {"size": 3}),
-        (lambda: Told(), {"size": 3}, "nothing"),
-        (lambda config: Told(config), None, None),
-        (lambda config: Told(config), 5, 5),
-        (lambda whatever: Told(whatever), [1, (2, 3)], [1, [2, 3]]),
-        (lambda *anything: Told(anything), "x", ("x",)),
-        (lambda *anything: Told(anything), None, ()),
-        (lambda **named: Told(named), 3, {}),
-        (Keyworded, 4, 4),
-        (Keyworded, None, None),
-        (Unnamed, {"a": None}, {"a": None}),
-        (Unnamed, None, None),
-        (Optional, None, 5),
-        (Optional, 6, 6),
+        (Told, {}, "nothing"),
+        (Told, {"a": {"size": 3}}, {"size": 3}),
+        (lambda: Told(), None, "nothing"),
+        (lambda scale=50.0: Told(scale), {"scale": 2}, 2),
+        (lambda config: Told(config), {"config": [1, (2, 3)]}, [1, [2, 3]]),
+        (lambda **config: Told(config), {"x": 1, "metadata": 2}, {"x": 1, "metadata": 2}),
+        (lambda **config: Told(config), None, {}),
+        (several, {"b": 5}, (1, 5, None)),
+        (named_only, {"size": 4}, (4, 5)),
+        (Keyworded, {"a": 4}, 4),
+        (Required, {"size": 4}, (4, 5)),
+        (functools.partial(Required, rate=6), {"size": 4}, (4, 6)),
     ],
 )
-def test_what_a_factory_gets(factory: Callable[..., SimulatorDataSource], config: Any, wanted: Any) -> None:
+def test_what_a_factory_gets(
+    factory: Callable[..., SimulatorDataSource], config: dict[str, Any] | None, wanted: Any
+) -> None:
     set_simulator_data_source(factory, config)
     assert made().config == wanted
+
+
+@pytest.mark.parametrize(
+    ("factory", "config", "message"),
+    [
+        (Required, None, r"'Required' does not take config=None: missing a required argument: 'size'"),
+        (
+            several,
+            {"d": 5},
+            r"'several' does not take config=\{'d': 5\}: got an unexpected keyword argument 'd'",
+        ),
+        (several, {"d": 5}, r"its signature is \(a: 'int' = 1, b: 'int' = 2, c: 'int \| None' = None\)"),
+        (lambda: Told(), {"size": 3}, r"does not take config=\{'size': 3\}"),
+        (
+            lambda config: Told(config),
+            {"size": 3},
+            r"called as factory\(\*\*config\), its signature is \(config\)",
+        ),
+    ],
+)
+def test_a_factory_that_does_not_take_its_config(
+    factory: Callable[..., SimulatorDataSource], config: dict[str, Any] | None, message: str
+) -> None:
+    set_simulator_data_source(factory, config)
+    with pytest.raises(TypeError, match=message):
+        made()
+    settings = Settings(data_source="sim_factories:Told", data_source_config={"d": 5})
+    clear_simulator_data_source()
+    with pytest.raises(ValueError, match=r"does not take CL_SDK_DATA_SOURCE_CONFIG=\{'d': 5\}"):
+        made(settings)
+
+
+@pytest.mark.parametrize("path", ["sim_factories:Holder.create", "sim_factories.Holder.create"])
+def test_a_path_with_a_colon_or_a_dot(path: str) -> None:
+    set_simulator_data_source(path, {"a": 2})
+    assert made().config == 2
+    assert registry.current is not None
+    assert registry.current.path == "sim_factories:Holder.create"
+    settings = Settings(data_source=path.replace("Holder.create", "Told"))
+    clear_simulator_data_source()
+    assert isinstance(made(settings), Told)
+
+
+def test_a_module_that_cannot_import_another_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_factories.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    set_simulator_data_source("broken_factories.create")
+    with pytest.raises(ValueError, match="cannot be imported: No module named 'nowhere_to_be_found'"):
+        made()
 
 
 def test_the_config_is_a_copy() -> None:
     config = {"a": [1]}
     set_simulator_data_source(Told, config)
     config["a"].append(2)
-    made().config["a"].append(3)
-    assert made().config == {"a": [1]}
+    made().config.append(3)
+    assert made().config == [1]
 
 
 def test_metadata_go_to_a_factory_that_takes_them() -> None:
@@ -165,13 +218,16 @@ def test_accelerated_time() -> None:
     [
         ((5,), TypeError, "factory is 5"),
         ((Told(),), TypeError, "it must be a callable"),
-        (("nonsense",), ValueError, "factory is 'nonsense', it must be \"module:attribute\""),
+        (("nonsense",), ValueError, "factory is 'nonsense', it must be \"module:attribute\" or"),
+        (("a.",), ValueError, "factory is 'a.'"),
         (("a:b:c",), ValueError, "factory is 'a:b:c'"),
         ((":b",), ValueError, "factory is ':b'"),
         (("a-b:c",), ValueError, "factory is 'a-b:c'"),
-        ((Told, {1, 2}), TypeError, "config must be what JSON can hold: .*set"),
-        ((Told, np.zeros(3)), TypeError, "config must be what JSON can hold"),
-        ((Told, {(1, 2): 3}), TypeError, "config must be what JSON can hold"),
+        ((Told, {"a": {1, 2}}), TypeError, "config must be what JSON can hold: .*set"),
+        ((Told, {"a": np.zeros(3)}), TypeError, "config must be what JSON can hold"),
+        ((Told, [1]), TypeError, r"config is \[1\], it must map the names of the factory's arguments"),
+        ((Told, {1: 3}), TypeError, "it must map the names"),
+        ((Told, {(1, 2): 3}), TypeError, "it must map the names"),
         ((Told, None, 5), TypeError, "metadata is 5"),
         ((Told, None, {"speed": 5}), ValueError, "metadata has 'speed', it takes channel_count, "),
         ((Told, None, {"channel_count": 5}), ValueError, "metadata: channel_count is 5, it must be 64"),
@@ -179,7 +235,7 @@ def test_accelerated_time() -> None:
     ],
 )
 def test_what_cannot_be_set(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
-    set_simulator_data_source(Told, "before")
+    set_simulator_data_source(Told, {"a": "before"})
     with pytest.raises(error, match=message):
         set_simulator_data_source(*arguments)
     assert made().config == "before"
@@ -189,11 +245,11 @@ def test_a_config_that_holds_itself() -> None:
     config: list[Any] = []
     config.append(config)
     with pytest.raises(TypeError, match="config must be what JSON can hold"):
-        set_simulator_data_source(Told, config)
+        set_simulator_data_source(Told, {"a": config})
 
 
 def test_not_while_a_device_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_simulator_data_source(Told, "before")
+    set_simulator_data_source(Told, {"a": "before"})
     monkeypatch.setattr(registry, "is_open", lambda: True)
     with pytest.raises(RuntimeError, match="cannot be set while a device is open"):
         set_simulator_data_source(Told)

@@ -40,12 +40,12 @@ class Clock(VirtualTime):
 class Played(ScriptedSource):
     """A spike at each of the configured frames, on channel 9."""
 
-    def __init__(self, config: Any = ()) -> None:
-        super().__init__([(frame, 9) for frame in config])
+    def __init__(self, frames: Any = ()) -> None:
+        super().__init__([(frame, 9) for frame in frames])
 
 
-def scripted(config: Any) -> SimulatorDataSource:
-    return ScriptedSource([(frame, 8) for frame in config])
+def scripted(*, frames: Any) -> SimulatorDataSource:
+    return ScriptedSource([(frame, 8) for frame in frames])
 
 
 def makes_nothing() -> None:
@@ -87,11 +87,11 @@ def spikes_of(device: Simulator, frames: int = 2_000) -> list[tuple[int, int]]:
         ({"deferred_interrupt_limit": -3}, ValueError, "deferred_interrupt_limit must be at least 1, not -3"),
         ({"source": 5}, TypeError, "source is 5, it must be a callable"),
         ({"source": "nonsense"}, ValueError, "source is 'nonsense', it must be \"module:attribute\""),
-        ({"source": Played, "config": {1}}, TypeError, "config must be what JSON can hold"),
-        ({"config": object()}, TypeError, "config must be what JSON can hold"),
+        ({"source": Played, "config": {"a": {1}}}, TypeError, "config must be what JSON can hold"),
+        ({"config": object()}, TypeError, "config is <object .*it must map the names"),
         ({"metadata": {"speed": 5}}, ValueError, "metadata has 'speed', it takes channel_count"),
         ({"source": "random", "config": {}}, ValueError, r"config is \{\}: the random source takes none"),
-        ({"replay_path": "a.h5", "config": [1]}, ValueError, r"config is \[1\]: a replay takes none"),
+        ({"replay_path": "a.h5", "config": {"a": 1}}, ValueError, "config is {'a': 1}: a replay takes none"),
         ({"time": Clock(), "accelerated": False}, ValueError, "accelerated=False with time=a clock"),
         ({"time": 5}, TypeError, r"time must be a cl\.VirtualTime, not 5 \(an int\)"),
         ({"name": 5}, TypeError, "name must be a text"),
@@ -128,7 +128,9 @@ def test_two_values_are_two_dishes_however_alike() -> None:
 
 
 def test_it_is_pickled_where_its_parts_can_be() -> None:
-    simulator = Simulator(Played, config=[1], metadata={"seekable": False}, sample_mean=2, name="left")
+    simulator = Simulator(
+        Played, config={"frames": [1]}, metadata={"seekable": False}, sample_mean=2, name="left"
+    )
     assert repr(pickle.loads(pickle.dumps(simulator))) == repr(simulator)  # noqa: S301
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(Simulator(lambda: Played()))
@@ -161,14 +163,14 @@ def test_what_shares_a_time_stays_in_its_process() -> None:
 def test_a_source_comes_before_a_replay_and_that_before_the_environments(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with cl.open(device=Simulator(scripted, config=[100])) as neurons:
+    with cl.open(device=Simulator(scripted, config={"frames": [100]})) as neurons:
         recording = neurons.record(file_location=str(tmp_path), stop_after_frames=1_000)
         recording.wait_until_stopped()
     path = recording.file["path"]
-    given = Simulator(Played, config=[3])
+    given = Simulator(Played, config={"frames": [3]})
     replay = Simulator(replay_path=Path(path), replay_start_offset=0)
     assert spikes_of(replay, 1_000) == [(100, 8)]
-    assert spikes_of(Simulator(Played, config=[3], replay_path="nowhere.h5")) == [(3, 9)]
+    assert spikes_of(Simulator(Played, config={"frames": [3]}, replay_path="nowhere.h5")) == [(3, 9)]
     random = spikes_of(Simulator())
     assert len(random) > 3
 
@@ -178,9 +180,9 @@ def test_a_source_comes_before_a_replay_and_that_before_the_environments(
     assert spikes_of(given) == [(3, 9)]
     assert spikes_of(Simulator("random")) == random
 
-    set_simulator_data_source(Played, [7])
+    set_simulator_data_source(Played, {"frames": [7]})
     assert spikes_of(Simulator()) == [(7, 9)], "what is set is what the environment says"
-    assert spikes_of(Simulator(config=[8])) == [(8, 9)], "and takes another config"
+    assert spikes_of(Simulator(config={"frames": [8]})) == [(8, 9)], "and takes another config"
     assert spikes_of(given) == [(3, 9)]
     assert spikes_of(replay, 1_000) == [(100, 8)]
     assert spikes_of(Simulator("random")) == random
@@ -189,13 +191,13 @@ def test_a_source_comes_before_a_replay_and_that_before_the_environments(
 @pytest.mark.usefixtures("accelerated")
 def test_a_source_goes_with_its_own_config_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CL_SDK_DATA_SOURCE", f"{__name__}:Played")
-    monkeypatch.setenv("CL_SDK_DATA_SOURCE_CONFIG", "[5]")
+    monkeypatch.setenv("CL_SDK_DATA_SOURCE_CONFIG", '{"frames": [5]}')
     assert spikes_of(Simulator()) == [(5, 9)]
-    assert spikes_of(Simulator(config=[6])) == [(6, 9)]
+    assert spikes_of(Simulator(config={"frames": [6]})) == [(6, 9)]
     assert spikes_of(Simulator(Played)) == []
 
 
-@pytest.mark.parametrize("arguments", [{"config": [1]}, {"metadata": {"seekable": False}}])
+@pytest.mark.parametrize("arguments", [{"config": {"frames": [1]}}, {"metadata": {"seekable": False}}])
 def test_a_config_without_a_source_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="but no source that takes it is given, set or named"):
         cl.open(device=Simulator(**arguments)).__enter__()
@@ -208,7 +210,7 @@ def test_a_config_without_a_source_is_refused(arguments: dict[str, Any]) -> None
         (Simulator("no.such:thing"), ValueError, "source is 'no.such:thing', which cannot be imported"),
         (Simulator(makes_nothing), TypeError, "the factory returned NoneType None"),
         (
-            Simulator(scripted, metadata={"realtime_only": True}, accelerated=True, config=[]),
+            Simulator(scripted, metadata={"realtime_only": True}, accelerated=True, config={"frames": []}),
             ValueError,
             r"^data source 'scripted' does not support accelerated time \(accelerated=1\)",
         ),
@@ -228,7 +230,9 @@ def test_a_culture_takes_the_simulators_seed() -> None:
     config = {"size": 100}
     third = runs(source=CULTURE, config={**config, "seed": 3}, seed=9)
     assert third == runs(source=CULTURE, config=config, seed=3)
-    assert third == runs(source=lambda: cl.sim.culture.create(config), seed=3), "within another factory, too"
+    assert third == runs(source=lambda: cl.sim.culture.create(**config), seed=3), (
+        "within another factory, too"
+    )
     assert third != runs(source=CULTURE, config=config)
 
 
@@ -270,8 +274,8 @@ def test_the_description_of_a_run_is_whole_and_plain() -> None:
 @pytest.mark.parametrize(
     ("simulator", "source", "seed"),
     [
-        (Simulator(Played, config=[3]), f"{__name__}:Played", None),
-        (Simulator(Played, config=[3], seed=4), f"{__name__}:Played", 4),
+        (Simulator(Played, config={"frames": [3]}), f"{__name__}:Played", None),
+        (Simulator(Played, config={"frames": [3]}, seed=4), f"{__name__}:Played", 4),
         (Simulator(CULTURE, config={"size": 100}), CULTURE, 0),
         (Simulator(CULTURE, config={"size": 100}, seed=4), CULTURE, 4),
         (Simulator(lambda: Played([3])), f"<{__name__}:<lambda>>", None),
@@ -327,8 +331,10 @@ def retell(path: str, **changed: Any) -> None:
         Simulator(accelerated=True, seed=4, sample_mean=50, spike_percentile=99.9, spike_visibility=True),
         Simulator(CULTURE, accelerated=True, config={"size": 100}),
         Simulator(CULTURE, accelerated=True, config={"size": 100}, seed=4, detect_spikes=True),
-        Simulator(Played, accelerated=True, config=[4, 8], metadata={"start_timestamp": 0}),
-        Simulator(scripted, accelerated=True, config=[4, 8], metadata=SimulatorDataSourceMetadata()),
+        Simulator(Played, accelerated=True, config={"frames": [4, 8]}, metadata={"start_timestamp": 0}),
+        Simulator(
+            scripted, accelerated=True, config={"frames": [4, 8]}, metadata=SimulatorDataSourceMetadata()
+        ),
     ],
     ids=["drawn", "random", "culture", "culture and detector", "class", "function"],
 )
@@ -374,7 +380,7 @@ def test_a_run_without_a_seed_is_made_again_by_the_seed_that_was_drawn(tmp_path:
 @pytest.mark.parametrize(
     ("changed", "text"),
     [
-        ({"source": f"<{__name__}:<lambda>>"}, 'it must be "module:attribute": give it, source='),
+        ({"source": f"<{__name__}:<lambda>>"}, 'it must be "module:attribute" or .*: give it, source='),
         ({"source": "no.such:thing"}, "which cannot be imported: .*: give it, source="),
         ({"source": "os:system"}, "is 'os:system', which is neither a data source nor of a module that"),
         ({"source": "subprocess:Popen"}, "is 'subprocess:Popen', which is neither"),

@@ -72,8 +72,8 @@ def test_wall_clock_time_and_other_variables() -> None:
 
 
 def test_a_source_of_ones_own() -> None:
-    def make(config: Any) -> ScriptedSource:
-        return ScriptedSource(config["spikes"])
+    def make(spikes: Any) -> ScriptedSource:
+        return ScriptedSource(spikes)
 
     with Simulator(source=make, config={"spikes": [[5, 9]]}) as neurons:
         assert spikes_of(neurons, 100) == [cl.Spike(5, 9)]

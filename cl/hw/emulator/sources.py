@@ -89,21 +89,24 @@ def make_source(spec: str, seed: int, config: str | None = None) -> FixedSource 
         return ReplaySource(rest, 0)
     if spec == "culture":
         return _configured("cl.sim.culture:create", {"seed": seed, **(_parsed(config) or {})})
-    if kind and rest:
+    if kind and (rest or "." in kind):
         return _configured(spec, _parsed(config))
     raise ValueError(
         f"source is {spec!r}, it takes random, counter, culture, replay:PATH or module:attribute"
     )
 
 
-def _parsed(config: str | None) -> Any:
+def _parsed(config: str | None) -> dict[str, Any] | None:
     try:
-        return None if config is None else json.loads(config)
+        found = None if config is None else json.loads(config)
     except ValueError as error:
         raise ValueError(f"the source's configuration is {config!r}, it takes JSON: {error}") from None
+    if found is not None and not isinstance(found, dict):
+        raise ValueError(f"the source's configuration is {config!r}, it takes a JSON object")
+    return found
 
 
-def _configured(spec: str, config: Any) -> StreamedSource:
+def _configured(spec: str, config: dict[str, Any] | None) -> StreamedSource:
     from cl._core.settings import Settings
     from cl.sim.user.registry import configured_source
 

@@ -251,16 +251,15 @@ _State: TypeAlias = tuple[
 
 
 def create(
-    config: Mapping[str, Any] | None = None,
-    metadata: Mapping[str, Any] | SimulatorDataSourceMetadata | None = None,
+    *, metadata: Mapping[str, Any] | SimulatorDataSourceMetadata | None = None, **config: Any
 ) -> Culture:
     """Return a culture; the factory for `CL_SDK_DATA_SOURCE=cl.sim.culture:create`.
 
-    The keys of `config` are those of `CultureConfig`; without a seed that of the open is taken
+    The names in `config` are those of `CultureConfig`; without a seed that of the open is taken
     (CL_SDK_RANDOM_SEED, or a `Simulator`'s `seed`), or else 0.
     The keys of `metadata` are those of `SimulatorDataSourceMetadata`; the culture is never seekable and
     always reactive. Wrong types raise TypeError, unknown keys and values out of range ValueError, naming the
     key, the value and what it takes.
     """
-    has_seed = isinstance(config, Mapping) and "seed" in config
-    return Culture(load_config(config, 0 if has_seed else default_seed()), load_metadata(metadata))
+    seed = 0 if "seed" in config else default_seed()
+    return Culture(load_config(config, seed), load_metadata(metadata))

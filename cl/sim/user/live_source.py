@@ -55,6 +55,7 @@ class LiveSource:
         self.supports_accelerated = source.supports_accelerated and not metadata.realtime_only
         self.reactive = reacts(source, metadata)
         self.sink = LiveDataSink(metadata.start_timestamp, source.max_buffer_frames, realtime)
+        source._device_sink = self.sink
         self._listens = listens(source)
         self._source = source
         self._end = (

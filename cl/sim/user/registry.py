@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
 import json
 import sys
@@ -16,6 +15,7 @@ from cl._core.settings import load_settings
 from cl._current import devices
 
 from .data_source import SimulatorDataSource, SimulatorDataSourceMetadata
+from .factory_path import imported, is_at, places_of
 from .seed import OpenSeed, opening_with
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Registration:
     """A factory with what it is given."""
 
     factory: str | Factory
-    config: Any
+    config: dict[str, Any] | None
     metadata: Mapping[str, Any] | SimulatorDataSourceMetadata | None
     names: Names = ARGUMENTS
 
@@ -65,10 +65,12 @@ class Registration:
         """The factory as "module:attribute"; in brackets where it cannot be imported by that."""
         factory = self.factory
         if isinstance(factory, str):
-            return factory
+            places = places_of(factory, self.names.factory)
+            module, attribute = next((place for place in places if place[0] in sys.modules), places[0])
+            return f"{module}:{attribute}"
         kind = factory if hasattr(factory, "__qualname__") else type(factory)
         module, attribute = str(kind.__module__), str(kind.__qualname__)
-        return f"{module}:{attribute}" if _is_at(factory, module, attribute) else f"<{module}:{attribute}>"
+        return f"{module}:{attribute}" if is_at(factory, module, attribute) else f"<{module}:{attribute}>"
 
 
 class Registry:
@@ -94,19 +96,20 @@ registry: Final = Registry()
 
 def set_simulator_data_source(
     factory: str | Factory,
-    config: Any = None,
+    config: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | SimulatorDataSourceMetadata | None = None,
 ) -> None:
     """Let the simulator take its data from a source of your own, from the next open on.
 
-    `factory` makes the source, anew at every open: any callable, a class too, or "module:attribute", which is
-    imported at the open. It gets `config` (anything JSON can hold, as JSON gives it back) if it has a
-    parameter `config`, or one that must be given; `metadata` if it has a parameter of that name. A
-    factory that does not take the metadata has its source's own replaced by them: by a whole
+    `factory` makes the source, anew at every open, called as `factory(**config)`: any callable, a class too,
+    or "module:attribute" or "module.attribute", which is imported at the open. `config` maps the names of its
+    arguments to what JSON can hold, as JSON gives it back. It gets `metadata` if it has a parameter of that
+    name. A factory that does not take the metadata has its source's own replaced by them: by a whole
     SimulatorDataSourceMetadata, or field by field by a mapping.
 
-    Raises RuntimeError while a device is open and where CL_DEVICE names one, TypeError and
-    ValueError for arguments that cannot be; then nothing has changed.
+    Raises RuntimeError while a device is open and where CL_DEVICE names one, TypeError and ValueError for
+    arguments that cannot be; then nothing has changed. A factory that does not take the config is a TypeError
+    at the open, which shows its signature.
     """
     registration = checked_registration(factory, config, metadata)
     registry.check_changeable("a data source cannot be set")
@@ -127,21 +130,28 @@ def checked_registration(
 ) -> Registration:
     """Return a registration of its own copies; TypeError and ValueError for what cannot be one."""
     if isinstance(factory, str):
-        _split(factory, names.factory)
+        places_of(factory, names.factory)
     elif not callable(factory):
         raise TypeError(
             f"{names.factory} is {factory!r}, it must be a callable that makes a source, "
-            'or "module:attribute"'
+            'or "module:attribute" or "module.attribute"'
         )
     return Registration(
         factory, checked_config(config, names.config), checked_metadata(metadata, names.metadata), names
     )
 
 
-def checked_config(config: Any, where: str) -> Any:
-    """Return a config as JSON gives it back; TypeError for what JSON cannot hold."""
+def checked_config(config: Any, where: str) -> dict[str, Any] | None:
+    """Return a config as JSON gives it back; TypeError for no mapping by names, or what JSON cannot hold."""
+    if config is None:
+        return None
+    if not isinstance(config, Mapping) or not all(isinstance(name, str) for name in config):
+        raise TypeError(
+            f"{where} is {config!r}, it must map the names of the factory's arguments to their values"
+        )
     try:
-        return json.loads(json.dumps(config))
+        found: dict[str, Any] = json.loads(json.dumps(dict(config)))
+        return found
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"{where} must be what JSON can hold: {error}") from None
 
@@ -226,10 +236,10 @@ def _make(registration: Registration, seed: OpenSeed) -> tuple[SimulatorDataSour
     factory = registration.factory
     if isinstance(factory, str):
         factory = imported(factory, registration.names.factory)
-    positional, named = _arguments(factory, registration)
+    named, told = _arguments(factory, registration)
     try:
         with opening_with(seed):
-            source = factory(*positional, **named)
+            source = factory(**named)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         given = f"{registration.names.config}={registration.config!r}"
@@ -248,35 +258,39 @@ def _make(registration: Registration, seed: OpenSeed) -> tuple[SimulatorDataSour
                 f"data source {registration.name}: its method {method} is async, nobody would await it; "
                 "of a source's methods only a live one's start may be"
             )
-    return source, "metadata" in named
+    return source, told
 
 
-def _arguments(factory: Factory, registration: Registration) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the positional and the keyword arguments that a factory wants."""
+def _arguments(factory: Factory, registration: Registration) -> tuple[dict[str, Any], bool]:
+    """Return what a factory is called with, and whether that includes the registration's metadata.
+
+    TypeError, with its signature and the config, for one that does not take that.
+    """
     # A copy: what a source does to its config must not be there at the next open.
-    config = deepcopy(registration.config)
+    named: dict[str, Any] = deepcopy(registration.config or {})
     try:
-        parameters = inspect.signature(factory).parameters
+        signature = inspect.signature(factory)
     except (TypeError, ValueError):  # Something that is not written in Python: it has no signature.
-        return (config,), {}
-    offered = {"config": config, "metadata": registration.metadata}
-    named = {
-        name: value
-        for name, value in offered.items()
-        if _takes(parameters, name) and (value is not None or parameters[name].default is _NOTHING)
-    }
-    if _takes(parameters, "config"):
-        return (), named
-    positional = [p for p in parameters.values() if p.kind <= p.VAR_POSITIONAL and p.name != "metadata"]
-    needed = any(p.default is _NOTHING and p.kind != p.VAR_POSITIONAL for p in positional)
-    if needed or (positional and config is not None):
-        return (config,), named
-    return (), named
+        return named, False
+    told = "metadata" not in named and _wants_metadata(signature.parameters, registration)
+    if told:
+        named["metadata"] = registration.metadata
+    try:
+        signature.bind(**named)
+    except TypeError as error:
+        raise TypeError(
+            f"data source {registration.name} does not take {registration.names.config}="
+            f"{registration.config!r}: {error}; it is called as factory(**config), "
+            f"its signature is {signature}"
+        ) from None
+    return named, told
 
 
-def _takes(parameters: Mapping[str, inspect.Parameter], name: str) -> bool:
-    found = parameters.get(name)
-    return found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY)
+def _wants_metadata(parameters: Mapping[str, inspect.Parameter], registration: Registration) -> bool:
+    found = parameters.get("metadata")
+    if found is None or found.kind not in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY):
+        return False
+    return registration.metadata is not None or found.default is _NOTHING
 
 
 def _metadata(
@@ -313,33 +327,3 @@ def _check_overrides(given: Any, where: str) -> None:
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{where}: {error}") from None
-
-
-def _split(path: str, where: str) -> tuple[str, str]:
-    module, colon, attribute = path.partition(":")
-    if not colon or not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
-        raise ValueError(f'{where} is {path!r}, it must be "module:attribute"')
-    return module, attribute
-
-
-def _is_at(factory: Factory, module: str, attribute: str) -> bool:
-    """Return whether a factory is what can be imported under these names."""
-    found: Any = sys.modules.get(module)
-    for name in attribute.split("."):
-        found = getattr(found, name, None)
-    return found is factory or (inspect.ismethod(factory) and bool(found == factory))
-
-
-def imported(path: str, where: str) -> Factory:
-    """Return the factory at "module:attribute"; ValueError where there is none, TypeError for no callable."""
-    module, attribute = _split(path, where)
-    try:
-        found: Any = importlib.import_module(module)
-        for name in attribute.split("."):
-            found = getattr(found, name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{where} is {path!r}, which cannot be imported: {error}") from error
-    if not callable(found):
-        raise TypeError(f"{where} is {path!r}, which is {found!r}, not a callable that makes a source")
-    factory: Factory = found
-    return factory
