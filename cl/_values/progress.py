@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from .saying import write_at_once
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -77,11 +79,16 @@ class Progress:
         return (label[: max(room - len(figures), 0)] + figures)[:room]
 
     def _write(self, text: str) -> None:
-        if self._stream is None:
+        stream: Any = self._stream
+        if stream is None:
             return
+        genuine = stream is sys.__stderr__ and os.name == "posix"
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            if genuine:  # a terminal that is stopped (Ctrl-S) would keep the work waiting
+                write_at_once(stream.fileno(), text.encode(stream.encoding, "replace"))
+            else:
+                stream.write(text)
+                stream.flush()
         except Exception:  # a terminal that has gone, a stand-in of the program's own
             self._stream = None
 

@@ -15,6 +15,8 @@ UPWARDS: Final = {
     "analyse_network_bursts": "cl.analysis.metrics.network_bursts:analyse_network_bursts",
     "analyse_spike_triggered_histogram": "cl.analysis.metrics.histogram:analyse_spike_triggered_histogram",
     "analysis_results": "cl.analysis.results.every:classes",
+    "numbers_of": "cl.analysis.pictures.every:numbers_of",
+    "picture_of": "cl.analysis.pictures.every:picture_of",
     "start_server": "cl.visualisation:start_server",
 }
 """Each name, and the module and attribute behind it."""

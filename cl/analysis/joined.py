@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cl._store.read.analysable import Analysable
+from cl._store.read.drawable import Drawable
 from cl._store.read.view import RecordingView
 
 if TYPE_CHECKING:
@@ -85,13 +86,14 @@ def _by_timestamp(parts: list[_Part]) -> list[int]:
     return [part.start_timestamp - parts[0].start_timestamp for part in parts]
 
 
-class JoinedView(Analysable):
+class JoinedView(Analysable, Drawable):
     """Several recordings as one, made by `open_many`; a context manager.
 
-    It has the metrics of a `RecordingView`. Frames count from the begin of the first recording, gaps
-    included, and so do those of `analysis_timestamp_limit` and of results; `attributes["duration_frames"]` is
-    where the last one ends. Bins begin anew in each recording, and nothing goes on from one into the next: no
-    interval, burst, lag, phrase or avalanche. Rates are of what was recorded, without the gaps.
+    It has the metrics and the pictures of a `RecordingView`. Frames count from the begin of the first
+    recording, gaps included, and so do those of `analysis_timestamp_limit` and of results;
+    `attributes["duration_frames"]` is where the last one ends. Bins begin anew in each recording, and
+    nothing goes on from one into the next: no interval, burst, lag, phrase or avalanche. Rates are of what
+    was recorded, without the gaps.
 
     `attributes`: `channel_count`, `frames_per_second`, `sampling_frequency`, `start_timestamp`,
     `end_timestamp`, `duration_frames`, `duration_seconds` and `recorded_frames`, which leaves out the gaps.

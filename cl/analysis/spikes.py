@@ -68,7 +68,7 @@ def _part(view: Any, start: int, channel_count: int) -> Spikes:
         raise ValueError(
             f"{view.file_path} has spikes of channel {wrong}, its channels are below {channel_count}"
         )
-    frames += start - _origin(view)
+    frames += start - origin_of(view)
     last = int(frames.max()) if len(frames) else None
     on_ground = bool(np.isin(channels, GROUNDED).any())
     frames, channels = _in_order(frames, channels)
@@ -77,7 +77,7 @@ def _part(view: Any, start: int, channel_count: int) -> Spikes:
     return Spikes(frames[within], channels[within], last, on_ground)
 
 
-def _origin(view: Any) -> int:
+def origin_of(view: Any) -> int:
     """Return the frame that timestamps count from: the recording's first, unless the file says otherwise."""
     declared = view.attributes.get("file_format")
     if isinstance(declared, dict) and declared.get(_RELATIVE) is False:

@@ -25,6 +25,8 @@ ROWS = {
     "analyse_network_bursts",
     "analyse_spike_triggered_histogram",
     "analysis_results",
+    "numbers_of",
+    "picture_of",
     "start_server",
 }
 """The rows of the table of what is used upwards; a new one wants a reason."""

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from .design_rows import design_of
+from .design_rows import designs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas
     from numpy.typing import NDArray
-
-    from cl._stim.designs import StimDesign
 
 _PHASES: Final = 3
 _MOST_COLUMNS: Final = 1024
@@ -54,31 +52,12 @@ def _designs(designs: Rows, count: int) -> dict[str, Any]:
     """Return the columns of `count` stims' designs: NaN in phases that there are not, None if not known."""
     rows = designs.read(0, count)
     phases = rows["phases"].astype(np.int64)
-    found: dict[str, Any] = {"design": _objects(rows), "phases": phases}
+    found: dict[str, Any] = {"design": designs_of(rows), "phases": phases}
     for number in range(_PHASES):
         there = number < phases
         found[f"duration_us_{number + 1}"] = np.where(there, rows["duration_us"][:, number], np.nan)
         found[f"current_uA_{number + 1}"] = np.where(there, rows["current_uA"][:, number], np.nan)
     return found
-
-
-def _objects(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return the design of each row, one object for all that are equal."""
-    known: dict[bytes, StimDesign | None] = {}
-    found = np.empty(len(rows), object)
-    for number, row in enumerate(rows):
-        key = row.tobytes()
-        if key not in known:
-            known[key] = _design(row)
-        found[number] = known[key]
-    return found
-
-
-def _design(row: Any) -> StimDesign | None:
-    try:
-        return design_of(row)
-    except ValueError:  # no stimulator does this: the numbers stand in the other columns
-        return None
 
 
 def of_stream(stream: Mapping[int, Any]) -> pandas.DataFrame:

@@ -11,6 +11,7 @@ import h5py
 from . import added_tables, reader
 from .analysable import Analysable
 from .attributes_view import AttributesView, read_attribute
+from .drawable import Drawable
 from .errors import damaged
 from .guard import check_for_pytables
 from .plots import SpikePlot, plot_spikes_and_stims
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _PARTS = ("samples", "spikes", "stims", "data_stream")
 
 
-class RecordingView(Analysable):
+class RecordingView(Analysable, Drawable):
     """A recording, opened for reading; a context manager.
 
     - `attributes`: a mapping, also by attribute name;
