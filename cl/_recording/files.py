@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cl._core.host_clock import utc_stamp
+from cl._values.paths import absolute
 
 if TYPE_CHECKING:
     from cl._core.device import DeviceInfo
@@ -31,10 +32,10 @@ def checked_suffix(suffix: str | None) -> str:
 def choose_folder(folder: str | os.PathLike[str] | None, is_simulator: bool) -> Path:
     """Return the folder that was asked for, or the usual one: the device's own, or the current."""
     if folder is not None:
-        return Path(folder).absolute()
+        return absolute(folder)
     if not is_simulator and _DEVICE_FOLDER.is_dir() and os.access(_DEVICE_FOLDER, os.W_OK):
         return _DEVICE_FOLDER
-    return Path.cwd()
+    return absolute(".")
 
 
 def create(plan: RecordingPlan, info: DeviceInfo, has_clock: bool) -> RecordingWriter:

@@ -183,3 +183,55 @@ def test_a_program_runs_to_its_end_with_whatever_is_its_stderr(stderr: str, tmp_
     (path,) = tmp_path.glob("*.h5")
     with h5py.File(path) as file:
         assert file.attrs["duration_frames"] > 0
+
+
+# -- the working directory -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Be in a folder that is removed; return another one."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("accelerated", ["0", "1"])
+def test_a_device_needs_no_working_directory(
+    accelerated: str, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", accelerated)
+    monkeypatch.setenv("CL_SDK_VISUALISATION", "1")
+    monkeypatch.setenv("CL_SDK_DATA_SOURCE", "cl.sim.culture:create")
+    assert cl.is_simulator() and cl.get_system_attributes()
+    with cl.open() as neurons:
+        for folder in (None, "here", Path("a", "b")):
+            with pytest.raises(FileNotFoundError, match="working directory is gone") as caught:
+                neurons.record(file_location=folder)
+            assert str(folder or ".") in str(caught.value)
+        recording = neurons.record(file_location=nowhere)
+        assert sum(1 for _ in neurons.loop(1000, stop_after_ticks=5, ignore_jitter=True)) == 5
+        recording.stop()
+    with recording.open() as view:
+        assert view.attributes["git_hash"] == ""
+    with pytest.raises(FileNotFoundError, match=r"working directory is gone.*some\.h5"):
+        cl.RecordingView("some.h5")
+
+
+def test_the_command_and_the_emulator_need_no_working_directory(nowhere: Path) -> None:
+    from cl.hw.emulator import EmulatorProcess
+
+    with EmulatorProcess("--source", "counter", "--liveness-ms", "300") as emulator:
+        with cl.open(device=emulator.address) as neurons:
+            recording = neurons.record(file_location=nowhere)
+            neurons.read(100)
+            recording.stop()
+        for arguments in ([], [recording.file["path"]]):
+            subprocess.run(
+                [sys.executable, "-m", "cl", "info", *arguments],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cl._values.paths import absolute
 from cl.error import UnsafeOperationError
 
 from .view import RecordingView
@@ -41,7 +42,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
             seconds = frames / rate
         streams = view.data_streams
         return {
-            "file": str(Path(path).absolute()),
+            "file": str(absolute(path)),
             "bytes": Path(path).stat().st_size,
             "complete": view.complete,
             "duration_frames": frames,

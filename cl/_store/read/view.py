@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from cl._values.paths import absolute
+
 from . import added_tables, reader
 from .analysable import Analysable
 from .attributes_view import AttributesView, read_attribute
@@ -53,7 +55,7 @@ class RecordingView(Analysable, Drawable):
 
     def __init__(self, file_path: str | os.PathLike[str]) -> None:
         self._tables: Any = None
-        self._path = os.path.abspath(file_path)
+        self._path = os.path.abspath(absolute(file_path))
         self.file_path = os.fspath(file_path)
         self._h5: h5py.File | None = reader.open_file(file_path)
         try:
