@@ -26,6 +26,7 @@ class Interruption:
 
     The lines of a `with` that end its block do not count: a signal is handled after the call that leaves the
     block and not before it, which only tracing can do; it would keep a lock that no signal can keep.
+    So with the release that a `finally` begins with: a signal is handled within the `try`, or after it.
     """
 
     def __init__(self, moment: int = 0, below: str = "") -> None:
@@ -89,6 +90,8 @@ def moments(count: int, some: int) -> list[int]:
 
 def _leaves_block(frame: FrameType) -> bool:
     code, line = frame.f_code, frame.f_lineno
+    if line in _releases(code.co_filename):
+        return True
     return line in _with_lines(code.co_filename) and frame.f_lasti >= _first_end(code, line)
 
 
@@ -96,6 +99,18 @@ def _leaves_block(frame: FrameType) -> bool:
 def _with_lines(path: str) -> frozenset[int]:
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     return frozenset(node.lineno for node in ast.walk(tree) if isinstance(node, (ast.With, ast.AsyncWith)))
+
+
+@cache
+def _releases(path: str) -> frozenset[int]:
+    """Return the lines of releases that a `finally` begins with, up to them."""
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Try) and node.finalbody and isinstance(inner := node.finalbody[0], ast.Try):
+            call = inner.body[0]
+            if isinstance(call, ast.Expr) and ast.unparse(call).endswith(".release()"):
+                found.update(range(inner.lineno - 1, call.lineno + 1))
+    return frozenset(found)
 
 
 @cache

@@ -17,6 +17,9 @@ class ReentryLock(RLock):  # type: ignore[misc]  # The stubs have it final.
 
     Code that interrupts a call of the device in its own thread (a signal's handler, a destructor) would wait
     for itself behind a plain lock. Public methods ask `held_here` first, and refuse it.
+
+    It is taken by `with`. Where it must not be waited for, it is taken inside of a `try`, whose `finally`
+    begins with the release, whatever came of it: a RuntimeError, and nothing else, where it was not taken.
     """
 
     __slots__ = ()

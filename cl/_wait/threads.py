@@ -198,9 +198,12 @@ def drop(engine: Engine, participant: Participant) -> None:
         if engine.lock.acquire(blocking=False):
             go_on(engine)
     finally:
-        # An interruption may have come before it was known that the lock had been taken.
-        if engine.lock.held_here():
+        # At once, whether it was taken or not: an interruption may have come before that was known, and comes
+        # after a call, but not between here and the release.
+        try:
             engine.lock.release()
+        except RuntimeError:
+            pass  # It was not.
 
 
 def go_on(engine: Engine) -> None:

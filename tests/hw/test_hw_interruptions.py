@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -75,6 +76,44 @@ def test_what_follows_an_interruption_gets_its_own_answer(
 def too_short() -> list[StimOperation]:
     """Return what the device refuses: a period shorter than its pulse."""
     return [StimOperation((9,), cl.StimDesign(160, -1.0, 160, 1.0), 2, period_steps=1, delay_steps=0)]
+
+
+def test_a_wait_that_is_interrupted_leaves_the_interrupt_to_others(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, _):
+        waiter = link.waiter
+
+        def wait() -> None:
+            waiter.is_busy()
+            waiter.try_wait(link.posted + 30)
+            waiter.wait(link.posted + 30)
+
+        watched = Interruption(below="hw/driver/waiter.py")
+        with watched.watching():
+            wait()
+        for moment in moments(watched.count, 200):
+            interruption = Interruption(moment, "hw/driver/waiter.py")
+            with interruption.watching():
+                wait()
+            busy: list[bool] = []
+            thread = threading.Thread(target=lambda found=busy: found.append(waiter.is_busy()))
+            thread.start()
+            thread.join()
+            assert busy == [False], interruption.place
+            assert waiter.try_wait(link.posted + 1)
+
+
+def test_a_wait_within_an_interrupted_wait_finds_another_way(emulator: EmulatorProcess) -> None:
+    with linked(emulator.address) as (link, _):
+        found: list[tuple[bool, bool, bool]] = []
+
+        def look() -> None:
+            frame = link.posted + 30
+            waiter = link.waiter
+            found.append((waiter.is_busy(), waiter.try_wait(frame), waiter.wait(frame) >= frame))
+
+        with link.waiter._lock:
+            look()
+    assert found == [(True, False, True)]
 
 
 @contextmanager

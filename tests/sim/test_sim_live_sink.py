@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interrupting import Calling, Interruption, moments
 from numpy.typing import NDArray
 
+from cl._core.reentry_lock import ReentryLock
 from cl.sim import DataSourceBatch, DataSourceSpike, LiveDataSink, SinkClosedError
 from cl.sim.user.checks import Fault
 
@@ -33,7 +35,7 @@ def threads(count: int = 1) -> Iterator[Callable[..., Future[None]]]:
 class Waiting(threading.Condition):
     """Tells when somebody has begun to wait for room."""
 
-    def __init__(self, lock: threading.Lock) -> None:
+    def __init__(self, lock: ReentryLock) -> None:
         super().__init__(lock)
         self.begun = threading.Semaphore(0)
 
@@ -449,3 +451,51 @@ async def test_a_cancelled_emission_is_let_go() -> None:
         await anyio.to_thread.run_sync(begun.acquire)
         group.cancel_scope.cancel()
     sink.drain()
+
+
+def emissions(sink: LiveDataSink) -> None:
+    sink.emit_batch(DataSourceBatch(counted(0, 10), [DataSourceSpike(sink.next_timestamp + 3, 9)]))
+    sink.called_by_device(lambda: sink.emit_frames(counted(0, 5)))
+    sink._emit_at_once(counted(0, 5), [])
+
+
+def test_an_emission_that_is_interrupted_keeps_no_other_waiting() -> None:
+    below = "sim/user/live_sink.py"
+    looked = Interruption(below=below)
+    with looked.watching():
+        emissions(LiveDataSink(0, 100))
+    for moment in moments(looked.count, 300):
+        sink, interruption = LiveDataSink(0, 100), Interruption(moment, below)
+        with interruption.watching():
+            emissions(sink)
+        before = sink.next_timestamp
+        thread = threading.Thread(target=sink.emit_frames, args=(counted(0, 7),), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive(), interruption.place
+        assert sink.next_timestamp == before + 7
+
+
+def test_an_emission_in_the_midst_of_another_in_its_thread_is_refused_or_served() -> None:
+    below = "sim/user/live_sink.py"
+    looked = Interruption(below=below)
+    with looked.watching():
+        emissions(LiveDataSink(0, 100))
+    refused = 0
+    for moment in moments(looked.count, 300):
+        sink = LiveDataSink(0, 100)
+
+        def emit(sink: LiveDataSink = sink) -> bool:
+            try:
+                sink.emit_frames(counted(0, 7))
+                sink.emit_spikes([DataSourceSpike(sink.next_timestamp, 8)])
+            except RuntimeError as error:
+                return "set a flag" not in str(error)
+            return True
+
+        calling = Calling(moment, emit, below)
+        with calling.watching():
+            emissions(sink)
+        assert sink.next_timestamp == 20 + 7 * (calling.result is True)
+        refused += calling.result is False
+    assert 10 < refused < looked.count

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import select
-import threading
 from typing import TYPE_CHECKING
 
 from cl._core.host_clock import host_ns
+from cl._core.reentry_lock import ReentryLock
 from cl._values.constants import NEVER
 from cl.hw.wire.eventfd import drain_eventfd
 
@@ -31,17 +31,29 @@ class FrameWaiter:
         self._frames = frames
         self._link_state = link_state
         self._fd = data_fd
-        self._lock = threading.Lock()
+        self._lock = ReentryLock()
         self._closed = False
         self.target = NEVER
-        """What the thread waits for that is about to bring everybody else up to date."""
+        """What the thread waits for that is about to bring everybody else up to date.
+
+        After an interruption nobody may wait for it: when it comes, the reader's next look makes up for that.
+        """
         self._poller = select.poll()
         self._poller.register(data_fd, select.POLLIN)
         self._poller.register(link_state.fd, select.POLLIN)
 
     def is_busy(self) -> bool:
-        """Return whether another thread has the interrupt."""
-        return self._lock.locked()
+        """Return whether another thread has the interrupt, or this one, which was interrupted."""
+        lock = self._lock
+        if lock.held_here():
+            return True
+        try:
+            return not lock.acquire(blocking=False)
+        finally:
+            try:
+                lock.release()
+            except RuntimeError:
+                pass  # It was not taken.
 
     def try_wait(self, frame: int) -> bool:
         """Block until the frames before `frame` are posted; False, at once, where another thread does so.
@@ -49,15 +61,21 @@ class FrameWaiter:
         The caller is to call `Link.catch_up` then: for that interrupt the reader thread leaves it to it.
         Raises DeviceDisconnectedError where the link has ended and the frame is not there.
         """
-        if not self._lock.acquire(blocking=False):
+        lock = self._lock
+        if lock.held_here():
             return False
         try:
+            if not lock.acquire(blocking=False):
+                return False
             self._check()
             self.target = frame
             self._block(frame, NEVER)
-        finally:
             self.target = NEVER
-            self._lock.release()
+        finally:
+            try:
+                lock.release()
+            except RuntimeError:
+                pass  # It was not taken.
         return True
 
     def wait(self, frame: int, timeout: float | None = None) -> int:
@@ -70,12 +88,18 @@ class FrameWaiter:
         if posted >= frame:
             return posted
         deadline = NEVER if timeout is None else host_ns() + int(timeout * 1e9)
-        if not self._lock.acquire(blocking=False):
+        lock = self._lock
+        if lock.held_here():
             return self._look(frame, deadline)
         try:
-            return self._block(frame, deadline)
+            if lock.acquire(blocking=False):
+                return self._block(frame, deadline)
         finally:
-            self._lock.release()
+            try:
+                lock.release()
+            except RuntimeError:
+                pass  # It was not taken.
+        return self._look(frame, deadline)
 
     def close(self) -> None:
         """Let nobody wait any more; when this returns nobody does. The link has ended."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from contextlib import contextmanager
 from functools import partial
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 
 from cl._core.host_clock import host_seconds
+from cl._core.reentry_lock import ReentryLock
 
 from .caller import text_of
 from .checks import Fault, TypeFault, checked_frames, checked_spikes, waveform_of
 from .data_source import DataSourceBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -57,11 +57,11 @@ class LiveDataSink:
     def __init__(
         self, start_timestamp: int = 0, max_buffer_frames: int = 25_000, realtime: bool = True
     ) -> None:
-        lock = threading.Lock()
+        lock = ReentryLock()
         self._lock = lock
         self._arrived = threading.Condition(lock)
         self._room = threading.Condition(lock)
-        self._turn = threading.Lock()
+        self._turn = ReentryLock()
         """Held while one emission's frames go in, so that those of others do not get between them."""
         self._limit = max_buffer_frames
         self._realtime = realtime
@@ -145,6 +145,7 @@ class LiveDataSink:
         if error is not None and not isinstance(error, BaseException):
             raise TypeError(f"error is {error!r}, it must be an exception")
         text = "" if error is None else text_of(error)
+        self._lock.refuse_reentry()
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -296,11 +297,34 @@ class LiveDataSink:
     # -- the source's side ----------------------------------------------------------------
 
     def _emit(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> None:
+        self._refuse_reentry()
         given = 0
-        if frames is not None:
-            with self._own_turn():
+        if frames is None:
+            pass
+        elif self._reader == threading.get_ident():
+            given = self._emit_without_wait(frames, spikes)
+        else:
+            with self._turn:
                 given = self._emit_frames(frames, spikes)
         self._emit_spikes(spikes[given:])
+
+    def _emit_without_wait(self, frames: NDArray[np.int16], spikes: list[DataSourceSpike]) -> int:
+        """Emit frames where the device waits for this: the one who has the turn may be waiting for it."""
+        turn = self._turn
+        try:
+            if not turn.acquire(blocking=False):
+                raise BufferError(_FULL)
+            return self._emit_frames(frames, spikes)
+        finally:
+            try:
+                turn.release()
+            except RuntimeError:
+                pass  # It was not taken.
+
+    def _refuse_reentry(self) -> None:
+        """Raise RuntimeError in code that has interrupted another emission, or the device, in its thread."""
+        self._lock.refuse_reentry()
+        self._turn.refuse_reentry()
 
     async def _aemit(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> None:
         from anyio import CapacityLimiter, lowlevel, to_thread
@@ -314,19 +338,25 @@ class LiveDataSink:
 
     def _emit_at_once(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> bool:
         """Emit what has room, and return True; what would have to wait is left alone."""
-        if not self._turn.acquire(blocking=False):
-            return False
+        self._refuse_reentry()
+        turn, has_room = self._turn, False
         try:
-            with self._lock:
-                if self._free_frames() < (0 if frames is None else len(frames)):
-                    return False
-                if spikes and not self._has_room(spikes[-1].timestamp):
-                    return False
-            given = 0 if frames is None else self._emit_frames(frames, spikes)
-            self._emit_spikes(spikes[given:])
-            return True
+            if turn.acquire(blocking=False) and self._takes(frames, spikes):
+                has_room = True
+                given = 0 if frames is None else self._emit_frames(frames, spikes)
+                self._emit_spikes(spikes[given:])
         finally:
-            self._turn.release()
+            try:
+                turn.release()
+            except RuntimeError:
+                pass  # It was not taken.
+        return has_room
+
+    def _takes(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> bool:
+        """Return whether there is room for all of it."""
+        with self._lock:
+            has_room = self._free_frames() >= (0 if frames is None else len(frames))
+            return has_room and (not spikes or self._has_room(spikes[-1].timestamp))
 
     def _emit_frames(self, frames: NDArray[np.int16], spikes: list[DataSourceSpike]) -> int:
         """Emit frames with the spikes that belong to them, and return how many of those there were."""
@@ -359,16 +389,6 @@ class LiveDataSink:
                 )
                 self.began.set()
                 self._arrived.notify_all()
-
-    @contextmanager
-    def _own_turn(self) -> Iterator[None]:
-        # Whoever has the turn may be waiting for the device.
-        if not self._turn.acquire(blocking=self._reader != threading.get_ident()):
-            raise BufferError(_FULL)
-        try:
-            yield
-        finally:
-            self._turn.release()
 
     def _await_room(self, room: Callable[[], int]) -> int:
         """Wait until there is room, and return how much; 0 while the device closes."""
