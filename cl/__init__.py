@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cl._values.foreign_files import refuse_foreign_files
 from cl._values.lazy import lazy_names
 from cl._values.version import VERSION
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from .recording import Recording
     from .stim import BurstDesign, ChannelSet, StimDesign, StimPlan
     from .util import RecordingView
+
+refuse_foreign_files(__path__[0])
 
 __version__ = VERSION
 

@@ -14,8 +14,6 @@ EXCEPTIONS: Final = {
     "cl.analysis:*": "pending: the issue on analysis",
     "cl.util:AnalysisResult*": "pending: the issue on analysis",
     "cl.util:Array1DFloat": "pending: the issue on analysis",
-    "cl*:RecordingView.analyse_*": "pending: the issue on analysis",
-    "cl*:RecordingView.analysis_timestamp_limit": "pending: the issue on analysis",
     "cl.sim:LiveSimulatorDataSource*": "pending: metadata as the first argument, and its two timestamps",
     "cl.app*:*": "pending: the issue on applications",
     "cl:DataStream": f"{_MADE_BY}neurons.create_data_stream(...) does",
