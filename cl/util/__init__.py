@@ -72,6 +72,21 @@ _LAZY = {
     "to_msgpacked": "cl.util.serialising",
     "uV_formatter": "cl._store.read.plots",
 }
+# The results of metrics as well, which a room beside this one has.
+_LAZY |= dict.fromkeys(
+    (
+        "AnalysisResultComplexityLempelZiv",
+        "AnalysisResultCriticality",
+        "AnalysisResultDctFeatures",
+        "AnalysisResultFiringStats",
+        "AnalysisResultInformationEntropy",
+        "AnalysisResultNetworkBursts",
+        "AnalysisResultSpikeTriggeredHistogram",
+        "AnalysisResultsFunctionalConnectivity",
+        "Array1DFloat",
+    ),
+    "cl.analysis",
+)
 _SUBMODULES = {"plot", "recording_view"}
 
 __all__ = [

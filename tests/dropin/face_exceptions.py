@@ -11,10 +11,6 @@ _MADE_BY = "users do not make one: "
 _INNER = "an inner part of cl-sdk, which no program was found to use: "
 
 EXCEPTIONS: Final = {
-    "cl.analysis:*": "pending: the issue on analysis",
-    "cl.util:AnalysisResult*": "pending: the issue on analysis",
-    "cl.util:Array1DFloat": "pending: the issue on analysis",
-    "cl.sim:LiveSimulatorDataSource*": "pending: metadata as the first argument, and its two timestamps",
     "cl.app*:*": "pending: the issue on applications",
     "cl:DataStream": f"{_MADE_BY}neurons.create_data_stream(...) does",
     "cl:Loop": f"{_MADE_BY}neurons.loop(...) does",
@@ -23,6 +19,7 @@ EXCEPTIONS: Final = {
     "cl:Recording": f"{_MADE_BY}neurons.record(...) does",
     "cl:StimPlan": f"{_MADE_BY}neurons.create_stim_plan() does",
     "cl.sim:LiveDataSink": f"{_MADE_BY}a live source is handed one by `start`",
+    "cl.analysis:Bursts": f"{_MADE_BY}a result has it, without the begin of an open burst",
     "cl.util:AttributesView": f"{_MADE_BY}a view has it as `attributes`",
     "cl.util:DataStreamView": f"{_MADE_BY}a view has them in `data_streams`",
     "cl.util:DataStreamView.DataStream*View": f"{_INNER}what keys(), values() and items() return",

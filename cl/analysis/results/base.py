@@ -47,13 +47,13 @@ class AnalysisResult(BaseModel):
 
     metadata: AnalysisMetadata
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the result as JSON; what is at the path is replaced once all of it is written.
+    def save(self, fpath: str | os.PathLike[str]) -> None:
+        """Write the result as JSON; what is at `fpath` is replaced once all of it is written.
 
         NaN and infinities are "nan", "inf" and "-inf", a pair of channels as a key is "9,10".
         """
         text = json.dumps(plain(self.model_dump()), indent=4, allow_nan=False)
-        target = os.fspath(path)
+        target = os.fspath(fpath)
         written = f"{target}.{os.getpid()}.tmp"
         try:
             with open(written, "x", encoding="utf-8") as file:
@@ -65,13 +65,13 @@ class AnalysisResult(BaseModel):
             raise
 
     @classmethod
-    def from_file(cls: type[_Result], path: str | os.PathLike[str]) -> _Result:
+    def from_file(cls: type[_Result], fpath: str | os.PathLike[str]) -> _Result:
         """Read a saved result, of this class or, from `AnalysisResult`, of the class that has its fields.
 
         Files of cl-sdk are read as well. `ValueError` for what is no JSON or, on the base class, a result
         of no class that is known; pydantic's `ValidationError` (one, too) for missing or unknown fields.
         """
-        with open(path, encoding="utf-8") as file:
+        with open(fpath, encoding="utf-8") as file:
             found = json.load(file, object_pairs_hook=_object)
         if cls is not AnalysisResult:
             return cls._of(found)
@@ -79,7 +79,7 @@ class AnalysisResult(BaseModel):
         for known in _classes():
             if known.model_fields.keys() == names:
                 return known._of(found)  # type: ignore[return-value]
-        raise ValueError(f"{os.fspath(path)!r} holds the fields of no result that is known: {sorted(names)}")
+        raise ValueError(f"{os.fspath(fpath)!r} holds the fields of no result that is known: {sorted(names)}")
 
     @classmethod
     def _of(cls: type[_Result], found: Any) -> _Result:
