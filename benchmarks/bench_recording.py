@@ -1,6 +1,6 @@
 """Recordings: speed, size, what they do to a loop, memory, and how fast a long one opens.
 
-    python benchmarks/bench_recording.py [accelerated] [size] [wall] [headroom] [memory] [view]
+    python benchmarks/bench_recording.py [accelerated] [size] [wall] [sync] [headroom] [memory] [view]
 
 Prints figures and ratios, with the machine's load; runs everything if nothing is named. Accelerated figures
 are the median of five runs with fresh seeds over 60 simulated seconds, after a warm-up. Files go to a
@@ -155,6 +155,45 @@ def wall() -> None:
         print(f"    {name:10s} " + " | ".join(f"{r[i]:.0f}" for r in rounds) + " µs", flush=True)
 
 
+def sync() -> None:
+    """What it takes to have recordings outlast a power cut, on the disk of TMPDIR. Runs alternate."""
+    import cl._store.write.ordered_file as ordered_file
+
+    os.environ.pop("CL_SDK_ACCELERATED_TIME", None)
+    took: list[float] = []
+    to_disk = ordered_file._to_disk
+
+    def timed(descriptor: int) -> None:
+        began = time.perf_counter()
+        to_disk(descriptor)
+        took.append((time.perf_counter() - began) * 1000)
+
+    ordered_file._to_disk = timed
+    lateness(0.5, recorded=True)
+    rounds = []
+    for _ in range(ROUNDS):
+        figures = []
+        for seconds in ("0", "2"):
+            os.environ["CL_SDK_SYNC_SECONDS"] = seconds
+            figures.append(p99(lateness(4, recorded=True)))
+        rounds.append(figures)
+    del os.environ["CL_SDK_SYNC_SECONDS"]
+    ordered_file._to_disk = to_disk
+    without, synced = (statistics.median(r[i] for r in rounds) for i in range(2))
+    took.sort()
+    print(
+        f"1 kHz loop beside a recording, p99 lateness: {without:.0f} µs without syncs, {synced:.0f} µs with: "
+        f"{synced / without:.2f}x ({load()})"
+    )
+    for name, i in (("without", 0), ("synced", 1)):
+        print(f"    {name:10s} " + " | ".join(f"{r[i]:.0f}" for r in rounds) + " µs")
+    print(
+        f"    {len(took) / (4 * ROUNDS):.1f} syncs a second, each {statistics.median(took):.1f} ms, "
+        f"p99 {took[len(took) * 99 // 100]:.1f} ms, at most {took[-1]:.1f} ms",
+        flush=True,
+    )
+
+
 def headroom() -> None:
     """The share of its time that the thread which writes is busy."""
     os.environ.pop("CL_SDK_ACCELERATED_TIME", None)
@@ -255,6 +294,7 @@ def main() -> None:
         "accelerated": accelerated,
         "size": size,
         "wall": wall,
+        "sync": sync,
         "headroom": headroom,
         "memory": memory,
         "view": view,

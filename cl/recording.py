@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ._core.participant import READ, Participant
 from ._recording.shared_cuts import SharedCuts
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ._store.read.view import RecordingView
     from ._store.write.writer import RecordingWriter
     from .data_stream import DataStream
+
+SYNC_SECONDS: Final = 2.0
+"""In wall-clock time everything older is on the disk, if nothing else was asked for."""
 
 
 class Recording:
@@ -234,6 +237,8 @@ class Recordings:
         """Those that recordings may still have something to write of, and when they were closed."""
         self._recordings: list[Recording] = []
         self._cuts = SharedCuts()
+        self.sync_seconds: float | None = None
+        """How old at most is what a power cut takes, 0: it may take all; None: as is usual for its time."""
         engine.listeners.append(self._cut_off)
 
     def running(self) -> list[Recording]:
@@ -284,7 +289,7 @@ class Recordings:
         from ._recording.files import create
 
         engine = self._engine
-        writer = create(plan, engine.device.info, has_clock=engine.time.clock is not None)
+        writer = create(plan, engine.device.info, engine.time.clock is not None, self._sync_seconds())
         try:
             return self._begin(writer, plan, present)
         except BaseException:
@@ -293,6 +298,12 @@ class Recordings:
                 writer.abort()
                 writer.path.unlink(missing_ok=True)
             raise
+
+    def _sync_seconds(self) -> float:
+        if self.sync_seconds is not None:
+            return self.sync_seconds
+        # Accelerated time would wait for the disk.
+        return 0.0 if self._engine.time.clock is None else SYNC_SECONDS
 
     def _begin(self, writer: RecordingWriter, plan: RecordingPlan, present: Callable[[], int]) -> Recording:
         from ._recording.capture import Capture

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 SAMPLE_MEANS: Final = 0.0, 10_000.0
 SPIKE_PERCENTILES: Final = 0.0, 100.0
+SYNC_SECONDS: Final = 1.0, 3600.0
 """The least and the greatest value, for variables and arguments alike."""
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -43,6 +44,7 @@ class Settings:
     channel_queue_limit: int = CHANNEL_QUEUE  # CL_SDK_CHANNEL_QUEUE_LIMIT
     sync_limit: int = SYNCS  # CL_SDK_SYNC_LIMIT
     deferred_interrupt_limit: int = DEFERRED_INTERRUPTS  # CL_SDK_DEFERRED_INTERRUPT_LIMIT
+    sync_seconds: float | None = None  # CL_SDK_SYNC_SECONDS; None: as is usual for its time
     device: str | None = None  # CL_DEVICE
     arguments: frozenset[str] = field(default=frozenset(), compare=False)
     """The fields that a program gave as arguments, in the place of variables."""
@@ -82,6 +84,7 @@ def parse_settings(variables: Mapping[str, str]) -> Settings:
         channel_queue_limit=read("CL_SDK_CHANNEL_QUEUE_LIMIT", _positive, CHANNEL_QUEUE),
         sync_limit=read("CL_SDK_SYNC_LIMIT", _positive, SYNCS),
         deferred_interrupt_limit=read("CL_SDK_DEFERRED_INTERRUPT_LIMIT", _positive, DEFERRED_INTERRUPTS),
+        sync_seconds=read("CL_SDK_SYNC_SECONDS", _sync_seconds, None),
         device=read("CL_DEVICE", _text, None),
     )
 
@@ -134,6 +137,15 @@ def _number(low: float, high: float) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def _sync_seconds(text: str) -> float:
+    """Return 0, or for how long at most what was recorded may be away from the disk."""
+    try:
+        return _number(*SYNC_SECONDS)(text) if float(text) else 0.0
+    except ValueError:
+        low, high = SYNC_SECONDS
+        raise ValueError(f"0, or a number from {low:g} to {high:g}") from None
 
 
 def _text(text: str) -> str:

@@ -79,6 +79,7 @@ class Capture:
         self._at = self._events_at = start
         self._known: set[str] = set()
         self._is_there = True
+        self._is_slow = False
         self._cutter = WaveformCutter(engine)
         self._cuts = cuts
         cuts.join()
@@ -100,10 +101,26 @@ class Capture:
         self._clock_log.come_to(self._whole)
         self._wait_for_tick_gap()
         self._writer.flush(self._whole - self.start)
+        self._watch_disk()
         if self._is_there and not self._writer.path.exists():
             self._is_there = False
             _log.warning(
                 "%s is no longer there: it was removed or renamed while it is recorded", self._writer.path
+            )
+
+    def _watch_disk(self) -> None:
+        """Say so, once, where the disk takes longer to sync than is promised."""
+        writer, time = self._writer, self._engine.time
+        if not writer.sync_seconds or self._is_slow or time.clock is None:
+            return
+        late = -time.seconds_until(max(self.start + writer.synced, self._past))
+        if late > writer.sync_seconds:
+            self._is_slow = True
+            _log.warning(
+                "%s: a power cut would take the last %.1f s: the disk is slower than CL_SDK_SYNC_SECONDS=%g",
+                writer.path,
+                late,
+                writer.sync_seconds,
             )
 
     def finish(self, end: int, entries: Sequence[StreamEntry]) -> None:

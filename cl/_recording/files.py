@@ -38,12 +38,15 @@ def choose_folder(folder: str | os.PathLike[str] | None, is_simulator: bool) -> 
     return absolute(".")
 
 
-def create(plan: RecordingPlan, info: DeviceInfo, has_clock: bool) -> RecordingWriter:
-    """Make a file with a name that nobody has taken, in UTC, and its folder where there is none."""
+def create(plan: RecordingPlan, info: DeviceInfo, has_clock: bool, sync_seconds: float) -> RecordingWriter:
+    """Make a file with a name that nobody has taken, in UTC, and its folder where there is none.
+
+    `has_clock` and `sync_seconds` are those of `plan.header`.
+    """
     from cl._store.write.writer import RecordingWriter
 
     folder = choose_folder(plan.folder, info.is_simulator)
-    header = plan.header(info, has_clock)
+    header = plan.header(info, has_clock, sync_seconds)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

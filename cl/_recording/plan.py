@@ -40,8 +40,11 @@ class RecordingPlan:
         """Return whether a data stream is recorded."""
         return self.wanted is not None and self.wanted(stream)
 
-    def header(self, info: DeviceInfo, has_clock: bool) -> RecordingHeader:
-        """Return what the file says of itself; `has_clock` for a device in the host's time or its own."""
+    def header(self, info: DeviceInfo, has_clock: bool, sync_seconds: float = 0.0) -> RecordingHeader:
+        """Return what the file says of itself; `has_clock` for a device in the host's time or its own.
+
+        With `sync_seconds` everything older is to be on the disk.
+        """
         from cl._store.write.header import RecordingHeader
 
         return RecordingHeader(
@@ -58,4 +61,5 @@ class RecordingPlan:
             include_raw_samples=self.samples,
             include_data_streams=self.wanted is not None,
             include_clock=has_clock,
+            sync_seconds=sync_seconds,
         )

@@ -44,6 +44,7 @@ class Session:
         self.neurons = Neurons(self.engine)
         self.neurons._on_close = self.close
         devices.note(self)
+        self.neurons._recordings.sync_seconds = settings.sync_seconds
         device.open()
         # A program may end without leaving its block; the threads that close recordings end with it.
         atexit.register(self.close)

@@ -33,6 +33,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "CL_SDK_CHANNEL_QUEUE_LIMIT": "8",
             "CL_SDK_SYNC_LIMIT": "9",
             "CL_SDK_DEFERRED_INTERRUPT_LIMIT": "10",
+            "CL_SDK_SYNC_SECONDS": "2.5",
             "CL_DEVICE": "unix:/run/cl1.sock",
         },
         tmp_path,
@@ -55,6 +56,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         channel_queue_limit=8,
         sync_limit=9,
         deferred_interrupt_limit=10,
+        sync_seconds=2.5,
         device="unix:/run/cl1.sock",
     )
 

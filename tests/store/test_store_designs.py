@@ -141,7 +141,7 @@ def test_both_lengths_are_written_in_one(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_disk_that_fails_at_any_write_leaves_the_tables_in_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It fails once, and goes on: the stims of that flush may be lost, in both tables."""
+    """It fails once, and goes on: the stims of that flush are written with the next, in both tables."""
     monkeypatch.setattr(layout, "STIM_CHUNK", 2)
     monkeypatch.setattr(layout, "STIM_DESIGN_CHUNK", 3)
     write = ordered_file._write_at
@@ -161,15 +161,11 @@ def test_a_disk_that_fails_at_any_write_leaves_the_tables_in_step(
         filler = Filler(RecordingWriter(path))
         left = at
         for count in (4, 0, 3, 8, 4):
-            before = filler.stims
             try:
                 filler.add(stims=count)
                 filler.writer.flush()
             except OSError:
                 failed += 1
-                assert filler.writer._stims is not None
-                filler.stims = filler.writer._stims.stims.rows
-                assert filler.stims in (before, before + count)
             assert filler.writer._stims is not None
             assert filler.writer._stims.stims.rows == filler.writer._stims.designs.rows
         left = -1
@@ -177,7 +173,7 @@ def test_a_disk_that_fails_at_any_write_leaves_the_tables_in_step(
         check_view(path, filler.counts).close()
         check_tables(path, filler.counts)
         path.unlink()
-    assert failed > 30
+    assert failed > 25
 
 
 def test_a_view_of_a_recording_that_grows_takes_the_designs_of_its_stims(tmp_path: Path) -> None:

@@ -30,9 +30,10 @@ from store_files import SYSTEM, Filler
 from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
-path, limit = Path(sys.argv[1]), int(sys.argv[2])
+path, limit, sync = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-filler = Filler(RecordingWriter(path, RecordingHeader(application={"a": 1}, system=SYSTEM)))
+header = RecordingHeader(application={"a": 1}, system=SYSTEM, sync_seconds=sync)
+filler = Filler(RecordingWriter(path, header))
 flushed = filler.counts
 filler.add_stream("s", {"a": 1})
 error = ended = None
@@ -53,12 +54,18 @@ print(json.dumps([error, ended, flushed]))
 """
 
 
-@pytest.mark.parametrize("limit", [60_000, 140_000, 333_333, 500_000, 1_234_567, 3_000_001])
-def test_full_disk(tmp_path: Path, limit: int) -> None:
+@pytest.mark.parametrize(
+    ("limit", "sync_seconds"),
+    [
+        *((limit, 0) for limit in (60_000, 140_000, 333_333, 500_000, 1_234_567, 3_000_001)),
+        *((limit, 2) for limit in (150_000, 444_444)),
+    ],
+)
+def test_full_disk(tmp_path: Path, limit: int, sync_seconds: int) -> None:
     """A file that may not grow: all that was flushed is there, and the recording is ended properly."""
     path = tmp_path / "full.h5"
     result = subprocess.run(
-        [sys.executable, "-c", _FILL_DISK, str(path), str(limit)],
+        [sys.executable, "-c", _FILL_DISK, str(path), str(limit), str(sync_seconds)],
         capture_output=True,
         text=True,
         timeout=60,

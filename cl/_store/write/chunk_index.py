@@ -54,7 +54,7 @@ class ChunkIndex:
         self._node_size = hdf5.NODE_HEADER + _FULL * self._entry.itemsize + self._key_size
 
     def extend(self, addresses: list[int]) -> None:
-        """Add chunks at these addresses; the next commit makes them reachable."""
+        """Add chunks at these addresses; the next commit leads to them."""
         while addresses:
             if not self._levels or self._levels[0].used == _FULL:
                 count = self._grow(addresses)
@@ -86,7 +86,8 @@ class ChunkIndex:
         node.block[place : place + len(entries)] = entries
         struct.pack_into("<H", node.block, hdf5.ENTRIES_USED_FIELD, node.used)
         start = hdf5.ENTRIES_USED_FIELD
-        self._file.link(node.address + start, bytes(node.block[start : place + len(entries)]))
+        link = self._file.link_node if level else self._file.link_ahead
+        link(node.address + start, bytes(node.block[start : place + len(entries)]))
         return len(children)
 
     def _grow(self, addresses: list[int]) -> int:
@@ -127,7 +128,7 @@ class ChunkIndex:
         for level, node in enumerate(new):
             if level < len(self._levels):
                 old = self._levels[level]
-                self._file.link(old.address + hdf5.RIGHT_SIBLING_FIELD, struct.pack("<Q", node.address))
+                self._file.link_node(old.address + hdf5.RIGHT_SIBLING_FIELD, struct.pack("<Q", node.address))
                 self._levels[level] = node
             else:
                 self._levels.append(node)

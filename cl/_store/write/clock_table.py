@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ClockTable:
-    """Writes rows of `layout.CLOCK`; they are gathered until `publish`, so that only that can fail."""
+    """Writes rows of `layout.CLOCK`; they are gathered until `write`, so that only that can fail."""
 
     def __init__(self, table: GrowingDataset) -> None:
         self._table = table
@@ -23,9 +23,8 @@ class ClockTable:
         """Take a row."""
         self._pending.append((timestamp, monotonic_ns, utc_ns))
 
-    def publish(self) -> None:
-        """Write all rows, and have the next commit make them visible."""
+    def write(self) -> None:
+        """Write all rows, before they are published."""
         if self._pending:
-            rows, self._pending = self._pending, []
-            self._table.append(np.array(rows, layout.CLOCK))
-        self._table.publish()
+            self._table.append(np.array(self._pending, layout.CLOCK))
+            self._pending = []

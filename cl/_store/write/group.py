@@ -37,6 +37,7 @@ class Group:
         self._heaps: list[tuple[int, int]] = []  # blocks with attributes too large for the header
         self._tree = self._heap = 0
         self._block = self._spare = (0, 0)
+        self._spared = -1  # the commits before the one that unlinks the spare block
         self._fields: dict[str, int] = {}
         self._members_changed = self._attributes_changed = True
 
@@ -59,6 +60,8 @@ class Group:
 
         With the header's next rewriting, where there is one anyway.
         """
+        if all(self._attributes.get(attribute.name) == attribute for attribute in attributes):
+            return
         self._attributes.update({attribute.name: attribute for attribute in attributes})
         if self._attributes_changed:
             return
@@ -97,12 +100,14 @@ class Group:
         messages = hdf5.group_messages(self._tree, self._heap, attributes)
         size = hdf5.HEADER_PREFIX + sum(map(len, messages))
         block = self._spare
-        if size > block[1] or (self._file.failed and self._parent is not None):
+        in_use = (self._file.failed and self._parent is not None) or not self._file.is_settled(self._spared)
+        if size > block[1] or in_use:
             block = self._allocate(int(size * _SLACK) // 8 * 8)
         self._file.write(block[0], hdf5.object_header(messages, block[1]))
         old = self._heaps if self._spare in (block, (0, 0)) else [*self._heaps, self._spare]
         self._heaps = heaps
         self._spare, self._block = self._block, block
+        self._spared = self._file.commits
         self._fields = _data_fields(messages, attributes)
         self._moved()
         return old

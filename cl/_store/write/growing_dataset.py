@@ -109,6 +109,7 @@ class GrowingDataset:
 
     def publish(self, stop: int | None = None) -> None:
         """Have the next commit make all rows visible, or those before the row `stop`."""
+        self.lead_to(stop)
         if self.stage(stop):
             # The header lies in one page: the new size and where to find the new rows appear together.
             self._file.link(self.header_address, self.header)
@@ -118,16 +119,24 @@ class GrowingDataset:
         """What the header is to be."""
         return bytes(self._header)
 
-    def stage(self, stop: int | None = None) -> bool:
-        """Make `header` tell of all rows, or those before `stop`; return whether it has changed."""
-        rows = self.rows if stop is None else max(self.published, min(self.rows, stop))
-        if rows == self.published:
-            return False
+    def _visible(self, stop: int | None) -> int:
+        return self.rows if stop is None else max(self.published, min(self.rows, stop))
+
+    def lead_to(self, stop: int | None = None) -> None:
+        """Have the index lead to all rows, or to those before `stop`, which nothing counts yet."""
         indexed = self._index.chunks
         try:
-            self._index.extend(self._new_chunks[: -(-rows // self._chunk_rows) - indexed])
+            self._index.extend(
+                self._new_chunks[: max(0, -(-self._visible(stop) // self._chunk_rows) - indexed)]
+            )
         finally:
             del self._new_chunks[: self._index.chunks - indexed]
+
+    def stage(self, stop: int | None = None) -> bool:
+        """Make `header` tell of what the index was made to lead to; return whether it has changed."""
+        rows = self._visible(stop)
+        if rows == self.published:
+            return False
         struct.pack_into("<Q", self._header, self._index_field, self._index.root)
         for field in self._rows_fields:
             struct.pack_into("<Q", self._header, field, rows)

@@ -39,12 +39,15 @@ class RecordingHeader:
     include_data_streams: bool = True
     include_clock: bool = False
     """Whether there is a table that relates frames to the host's clocks."""
+    sync_seconds: float = 0.0
+    """What is older is on the disk, also after a power cut; 0: that is not provided for."""
     created: datetime | None = None
     directory: str | os.PathLike[str] = "."
 
     def attributes(self) -> list[hdf5.Attribute]:
         """Return the root's attributes; TypeError or ValueError for what no file can hold."""
         rate, start = self.frames_per_second, self.start_timestamp
+        synced = [hdf5.number("sync_seconds", self.sync_seconds, "<f8")] if self.sync_seconds else []
         simulation = [] if self.simulation is None else [pickled("simulation", plain_dict(self.simulation))]
         return [
             *layout.group_attributes(is_root=True),
@@ -54,6 +57,7 @@ class RecordingHeader:
             *layout.times("ended", None),
             *(hdf5.text(name, value) for name, value in git_state(Path(self.directory)).items()),
             *simulation,
+            *synced,
             *layout.signal(self.channel_count, rate, self.uV_per_sample_unit, start),
             *layout.duration(start, 0, rate),
             pickled("file_format", {"version": self.file_version, layout.RELATIVE: True}),

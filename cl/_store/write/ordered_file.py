@@ -1,23 +1,33 @@
-"""A file in which every state on disk between two writes can be read.
+"""A file in which every state on disk between two writes can be read, and after a power cut as well.
 
 Killing the process keeps what the kernel has been given, so what counts is the
 order of the writes and that each write to something reachable is whole:
 
 1. new blocks are written where nothing refers to yet (`write`);
 2. `commit` makes the end-of-file field cover them, then performs the links: writes to
-   reachable blocks, in the order in which they were asked for. A link that makes something
-   reachable comes after everything it leads to. It crosses no page (except where its parts may well be
-   seen apart), and the kernel does not stop inside a page, so a link is there or not. There are few:
-   each is a moment at which the interpreter's lock is given back and has to be got again;
+   reachable blocks, first those that lead to what nothing counts yet, data (`link_ahead`) and then nodes
+   (`link_node`), and last those that count it, in the order in which they were asked for. A link that makes
+   something reachable comes after everything it leads to. It crosses no page (except where its parts may
+   well be seen apart), and the kernel does not stop inside a page, so a link is there or not. There are
+   few: each is a moment at which the interpreter's lock is given back and has to be got again;
 3. a block that is no longer reachable is free for new blocks only after the commit.
 
-Nothing is ever moved, and an error (a full disk) leaves the last commit as it was.
+A power cut leaves of what was written since the last sync any pages, each as any of the writes left it. With
+`syncs` a commit has barriers, so that what is reachable is there: new blocks | the end of the file and what
+leads to data | what leads to nodes, which libraries look at wherever they go through a file | what counts.
+What was written behind a barrier may be missing, and nothing refers to it; the first barrier of the next
+commit puts the last links on the disk, too. A block is free only after that.
+
+Nothing is ever moved, and an error (a full disk) leaves the last commit as it was. After a sync that has
+failed nothing is known of what was written since the one before: there are no more commits.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
+import sys
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -28,9 +38,11 @@ from . import hdf5
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PAGE: Final = 4096
 LARGEST_WRITE: Final = 1 << 20
+_UNSYNCABLE: Final = errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM
 
 
 class OrderedFile:
@@ -38,13 +50,24 @@ class OrderedFile:
 
     def __init__(self, descriptor: int) -> None:
         self.end = hdf5.SUPERBLOCK_SIZE
-        self._descriptor = descriptor
+        self.descriptor = descriptor
+        self.syncs = False
+        """Whether a power cut is provided for."""
+        self.commits = 0
+        self._settled = 0
+        """As many commits are on the disk."""
+        self._ahead: deque[tuple[int, bytes]] = deque()
+        self._nodes: deque[tuple[int, bytes]] = deque()
         self._links: deque[tuple[int, bytes]] = deque()
         self._free: list[tuple[int, int]] = []
         self._freed: list[tuple[int, int]] = []
+        self._unlinked: list[tuple[int, int]] = []
+        """Blocks that the disk may still lead to."""
         self._committed_end = 0
+        self._unsynced = False
         self.failed = False
         """Whether the disk has failed. No block is used again then: what replaced it may be lost."""
+        self.sync_failure: OSError | None = None
 
     def allocate(self, size: int, whole: bool = False) -> int:
         """Return the address of `size` bytes of space, a multiple of 8.
@@ -61,7 +84,8 @@ class OrderedFile:
         if whole and _crosses_page(address, size):
             address += -address % PAGE
         with self._noting_failure():
-            os.ftruncate(self._descriptor, address + size)
+            self._unsynced = True
+            os.ftruncate(self.descriptor, address + size)
         self.end = address + size
         return address
 
@@ -83,11 +107,20 @@ class OrderedFile:
             self._write_all(address, data)
 
     def _write_all(self, address: int, data: bytes | memoryview) -> None:
+        self._unsynced = True
         with memoryview(data) as view:
             start = 0
             while start < len(view):
                 part = view[start : start + LARGEST_WRITE]
-                start += _write_at(self._descriptor, part, address + start)
+                start += _write_at(self.descriptor, part, address + start)
+
+    def link_ahead(self, address: int, data: bytes) -> None:
+        """Have the next commit write a few bytes that lead to data, which a `link` of it will count."""
+        self._ahead.append((address, data))
+
+    def link_node(self, address: int, data: bytes) -> None:
+        """Have the next commit write a few bytes that lead to such bytes."""
+        self._nodes.append((address, data))
 
     def link(self, address: int, data: bytes) -> None:
         """Have the next commit write a few bytes that change what is reachable."""
@@ -99,25 +132,71 @@ class OrderedFile:
 
     def commit(self) -> None:
         """Make everything written so far reachable. After an error it can be tried again."""
+        self.settle()
         with self._noting_failure():
             if self.end != self._committed_end:
                 self._write_all(hdf5.END_OF_FILE_FIELD, struct.pack("<Q", self.end))
                 self._committed_end = self.end
-            while self._links:
-                self._write_all(*self._links[0])
-                self._links.popleft()
-        self._free += self._freed
+            self._perform(self._ahead)
+            for links in (self._nodes, self._links):
+                if links:
+                    self._sync()
+                    self._perform(links)
+        self.commits += 1
+        self._unlinked += self._freed
         self._freed.clear()
+        if not self.syncs:
+            self._note_settled()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a commit was begun, or links were asked for, and not performed."""
+        return bool(self._ahead or self._nodes or self._links)
+
+    def _perform(self, links: deque[tuple[int, bytes]]) -> None:
+        while links:
+            self._write_all(*links[0])
+            links.popleft()
+
+    def settle(self) -> None:
+        """Have everything on the disk that was written or committed before, where that is provided for."""
+        with self._noting_failure():
+            self._sync()
+        if self.syncs:
+            self._note_settled()
+
+    def is_settled(self, commits: int) -> bool:
+        """Return whether the disk leads to nothing that was unlinked by the commit after so many."""
+        return not self.syncs or self._settled > commits
+
+    def _note_settled(self) -> None:
+        self._settled = self.commits
+        self._free += self._unlinked
+        self._unlinked.clear()
+
+    def _sync(self) -> None:
+        if self.sync_failure is not None:
+            raise self.sync_failure
+        if not (self.syncs and self._unsynced):
+            return
+        try:
+            _to_disk(self.descriptor)
+        except OSError as error:
+            self.sync_failure = OSError(
+                error.errno, f"{error.strerror}, when it was synced: what was written last may be lost"
+            )
+            raise self.sync_failure from error
+        self._unsynced = False
 
     def disown(self) -> None:
         """Let go of the file, in a fork: it is kept open by nobody but the process that writes it."""
-        let_go(self._descriptor)
+        let_go(self.descriptor)
 
     def close(self) -> None:
         """Close the file without a commit."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
 
 def _crosses_page(address: int, size: int) -> bool:
@@ -129,3 +208,42 @@ def _write_at(descriptor: int, data: bytes | memoryview, address: int) -> int:
         return os.pwrite(descriptor, data, address)
     os.lseek(descriptor, address, os.SEEK_SET)
     return os.write(descriptor, data)
+
+
+def _to_disk(descriptor: int) -> None:
+    """Wait until what a file holds, and how long it is, would survive a power cut."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # the other calls leave it in the disk's own memory
+    elif sys.platform == "win32":
+        os.fsync(descriptor)
+    else:
+        os.fdatasync(descriptor)
+
+
+def entry_to_disk(path: Path) -> None:
+    """Wait until a power cut would leave the name of a new file, and its folders that may be new as well.
+
+    Folders that cannot be synced (on some file systems, or without the right to read them) are left to the
+    system.
+    """
+    if sys.platform == "win32":
+        return
+    device = os.stat(path.parent).st_dev
+    for folder in path.absolute().parents:
+        if os.stat(folder).st_dev != device:
+            return
+        try:
+            _sync_folder(folder)
+        except OSError as error:
+            if error.errno not in _UNSYNCABLE:
+                raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

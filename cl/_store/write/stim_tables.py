@@ -1,9 +1,8 @@
 """The two tables of a recording's stims: when and where (`/stims`), and their designs (`/stim_designs`).
 
-Row i of one belongs to row i of the other, at every moment and in every file: the headers, which have the
-tables' lengths, lie side by side in one page, and one link replaces both. A killed process leaves tables of
-one length. (A view that is opened while a recording is written reads one header after the other; it takes
-of the designs as many as it has stims.)
+Row i of one belongs to row i of the other, at every moment and in every file: they become longer together
+(see `header_page`). (A view that is opened while a recording is written reads one header after the other; it
+takes of the designs as many as it has stims.)
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from . import layout
-from .growing_dataset import GrowingDataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,12 +21,10 @@ if TYPE_CHECKING:
 
     from cl._stim.designs import StimDesign
 
-    from .ordered_file import OrderedFile
+    from .header_page import HeaderPage
 
 PENDING_STIMS: Final = 4096
 """Stims are gathered until the next flush, or until there are this many."""
-_ROOM: Final = 2048
-"""Bytes for both headers."""
 _ROW: Final = struct.Struct("<B3I3d")
 _UNKNOWN: Final = bytes(_ROW.size)
 _LONGEST_US: Final = 0xFFFF_FFFF
@@ -36,16 +32,11 @@ _KEPT_DESIGNS: Final = 1024
 
 
 class StimTables:
-    """Writes stims with their designs; they are gathered until `publish`."""
+    """Writes stims with their designs; they are gathered until `write`."""
 
-    def __init__(self, file: OrderedFile) -> None:
-        self._file = file
-        self._address = file.allocate(_ROOM, whole=True)
-        self.stims = self._table(layout.STIM, layout.STIM_CHUNK, self._address)
-        beside = self._address + len(self.stims.header)
-        self.designs = self._table(layout.STIM_DESIGN, layout.STIM_DESIGN_CHUNK, beside)
-        assert len(self.stims.header) + len(self.designs.header) <= _ROOM
-        self._published = 0
+    def __init__(self, page: HeaderPage) -> None:
+        self.stims = page.table(layout.STIM, layout.STIM_CHUNK)
+        self.designs = page.table(layout.STIM_DESIGN, layout.STIM_DESIGN_CHUNK)
         self._timestamps: list[int] = []
         self._channels: list[int] = []
         self._designs: list[StimDesign | None] = []
@@ -53,16 +44,13 @@ class StimTables:
         self._kept: list[StimDesign] = []
         self._forget()
 
-    def _table(self, row: np.dtype[np.void], chunk: int, address: int) -> GrowingDataset:
-        return GrowingDataset(self._file, row, (), chunk, layout.table_attributes(row), address)
-
     def append(
         self,
         timestamps: Sequence[int] | NDArray[np.int64],
         channels: Sequence[int] | NDArray[np.uint8],
         designs: Sequence[StimDesign | None] | None,
     ) -> None:
-        """Take n stims; they are written with the next `publish`. `designs` None: none is known."""
+        """Take n stims; they are written with the next `write`. `designs` None: none is known."""
         count = len(timestamps)
         known = [None] * count if designs is None else designs
         if not count == len(channels) == len(known):
@@ -71,24 +59,33 @@ class StimTables:
         self._channels.extend(channels)
         self._designs.extend(known)
         if len(self._timestamps) >= PENDING_STIMS:
-            self._write()
+            self.write()
 
-    def _write(self) -> None:
-        """Write what was gathered, to both tables or to none. After an error it is lost, and no more."""
+    def write(self) -> None:
+        """Write what was gathered, to both tables or to none: after an error it is still to be written."""
         if not self._timestamps:
             return
-        timestamps, channels, designs = self._timestamps, self._channels, self._designs
-        self._timestamps, self._channels, self._designs = [], [], []
-        rows = np.empty(len(timestamps), layout.STIM)
-        rows["timestamp"], rows["channel"] = timestamps, channels
+        rows = np.empty(len(self._timestamps), layout.STIM)
+        rows["timestamp"], rows["channel"] = self._timestamps, self._channels
         marks = self.stims.mark(), self.designs.mark()
         try:
             self.stims.append(rows)
-            self.designs.append_bytes(memoryview(self._packed(designs)))
+            self.designs.append_bytes(memoryview(self._packed(self._designs)))
         except BaseException:
             self.stims.rewind(marks[0])
             self.designs.rewind(marks[1])
             raise
+        self.take_back(0)
+
+    @property
+    def pending(self) -> int:
+        """How many are still to be written."""
+        return len(self._timestamps)
+
+    def take_back(self, pending: int) -> None:
+        """Forget those that were taken since so many were to be written."""
+        for gathered in (self._timestamps, self._channels, self._designs):
+            del gathered[pending:]
 
     def _packed(self, designs: list[StimDesign | None]) -> bytes:
         """Return the rows of designs. Programs use few again and again: their rows are kept, by identity."""
@@ -110,22 +107,6 @@ class StimTables:
         self._rows.clear()
         self._rows[id(None)] = _UNKNOWN
         self._kept.clear()
-
-    def publish(self) -> None:
-        """Write all, and have the next commit make it visible in both tables at once."""
-        try:
-            self._write()
-        finally:
-            self._publish()
-
-    def _publish(self) -> None:
-        rows = self.stims.rows
-        if rows == self._published:
-            return
-        self.designs.stage()
-        self.stims.stage()
-        self._file.link(self._address, self.stims.header + self.designs.header)
-        self._published = rows
 
 
 def design_row(design: StimDesign) -> bytes:

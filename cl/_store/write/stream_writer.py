@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from . import hdf5, layout
 from .attributes import pickled
 from .group import Group
-from .growing_dataset import GrowingDataset
+from .header_page import HeaderPage
 
 if TYPE_CHECKING:
     from .ordered_file import OrderedFile
+
+_ROOM: Final = 1152
+"""Bytes for the headers of both datasets."""
 
 
 class StreamWriter:
@@ -22,10 +25,9 @@ class StreamWriter:
         self.pending_bytes = 0
         self._timestamps: list[int] = []
         self._entries: list[bytes] = []
-        row = layout.STREAM_INDEX
-        self._index = GrowingDataset(file, row, (), layout.INDEX_CHUNK, layout.table_attributes(row))
-        data_row = layout.STREAM_DATA
-        self._data = GrowingDataset(file, data_row, (), layout.DATA_CHUNK, layout.array_attributes())
+        self._page = HeaderPage(file, _ROOM)
+        self._index = self._page.table(layout.STREAM_INDEX, layout.INDEX_CHUNK)
+        self._data = self._page.array(layout.STREAM_DATA, (), layout.DATA_CHUNK)
         self._group = Group(file, parent, name)
         self._group.add("index", self._index.header_address)
         self._group.add("data", self._data.header_address)
@@ -58,8 +60,7 @@ class StreamWriter:
         self._index.append(rows)
 
     def publish(self) -> None:
-        """Write all, and have the next commit make it visible: data before the rows that point to it."""
+        """Write all, and have the next commit make it visible: data with the rows that point to it."""
         self.write()
-        self._data.publish()
-        self._index.publish()
+        self._page.publish()
         self._group.publish()

@@ -10,10 +10,11 @@ is full it can neither close the file nor leave it readable. What a recording ne
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,14 +24,14 @@ from . import hdf5, layout
 from .attributes import pickled, plain_dict, value_of
 from .clock_table import ClockTable
 from .group import Group
-from .growing_dataset import GrowingDataset
 from .header import RecordingHeader
-from .ordered_file import OrderedFile
+from .header_page import HeaderPage
+from .ordered_file import OrderedFile, entry_to_disk
 from .stim_tables import StimTables
 from .stream_writer import StreamWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -41,9 +42,6 @@ PENDING_STREAM_BYTES: Final = 4 << 20
 _NEW_FILE: Final = (
     os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
-
-
-_Part: TypeAlias = "GrowingDataset | StimTables | ClockTable | StreamWriter | Group"
 
 
 class RecordingWriter:
@@ -68,6 +66,10 @@ class RecordingWriter:
         self.path = Path(path)
         self.frames = 0
         """Frames the recording covers so far."""
+        self.sync_seconds = header.sync_seconds
+        self.synced = 0
+        """Frames that a power cut would leave, where that is provided for."""
+        self._published = self._synced_next = 0
         self._start = header.start_timestamp
         self._rate = header.frames_per_second
         self._channels = header.channel_count
@@ -79,18 +81,30 @@ class RecordingWriter:
             self._root.set_attributes(attributes)
             self._make_parts(header)
             self._begin()
+            self._named = not header.sync_seconds
+            self._file.syncs = bool(header.sync_seconds)
         except BaseException:
             os.close(descriptor)
             self.path.unlink(missing_ok=True)
             raise
 
     def _make_parts(self, header: RecordingHeader) -> None:
-        self._samples = self._array("samples") if header.include_raw_samples else None
-        self._spikes = (
-            self._table("spikes", layout.SPIKE, layout.SPIKE_CHUNK) if header.include_spikes else None
-        )
-        self._stims = self._stim_tables() if header.include_stims else None
-        self._clock = self._clock_table() if header.include_clock else None
+        page = self._page = HeaderPage(self._file)
+        self._samples = self._spikes = self._stims = self._clock = None
+        if header.include_raw_samples:
+            self._samples = page.array(layout.SAMPLE, (self._channels,), layout.SAMPLE_CHUNK)
+            self._root.add("samples", self._samples.header_address)
+        if header.include_spikes:
+            self._spikes = page.table(layout.SPIKE, layout.SPIKE_CHUNK)
+            self._root.add("spikes", self._spikes.header_address)
+        if header.include_stims:
+            self._stims = StimTables(page)
+            self._root.add("stims", self._stims.stims.header_address)
+            self._root.add("stim_designs", self._stims.designs.header_address)
+        if header.include_clock:
+            clock = page.table(layout.CLOCK, layout.CLOCK_CHUNK)
+            self._root.add("clock", clock.header_address)
+            self._clock = ClockTable(clock)
         self._stream_group = self._data_stream_group() if header.include_data_streams else None
         self._streams: dict[str, StreamWriter] = {}
 
@@ -100,27 +114,6 @@ class RecordingWriter:
         self._root.reserve()
         self._file.write(0, hdf5.superblock(self._file.end, self._root.header_address))
         self._file.commit()
-
-    def _array(self, name: str) -> GrowingDataset:
-        array = GrowingDataset(
-            self._file, layout.SAMPLE, (self._channels,), layout.SAMPLE_CHUNK, layout.array_attributes()
-        )
-        self._root.add(name, array.header_address)
-        return array
-
-    def _table(self, name: str, row: np.dtype[Any], chunk: int) -> GrowingDataset:
-        table = GrowingDataset(self._file, row, (), chunk, layout.table_attributes(row))
-        self._root.add(name, table.header_address)
-        return table
-
-    def _stim_tables(self) -> StimTables:
-        tables = StimTables(self._file)
-        self._root.add("stims", tables.stims.header_address)
-        self._root.add("stim_designs", tables.designs.header_address)
-        return tables
-
-    def _clock_table(self) -> ClockTable:
-        return ClockTable(self._table("clock", layout.CLOCK, layout.CLOCK_CHUNK))
 
     def _data_stream_group(self) -> Group:
         group = Group(self._file, self._root, "data_stream")
@@ -145,6 +138,21 @@ class RecordingWriter:
     def cover(self, frames: int) -> None:
         """Note that the recording covers this many frames from its start, whether or not it has samples."""
         self.frames = max(self.frames, frames)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Append the events of this block all, or none of them: after an error, none is in the file."""
+        spikes, stims = self._spikes, self._stims
+        mark = spikes.mark() if spikes else None
+        pending = stims.pending if stims else 0
+        try:
+            yield
+        except BaseException:
+            if spikes and mark:
+                spikes.rewind(mark)
+            if stims:
+                stims.take_back(pending)
+            raise
 
     def append_spikes(
         self,
@@ -209,13 +217,35 @@ class RecordingWriter:
     def flush(self, frames: int | None = None) -> None:
         """Make all that was appended readable, but only so many frames of the samples.
 
-        The recording's length so far is `frames` too: those of which everything has been appended.
+        The recording's length so far is `frames` too: those of which everything has been appended. Where a
+        power cut is provided for, this waits for the disk, and what an earlier flush made readable is there
+        for good afterwards (`synced`).
         """
         frames = self.frames if frames is None else frames
-        self._file.commit()  # what an error may have left of the last one
-        for publish in self._publishers(frames):
-            publish()
-        self._publish_root(frames)
+        with self._telling():
+            if self._file.unfinished:
+                self._file.commit()  # what an error may have left of the last one
+            self._note_name()
+            for publish in self._publishers(frames):
+                publish()
+            self._publish_root(frames)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """After a sync that has failed, tell what is sure."""
+        try:
+            yield
+        except OSError as error:
+            if error is not self._file.sync_failure:
+                raise
+            text = f"{error.strerror}; the first {self.synced} frames are on the disk"
+            raise OSError(error.errno, text) from error
+
+    def _note_name(self) -> None:
+        """Have the file's name on the disk, before anything is promised of it."""
+        if not self._named:
+            self._named = True
+            entry_to_disk(self.path)
 
     def finish(
         self,
@@ -232,23 +262,43 @@ class RecordingWriter:
         If the disk fails, the end is where it failed, and its OSError is raised once the file is closed.
         """
         frames = self.frames if end_timestamp is None else end_timestamp - self._start
-        if application is not None:
-            self.set_attributes(application)
         try:
-            failure = self._flush_what_fits(frames)
-            if self._samples is not None:
-                frames = self._samples.published
-            self._root.set_attributes(layout.times("ended", ended or datetime.now(UTC)))
-            self._root.set_attributes([hdf5.number(f"{what}_lost", n) for what, n in (lost or {}).items()])
-            self._publish_root(frames)
+            with self._telling():
+                failure = self._finish(frames, application, ended, lost)
         finally:
             self.abort()
         if failure:
             raise failure
 
+    def _finish(
+        self,
+        frames: int,
+        application: Mapping[str, Any] | None,
+        ended: datetime | None,
+        lost: Mapping[str, int] | None,
+    ) -> OSError | None:
+        failure = self._flush_what_fits(frames)
+        if self._samples is not None:
+            frames = self._samples.published
+        elif failure:
+            frames = self._published
+        if self._file.syncs:
+            # An end that is there before what it ends would be a lie.
+            self._file.commit()
+        if application is not None:
+            self.set_attributes(application)
+        self._root.set_attributes(layout.times("ended", ended or datetime.now(UTC)))
+        self._root.set_attributes([hdf5.number(f"{what}_lost", n) for what, n in (lost or {}).items()])
+        self._publish_root(frames)
+        self._file.settle()
+        self.synced = self._synced_next
+        return failure
+
     def _flush_what_fits(self, frames: int) -> OSError | None:
         failure = None
-        self._file.commit()
+        if self._file.unfinished:
+            self._file.commit()
+        self._note_name()
         for publish in self._publishers(frames):
             try:
                 publish()
@@ -265,18 +315,21 @@ class RecordingWriter:
         self._file.close()
 
     def _publishers(self, frames: int) -> list[Callable[[], None]]:
-        """Return what publishes all parts but the root: members before the group they are in.
-
-        The samples come last: if only some of it is done, no frame is there without its events.
-        """
-        events = (self._spikes, self._stims, self._clock)
+        """Return what publishes all parts but the root: members before the group they are in."""
         group = () if self._stream_group is None else (self._stream_group,)
-        parts: list[_Part] = [part for part in events if part is not None]
-        publishers: list[Callable[[], None]] = [p.publish for p in (*parts, *self._streams.values(), *group)]
-        samples = [] if self._samples is None else [partial(self._samples.publish, frames)]
-        return [*publishers, *samples]
+        publishers: list[Callable[[], None]] = [p.publish for p in (*self._streams.values(), *group)]
+        return [*publishers, partial(self._publish_parts, frames)]
+
+    def _publish_parts(self, frames: int) -> None:
+        """Publish frames and events together: no frame is there without its events, nor they without it."""
+        for gathered in (self._stims, self._clock):
+            if gathered is not None:
+                gathered.write()
+        self._page.publish({} if self._samples is None else {self._samples: frames})
+        self._published = frames
 
     def _publish_root(self, frames: int) -> None:
         self._root.update_numbers(layout.duration(self._start, frames, self._rate))
         self._root.publish()
         self._file.commit()
+        self.synced, self._synced_next = self._synced_next, self._published
