@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from cl._values.saying import say
 
-COMMANDS = ("info", "recover", "stream", "view")
+COMMANDS = ("analyse", "info", "recover", "stream", "view")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

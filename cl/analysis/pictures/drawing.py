@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAIN: Final = "#3f8fd2"
 ACCENT: Final = "#e5533d"
+INK: Final = "#10161c"
+"""On bright colours, whatever the page around is like."""
 FEW: Final = 8
 """So many channels are told apart by lines of their own."""
 
@@ -88,7 +90,7 @@ def draw_activity_map(numbers: ActivityMap, axes: Axes) -> None:
     axes.figure.colorbar(image, ax=axes, label="rate (Hz)")
     middle = np.nanmax(numbers.rates_hz) / 2 if numbers.counts.any() else 0.0
     for (row, column), channel in np.ndenumerate(numbers.channels):
-        colour = "black" if numbers.rates_hz[row, column] > middle else "white"
+        colour = INK if numbers.rates_hz[row, column] > middle else "white"
         text = "×" if channel in (*GROUNDED, REFERENCE) else str(channel)
         axes.text(column, row, text, ha="center", va="center", fontsize="x-small", color=colour)
     axes.set_xticks([])
@@ -132,8 +134,8 @@ def _draw_grid(numbers: Waveforms, axes: Axes) -> None:
         if known[row]:
             mean, spread = numbers.mean_uV[row] * scale, numbers.std_uV[row] * scale
             low, high = np.clip((y - mean - spread, y - mean + spread), y - 0.5, y + 0.5)
-            axes.fill_between(x + across, low, high, color=MAIN, alpha=0.2, linewidth=0)
-            axes.plot(x + across, y - mean, color=MAIN, linewidth=1)
+            axes.fill_between(x + across, low, high, color=MAIN, alpha=0.2, linewidth=0, rasterized=True)
+            axes.plot(x + across, y - mean, color=MAIN, linewidth=1, rasterized=True)
     axes.set_xlim(-0.6, SIDE - 0.4)
     axes.set_ylim(SIDE - 0.4, -0.6)
     axes.set_xticks([])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import drawing
@@ -15,6 +16,7 @@ from .waveforms import Waveforms, waveforms
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from matplotlib.axes import Axes
 
@@ -39,6 +41,12 @@ def numbers_of(view: Analysable, name: str, *arguments: Any, **keywords: Any) ->
 
 def picture_of(numbers: Numbers, save_path: str | os.PathLike[str] | None, ax: Axes | None) -> Axes:
     """Draw numbers, into given axes or a figure of their own, which is shown, or saved; return the axes."""
+    draw, size = draw_numbers(numbers)
+    return drawn(draw, size, save_path, ax)
+
+
+def draw_numbers(numbers: Numbers) -> tuple[Callable[[Axes], None], tuple[float, float]]:
+    """Return what draws numbers into axes, and the size that their figure should have, in inches."""
     kinds: dict[type[Any], tuple[Any, tuple[float, float]]] = {
         ActivityMap: (drawing.draw_activity_map, (6.5, 5.5)),
         Isi: (drawing.draw_isi, (8, 3.5)),
@@ -48,4 +56,4 @@ def picture_of(numbers: Numbers, save_path: str | os.PathLike[str] | None, ax: A
         Waveforms: (drawing.draw_waveforms, (7, 6)),
     }
     draw, size = kinds[type(numbers)]
-    return drawn(lambda axes: draw(numbers, axes), size, save_path, ax)
+    return partial(draw, numbers), size
