@@ -73,7 +73,7 @@ class Place:
         self.opening = False
         """Whether the thread that holds the lock is about to open the device."""
         self.session: OpenSession | None = None
-        self.visitors = 0
+        self.visitors: set[object] = set()
         """Opens that have entered and not left."""
 
 
@@ -123,22 +123,37 @@ class OpenDevices:
         session = None if place is None else place.session
         return None if session is None or session.closed else session
 
-    def enter(self, key: Hashable) -> Place:
+    def enter(self, key: Hashable, visitor: object) -> Place:
         """Return the key's place, to which an open comes that has yet to `leave` it."""
         with self._lock:
             place = self._places.get(key)
             if place is None:
                 place = Place(key)
+                place.visitors.add(visitor)
                 self._places = {**self._places, key: place}
-            place.visitors += 1
+            place.visitors.add(visitor)
         return place
 
-    def leave(self, place: Place) -> None:
-        """Forget the place once the last of its visitors has left: nothing is kept of what is not open."""
+    def leave(self, key: Hashable, visitor: object) -> None:
+        """Forget the place once the last of its visitors has left: nothing is kept of what is not open.
+
+        Again: nothing.
+        """
         with self._lock:
-            place.visitors -= 1
+            place = self._places.get(key)
+            if place is None:
+                return
+            place.visitors.discard(visitor)
             if not place.visitors:
-                self._places = {key: other for key, other in self._places.items() if other is not place}
+                self._places = {other: it for other, it in self._places.items() if it is not place}
+
+    def forget(self, key: Hashable, session: OpenSession) -> None:
+        """Have a session be open under its key no more: it is closed."""
+        place = self._places.get(key)
+        if place is not None:
+            with place.lock:
+                if place.session is session:
+                    place.session = None
 
     # -- what takes the place of the environment's device -----------------------------------
 

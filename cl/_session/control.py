@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from cl._values.process_switches import garbage_collector
@@ -20,7 +19,7 @@ class Control:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.opens = 0
+        self.opens: set[Share] = set()
         self.held = False
         """Whether there was control before."""
         self.rests: set[Claim] = set()
@@ -35,41 +34,52 @@ class Controlled(Protocol):
     closed: bool
 
 
-def take(
-    session: Controlled, take_control: bool, rest_collector: bool, outermost: bool
-) -> Callable[[], None]:
-    """Take control if asked, let the collector rest if asked; return what puts both back as they were.
+class Share:
+    """What one open has of a device: control if asked, and the garbage collector at rest if asked.
 
     Opens in several threads may be left in any order: none takes control from another.
     """
-    neurons, control = session.neurons, session.control
-    ended: set[Claim] = set()
-    with control.lock:
-        had_control = neurons.has_control()
-        if take_control:
-            neurons.take_control()
-            if not control.opens:
-                control.held = had_control
-            control.opens += 1
-        if rest_collector:
-            ended = {garbage_collector.rest()}
-            control.rests |= ended
 
-    def restore() -> None:
+    __slots__ = ("_had_control", "_outermost", "_rest", "_session")
+
+    def __init__(self, session: Controlled, outermost: bool) -> None:
+        self._session = session
+        self._outermost = outermost
+        self._had_control: bool | None = None
+        self._rest: Claim = garbage_collector.claim()
+
+    def take(self, take_control: bool, rest_collector: bool) -> None:
+        """Take it. To be given back, also where this is interrupted."""
+        neurons, control = self._session.neurons, self._session.control
+        with control.lock:
+            self._had_control = had_control = neurons.has_control()
+            if take_control:
+                neurons.take_control()
+                if not control.opens:
+                    control.held = had_control
+                control.opens.add(self)
+            if rest_collector:
+                control.rests.add(self._rest)
+                garbage_collector.rest(self._rest)
+
+    def give_back(self) -> None:
+        """Put both back as they were. Again: nothing."""
+        session, control, had_control = self._session, self._session.control, self._had_control
+        if had_control is None:
+            return
         with control.lock:
             wanted = had_control
-            if take_control:
-                control.opens -= 1
+            if self in control.opens:
+                control.opens.discard(self)
                 wanted = had_control if control.opens else control.held
             # With the outermost open the device goes, whatever is still open within it.
-            for claim in {*control.rests} if outermost else ended:
+            for claim in {*control.rests} if self._outermost else {self._rest} & control.rests:
                 claim.release()
                 control.rests.discard(claim)
-            if outermost or neurons.has_control() == wanted or session.closed:
+            self._had_control = None
+            if self._outermost or session.neurons.has_control() == wanted or session.closed:
                 return  # Closing ends stimulation, and then control.
             if wanted:
-                neurons.take_control()
+                session.neurons.take_control()
             elif not control.opens:
-                neurons.release_control()
-
-    return restore
+                session.neurons.release_control()

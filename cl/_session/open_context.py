@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from contextlib import _GeneratorContextManager
     from types import TracebackType
 
     from cl.neurons import Neurons
@@ -14,13 +15,22 @@ if TYPE_CHECKING:
 class OpenContext(AbstractContextManager["Neurons"]):
     """The context manager of a device in a thread."""
 
-    __slots__ = ("_context",)
+    __slots__ = ("_begun", "_context")
 
-    def __init__(self, context: AbstractContextManager[Neurons]) -> None:
+    def __init__(self, context: _GeneratorContextManager[Neurons]) -> None:
         self._context = context
+        self._begun = False
 
     def __enter__(self) -> Neurons:
-        return self._context.__enter__()
+        if self._begun:
+            raise RuntimeError("this block was entered before: each one takes a cl.open() of its own")
+        self._begun = True
+        try:
+            return self._context.__enter__()
+        except BaseException:
+            # An interruption may come when it is open already, and nobody would leave it.
+            self._context.gen.close()
+            raise
 
     def __exit__(
         self,
@@ -37,12 +47,16 @@ class OpenContext(AbstractContextManager["Neurons"]):
 class AsyncOpenContext(AbstractAsyncContextManager["Neurons"]):
     """The context manager of a device in an async program."""
 
-    __slots__ = ("_context",)
+    __slots__ = ("_begun", "_context")
 
     def __init__(self, context: AbstractAsyncContextManager[Neurons]) -> None:
         self._context = context
+        self._begun = False
 
     async def __aenter__(self) -> Neurons:
+        if self._begun:
+            raise RuntimeError("this block was entered before: each one takes a cl.aopen() of its own")
+        self._begun = True
         return await self._context.__aenter__()
 
     async def __aexit__(

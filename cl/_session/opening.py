@@ -10,139 +10,56 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from cl._core.settings import load_settings
 from cl._current import devices
-from cl._values.no_op import no_op
 from cl.error import DeviceDisconnectedError
 
 from . import fork as fork  # Forks are looked after from the first open on.
-from .control import take
 from .open_context import AsyncOpenContext, OpenContext
-from .session import Session
 from .targets import driver_of, target_of
+from .visit import OpenRequest, Visit
 
 if TYPE_CHECKING:
-    from cl._current import Place
     from cl.neurons import Neurons
     from cl.sim.simulator import Simulator
 
+    from .session import Session
     from .targets import Target
 
 is_open = devices.is_open
 """Return whether any device is open in this process."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
-    """What a program asks for when it opens a device."""
-
-    target: Callable[[], Target]
-    """Says which device, when the block is entered."""
-    take_control: bool
-    wait_until_recordable: bool
-    rest_collector: bool
-
-
-def _acquire(place: Place, target: Target) -> tuple[Session, bool]:
-    """Return the session of a place, and whether it was opened just now.
-
-    RuntimeError where what is called to open it, a source's factory or a signal handler, opens it itself.
-    """
-    with place.lock:
-        if place.opening:
-            raise RuntimeError(
-                "the device is being opened by this very thread: it cannot be opened meanwhile"
-            )
-        session = cast("Session | None", place.session)
-        if session is not None and not session.closed:
-            return session, False
-        if session is not None:
-            # One device, and one source: the next begins when the former has ended.
-            session.wait_until_gone()
-        place.opening = True
-        try:
-            place.session = session = Session(*target.build())
-        finally:
-            place.opening = False
-        return session, True
-
-
-def _release(place: Place, session: Session) -> None:
-    try:
-        session.close()
-    finally:
-        session.finish()
-        with place.lock:
-            if place.session is session:
-                place.session = None
-
-
-def _enter(request: OpenRequest) -> tuple[Session, Callable[[], None]]:
-    """Open, or join what is open; return what is called to leave again. May take a while."""
-    target = request.target()
-    place = devices.enter(target.key)
-    try:
-        session, outermost = _acquire(place, target)
-    except BaseException:
-        devices.leave(place)
-        raise
-    restore: Callable[[], None] = no_op
-
-    def leave() -> None:
-        try:
-            restore()
-        finally:
-            try:
-                if outermost:
-                    _release(place, session)
-            finally:
-                devices.leave(place)
-
-    try:
-        restore = take(session, request.take_control, request.rest_collector, outermost)
-        if outermost:
-            session.engine.on_opened()
-        if outermost and request.wait_until_recordable:
-            session.neurons.wait_until_recordable()
-    except BaseException:
-        leave()
-        raise
-    return session, leave
-
-
 class _Opening:
     """An open in a thread, for a task; asyncio may cancel that one while the thread is at it."""
 
     def __init__(self, request: OpenRequest) -> None:
-        self._request = request
+        self._visit = Visit(request)
         self._lock = threading.Lock()
         self._begun = self._abandoned = False
         self._ended = threading.Event()
-        self._leave: Callable[[], None] = no_op
 
-    def enter(self) -> tuple[Session, Callable[[], None]]:
+    def enter(self) -> Session:
         """Open. May take a while."""
         with self._lock:
             if self._abandoned:
                 raise DeviceDisconnectedError("the task that was to open the device has ended")
             self._begun = True
         try:
-            session, self._leave = _enter(self._request)
+            return self._visit.enter()
         finally:
             self._ended.set()
-        return session, self._leave
 
-    def abandon(self) -> None:
-        """Leave again what nobody has got, as soon as it has been opened."""
+    def leave(self) -> None:
+        """Leave again, as soon as it has been opened, what was or might be."""
         with self._lock:
             self._abandoned = True
         if self._begun:
             self._ended.wait()
-            self._leave()
+            self._visit.leave()
 
 
 def open(
@@ -177,11 +94,11 @@ def opened(
 
 @contextmanager
 def _opened(request: OpenRequest) -> Iterator[Neurons]:
-    session, leave = _enter(request)
+    visit = Visit(request)
     try:
-        yield session.neurons
+        yield visit.enter().neurons
     finally:
-        leave()
+        visit.leave()
 
 
 def aopen(
@@ -218,16 +135,10 @@ async def _aopened(request: OpenRequest) -> AsyncIterator[Neurons]:
 
     opening = _Opening(request)
     try:
-        session, leave = await in_thread(opening.enter)
-    except BaseException:
-        with CancelScope(shield=True):
-            await in_thread(opening.abandon)
-        raise
-    try:
-        yield session.neurons
+        yield (await in_thread(opening.enter)).neurons
     finally:
         with CancelScope(shield=True):
-            await in_thread(leave)
+            await in_thread(opening.leave)
 
 
 def _chooser(device: Any) -> Callable[[], Target]:

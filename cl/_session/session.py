@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from cl._core.participant import Hold
@@ -20,6 +21,8 @@ from .control import Control
 from .wiring import Wired
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cl._core.attachable import Attachable
     from cl._core.settings import Settings
     from cl._current import Page
@@ -43,17 +46,37 @@ class Session:
         self.control = Control()
         self.neurons = Neurons(self.engine)
         self.neurons._on_close = self.close
+        self._finishing = ReentryLock()
+        """Held by the one who closes, while others that leave wait for that."""
+        # Others may share its time, which is not to go on while it ends: what is recorded ends at one moment.
+        self._hold = Hold(object(), f"{self.engine.device.info.name}, which closes", transient=False)
+        self._left: list[Callable[[], None]] = [
+            self._end,
+            self._end_engine,
+            self._leave_page,
+            self._wired.stop,
+            self._close_device,
+        ]
+        """What is still to be done to close it."""
+
+    def open(self) -> None:
+        """Open the device, and let its time begin. What an interruption leaves is closed."""
         devices.note(self)
-        self.neurons._recordings.sync_seconds = settings.sync_seconds
-        device.open()
-        # A program may end without leaving its block; the threads that close recordings end with it.
-        atexit.register(self.close)
+        self.neurons._recordings.sync_seconds = self.settings.sync_seconds
+        is_open = False
         try:
+            self._device.open()
+            is_open = True
+            # A program may end without leaving its block; the threads that close recordings end with it.
+            atexit.register(self._at_exit)
             self._wired.begin()
-            if settings.visualisation:
+            if self.settings.visualisation:
                 self.visualiser = self._show()
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            if not is_open:
+                self.closed = True
+                # What has failed has cleared up, what was interrupted has not.
+                self._left = self._left[1:-1] if isinstance(error, Exception) else self._left[1:]
             raise
 
     def _show(self) -> Page | None:
@@ -69,9 +92,10 @@ class Session:
 
     def disown(self) -> None:
         """Let go of everything, in a fork: the device goes on in the process that has opened it."""
+        self._finishing.begin_anew()
         if self._gone.is_set():
             return
-        self.closed = True
+        self.closed, self._left = True, []
         self._gone = threading.Event()
         self._gone.set()
         self.control.lock = threading.Lock()
@@ -97,45 +121,55 @@ class Session:
             if self.closed:
                 return
             self.closed = True
-        self._finish()
+        self.finish()
 
     def finish(self) -> None:
-        """Do what a `close` that was interrupted has left to be done. Again: nothing."""
-        if self.closed and not self._gone.is_set():
-            self._finish()
+        """Do what is left of closing it, or wait for the thread that does. Again: nothing."""
+        if not self.closed:
+            return
+        self._finishing.refuse_reentry()
+        with self._finishing:
+            try:
+                # All of them, whatever becomes of the others.
+                with ExitStack() as steps:
+                    for step in reversed(self._left):
+                        steps.callback(self._do, step)
+            finally:
+                if not self._left:
+                    atexit.unregister(self._at_exit)
+                    self._gone.set()
 
-    def _finish(self) -> None:
+    def _do(self, step: Callable[[], None]) -> None:
+        """Take a step of closing. One that was interrupted is left to be taken again."""
         try:
-            self._close()
-        finally:
-            atexit.unregister(self.close)
-            self._gone.set()
+            step()
+        except Exception:
+            self._left.remove(step)
+            raise
+        self._left.remove(step)
 
-    def wait_until_gone(self) -> None:
-        """Wait until everything is given back, where another thread is about to."""
-        self._gone.wait()
+    def _at_exit(self) -> None:
+        if os.getpid() == self._process:
+            self.close()
+            self.finish()
 
-    def _close(self) -> None:
+    def _end_engine(self) -> None:
         engine = self.engine
-        # Others may share its time, which is not to go on while it ends: what is recorded ends at one moment.
-        hold = Hold(object(), f"{engine.device.info.name}, which closes", transient=False)
-        try:
-            with engine.lock:
-                engine.time.take_hold(hold)
-            self._end()
-        finally:
-            with engine.lock:
-                engine.end()
-                engine.time.give_back(hold)
-                engine.time.go_on(False)
-            if self.visualiser is not None:
-                self.visualiser.leave()
-            self._wired.stop()
-            self._close_device()
+        with engine.lock:
+            engine.end()
+            engine.time.give_back(self._hold)
+            engine.time.go_on(False)
+
+    def _leave_page(self) -> None:
+        if self.visualiser is not None:
+            self.visualiser.leave()
 
     def _end(self) -> None:
+        engine = self.engine
         try:
-            if self.engine.failure is None:
+            with engine.lock:
+                engine.time.take_hold(self._hold)
+            if engine.is_open():
                 self.neurons._interrupt_all()
                 self._wired.settle()
         except DeviceDisconnectedError as error:

@@ -77,12 +77,17 @@ class GarbageCollector(_Switch):
         super().__init__()
         self._was_enabled = False
 
-    def rest(self) -> Claim:
+    def claim(self) -> Claim:
+        """Return a claim that wants nothing yet: the one who makes it can release it, whatever comes."""
+        return Claim(self, 0.0)
+
+    def rest(self, claim: Claim | None = None) -> Claim:
         """Disable the collector until the last such claim has been released."""
+        claim = claim or self.claim()
         with self._lock:
             if not self._claims:
                 self._was_enabled = gc.isenabled()
-            claim = self._add(0.0)
+            self._claims.append(claim)
             gc.disable()
         return claim
 

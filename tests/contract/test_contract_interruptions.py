@@ -174,6 +174,11 @@ def test_a_device_that_is_interrupted_while_it_opens_or_closes_can_be_opened_aga
         for thread in {*threading.enumerate()} - before:
             thread.join(10)
             assert not thread.is_alive(), thread
+        assert gc.isenabled()
+        for path in Path().glob("*_inner*.h5"):
+            with cl.RecordingView(path):
+                pass
+            path.unlink()
         run(None, record, Interruption())
 
     explore(open_and_close, SOME)
