@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,3 +124,18 @@ def _first_end(code: CodeType, line: int) -> int:
         elif end is not None:
             break
     return sys.maxsize if end is None else end
+
+
+@contextmanager
+def alarms(error: type[BaseException]) -> Iterator[Callable[[float], None]]:
+    """Give a function that has `error` raised after so many seconds; 0: never."""
+
+    def ring(*_: object) -> None:
+        raise error("an alarm")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds) and None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

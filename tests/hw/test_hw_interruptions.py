@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import random
-import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import anyio
 import pytest
 from hw_tools import PatientEmulator, linked, until_quiet
-from interrupting import OPCODES, Interruption, moments
+from interrupting import OPCODES, Interruption, alarms, moments
 
 import cl
 from cl._stim.operations import StimOperation, interrupt_operations, stim_operations
@@ -114,21 +112,6 @@ def test_a_wait_within_an_interrupted_wait_finds_another_way(emulator: EmulatorP
         with link.waiter._lock:
             look()
     assert found == [(True, False, True)]
-
-
-@contextmanager
-def alarms(error: type[BaseException]) -> Iterator[Callable[[float], None]]:
-    """Give a function that has `error` raised after so many seconds; 0: never."""
-
-    def ring(*_: object) -> None:
-        raise error("an alarm")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    try:
-        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds) and None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, TimeoutError])
