@@ -86,7 +86,10 @@ def check_view(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> Reco
     try:
         assert view.samples is not None and view.spikes is not None and view.stims is not None
         assert view.data_streams is not None
-        _check_rows(view.samples[:], view.spikes[:], view.stims[:], counts)
+        # Those of frames that are not there do not count: in a recording spikes are at frames, here at rows.
+        length = len(view.samples) if not view.complete else 1 << 60
+        whole = (counts[0], min(counts[1], length), min(counts[2], -(-length // 3)), counts[3])
+        _check_rows(view.samples[:], view.spikes[:], view.stims[:], whole)
         assert view.stim_designs is not None and view._h5 is not None
         assert len(view._h5["stim_designs"]) == len(view._h5["stims"]), "one write makes both longer"
         check_designs(view.stim_designs[:], len(view.stims))

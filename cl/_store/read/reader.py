@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .unshared import RecordingFile
     from .waveforms import SpikeWaveforms
 
 CHANNELS = 64
@@ -24,7 +25,7 @@ _UNWRITTEN = 64 << 20
 """Bytes that a dataset may have beyond its file: HDF5 makes up zeros, or they are just being written."""
 
 
-def open_file(path: str | os.PathLike[str]) -> h5py.File:
+def open_file(path: str | os.PathLike[str]) -> RecordingFile:
     """Open an HDF5 file for reading.
 
     Raises FileNotFoundError, IsADirectoryError or PermissionError as `open`
@@ -100,7 +101,14 @@ def member(file: h5py.File, name: str, kind: type[Any]) -> Any:
         found = file.get(name)
     if found is not None and not isinstance(found, kind):
         raise ValueError(f"{where} should be a {kind.__name__}, it is a {type(found).__name__}")
-    return found
+    return None if found is None else kept(file, found)
+
+
+def kept(file: Any, thing: Any) -> Any:
+    """Have what lies in a file keep it open, at the moment that it is seen at; return it."""
+    thing.kept_file = file
+    thing.descriptor = getattr(file, "descriptor", None)
+    return thing
 
 
 def check_samples(samples: h5py.Dataset) -> None:
@@ -229,7 +237,7 @@ def _spikes(
         return np.empty(0, np.int64), np.empty(0, np.uint8), None
     check_events(table)
     rows = table.fields(["timestamp", "channel"])[:]
-    if not _relative(file):
+    if not is_relative(file):
         rows["timestamp"] -= int(number(file, "start_timestamp", 0))
     order = np.lexsort((rows["channel"], rows["timestamp"]))
     rows = rows[order]
@@ -240,7 +248,7 @@ def _spikes(
     return rows["timestamp"].astype(np.int64), rows["channel"].astype(np.uint8), waveforms
 
 
-def _relative(file: h5py.File) -> bool:
+def is_relative(file: h5py.File) -> bool:
     """Whether timestamps count from the recording's start: always, unless the file says that they do not."""
     from .attributes_view import read_attribute
 

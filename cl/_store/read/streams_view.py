@@ -12,7 +12,7 @@ from cl._store.packing import unpack
 
 from .attributes_view import AttributesView
 from .errors import damaged
-from .reader import check_held
+from .reader import check_held, kept
 
 if TYPE_CHECKING:
     import pandas
@@ -43,6 +43,7 @@ class DataStreamView(Mapping[int, Any]):
 
     def __init__(self, group: h5py.Group) -> None:
         self._group = group
+        self._where = f"{group.file.filename}: {group.name}"
         self._columns: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None = None
         self.attributes = StreamAttributes(group)
 
@@ -54,10 +55,10 @@ class DataStreamView(Mapping[int, Any]):
     def _part(self, name: str) -> h5py.Dataset:
         if not self._group:
             raise ValueError("the recording is closed")
-        with damaged(f"{self._group.file.filename}: {self._group.name}/{name}"):
+        with damaged(f"{self._where}/{name}"):
             part = self._group.get(name)
         if not isinstance(part, h5py.Dataset) or part.ndim != 1:
-            raise ValueError(f"{self._group.file.filename}: {self._group.name} has no {name}")
+            raise ValueError(f"{self._where} has no {name}")
         check_held(part)
         return part
 
@@ -198,6 +199,8 @@ class DataStreamsView(Mapping[str, DataStreamView]):
         self._streams: dict[str, DataStreamView | None] = dict.fromkeys(names)
 
     def __getitem__(self, name: str) -> DataStreamView:
+        if name not in self._streams:
+            raise KeyError(f"there is no data stream {name!r}, there are {list(self._streams)}")
         found = self._streams[name]
         if found is None:
             if not self._group:
@@ -207,7 +210,8 @@ class DataStreamsView(Mapping[str, DataStreamView]):
                 group = self._group[name]
                 if not isinstance(group, h5py.Group):
                     raise ValueError(f"{where} should be a group, it is a {type(group).__name__}")
-                found = self._streams[name] = DataStreamView(group)
+                file = getattr(self._group, "kept_file", None)
+                found = self._streams[name] = DataStreamView(kept(file, group))
         return found
 
     def __getattr__(self, name: str) -> DataStreamView:

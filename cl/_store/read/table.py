@@ -9,6 +9,8 @@ import numpy as np
 
 from . import conditions
 from .errors import damaged
+from .rows import as_rows
+from .stored_rows import stored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +31,7 @@ class Data:
         """Take all rows, or at most so many."""
         self._dataset = dataset
         self._rows = int(dataset.shape[0]) if most is None else min(int(dataset.shape[0]), most)
+        self._stored = stored_rows(dataset, getattr(dataset, "descriptor", None), self._rows)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -59,7 +62,8 @@ class Data:
     def _block(self, start: int, stop: int) -> NDArray[Any]:
         dataset = self._open()
         with damaged(f"{dataset.file.filename}: {dataset.name}, rows {start} to {stop},"):
-            return dataset[start:stop]  # type: ignore[no-any-return]
+            found = None if self._stored is None else self._stored.read(start, stop)
+            return dataset[start:stop] if found is None else found
 
     def read(
         self, start: int | None = None, stop: int | None = None, step: int | None = None
@@ -168,17 +172,6 @@ class Array(Data):
         return f"Array(shape={self.shape}, dtype={self.dtype})"
 
 
-class Row(np.void):  # type: ignore[misc]  # as np.record is, which the stubs allow
-    """A row that is iterated over: `row["channel"]` is a Python number, as PyTables has it there.
-
-    So what is computed with it does not overflow.
-    """
-
-    def __getitem__(self, key: Any) -> Any:
-        value = super().__getitem__(key)
-        return value.item() if isinstance(value, np.generic) and value.dtype.names is None else value
-
-
 class Column:
     """One column of a table: `table.cols.channel[:]`."""
 
@@ -266,8 +259,7 @@ class Table(Data):
             raise KeyError(f"there is no column {name!r}, there are {self.colnames}")
         if name in self._cache:
             return self._cache[name]
-        with damaged(f"{dataset.file.filename}: {dataset.name}, column {name!r},"):
-            values: NDArray[Any] = dataset.fields(name)[: self._rows]
+        values = self._whole_column(dataset, name)
         if values.ndim == 1:
             self._cache[name] = values
         return values
@@ -281,6 +273,17 @@ class Table(Data):
         with damaged(f"{dataset.file.filename}: {dataset.name}"):
             rows = dataset.fields(["timestamp", "channel"])[: self._rows]
         return rows["timestamp"].astype(np.int64), np.clip(rows["channel"], 0, 255).astype(np.uint8)
+
+    def _whole_column(self, dataset: h5py.Dataset, name: str) -> NDArray[Any]:
+        if self._stored is None:
+            with damaged(f"{dataset.file.filename}: {dataset.name}, column {name!r},"):
+                return dataset.fields(name)[: self._rows]  # type: ignore[no-any-return]
+        kind = self.dtype[name]
+        values = np.empty((self._rows, *kind.shape), kind.base)
+        for start in range(0, self._rows, _ROWS_AT_ONCE):
+            stop = min(start + _ROWS_AT_ONCE, self._rows)
+            values[start:stop] = self._block(start, stop)[name]
+        return values
 
     def read(
         self,
@@ -299,7 +302,7 @@ class Table(Data):
 
     def __iter__(self) -> Iterator[Any]:
         for start in range(0, self._rows, _ROWS_AT_ONCE):
-            yield from _as_rows(self._block(start, min(start + _ROWS_AT_ONCE, self._rows)))
+            yield from as_rows(self._block(start, min(start + _ROWS_AT_ONCE, self._rows)))
 
     def iterrows(
         self, start: int | None = None, stop: int | None = None, step: int | None = None
@@ -307,7 +310,7 @@ class Table(Data):
         """Iterate over rows; bounds are those of a slice."""
         if (start, stop, step) == (None, None, None):
             return iter(self)
-        return iter(_as_rows(self.read(start, stop, step)))
+        return iter(as_rows(self.read(start, stop, step)))
 
     def where(
         self,
@@ -348,7 +351,7 @@ class Table(Data):
 
     def _each(self, rows: NDArray[np.int64]) -> Iterator[Any]:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            yield from _as_rows(self.read_coordinates(rows[start : start + _ROWS_AT_ONCE]))
+            yield from as_rows(self.read_coordinates(rows[start : start + _ROWS_AT_ONCE]))
 
     def _fulfilling(
         self, condition: str, condvars: Mapping[str, Any] | None, rows: slice
@@ -378,10 +381,6 @@ class Table(Data):
 
     def __repr__(self) -> str:
         return f"Table({self._rows} rows of {', '.join(self.colnames)})"
-
-
-def _as_rows(rows: NDArray[Any]) -> NDArray[Any]:
-    return rows.view(np.dtype((Row, rows.dtype)))
 
 
 def _variable(frame: Any, name: str) -> Sequence[Any]:

@@ -1,25 +1,43 @@
-"""Opening a file that this process has open already, as it is now.
+"""Opening a file as it is now, whatever else of this process has it open, and at one moment.
 
 HDF5 knows a file that is open again, and hands out what it has in memory of it: how long the datasets
-were when it was opened first. A recording may have grown since, or ended.
+were when it was opened first. A recording may have grown since, or ended. One that grows is seen through an
+image of one moment.
 """
 
 from __future__ import annotations
 
-import io
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from . import snapshot
+from .descriptor import Descriptor
+from .image import Image
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .snapshot import Snapshot
 
-def open_unshared(path: Path) -> h5py.File:
+
+def open_unshared(path: Path) -> RecordingFile:
     """Open an HDF5 file for reading, apart from any other that is open; raises what h5py does."""
-    return _UnsharedFile(path) if _is_open(path) else _File(path, "r")
+    descriptor = Descriptor(path)
+    try:
+        moment = _moment(descriptor, str(path))
+        if moment is None and not _is_open(path):
+            return RecordingFile(path, descriptor)
+        return ImageFile(str(path), descriptor, moment or {})
+    except BaseException:
+        descriptor.close()
+        raise
+
+
+def _moment(descriptor: Descriptor, name: str) -> Snapshot | None:
+    return snapshot.take(descriptor.number, name) if hasattr(os, "pread") else None
 
 
 def _is_open(path: Path) -> bool:
@@ -35,32 +53,37 @@ def _is_open(path: Path) -> bool:
     return False
 
 
-class _Bytes(io.FileIO):
-    """A file, which HDF5 calls by its path."""
+class RecordingFile(h5py.File):  # type: ignore[misc]
+    """An h5py file that says what is missing to whoever takes it for PyTables' (`view.file.root`).
 
-    def __repr__(self) -> str:
-        return str(self.name)
+    `descriptor` reads the same file at places.
+    """
 
-
-class _File(h5py.File):  # type: ignore[misc]
-    """An h5py file that says what is missing to whoever takes it for PyTables' (`view.file.root`)."""
+    def __init__(self, file: Path | Image, descriptor: Descriptor) -> None:
+        super().__init__(file, "r")
+        self.descriptor: Descriptor = descriptor
 
     @property
     def root(self) -> Any:
         raise AttributeError("`file.root` is PyTables': install the extra, pip install 'cl-aio[tables]'")
 
-
-class _UnsharedFile(_File):
-    """Reads through a Python file, which HDF5 takes for no other; half as fast."""
-
-    def __init__(self, path: Path) -> None:
-        self._bytes = _Bytes(path)
-        try:
-            super().__init__(self._bytes, "r")
-        except BaseException:
-            self._bytes.close()
-            raise
-
     def close(self) -> None:
         super().close()
-        self._bytes.close()
+        self.descriptor.close()
+
+    def newer(self) -> RecordingFile | None:
+        """Return the file as it is now; None if it has not changed since it was opened."""
+        return None
+
+
+class ImageFile(RecordingFile):
+    """Reads through an image, which HDF5 takes for no other file."""
+
+    def __init__(self, path: str, descriptor: Descriptor, moment: Snapshot) -> None:
+        self._path = path
+        self._moment = moment
+        super().__init__(Image(path, descriptor, moment), descriptor)
+
+    def newer(self) -> RecordingFile | None:
+        moment = (_moment(self.descriptor, self._path) or {}) if self._moment else {}
+        return None if moment == self._moment else ImageFile(self._path, self.descriptor, moment)

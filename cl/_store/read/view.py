@@ -10,7 +10,7 @@ import h5py
 
 from cl._values.paths import absolute
 
-from . import added_tables, reader
+from . import added_tables, published, reader
 from .analysable import Analysable
 from .attributes_view import AttributesView, read_attribute
 from .drawable import Drawable
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from matplotlib.axes import Axes
+
+    from .unshared import RecordingFile
 
 _PARTS = ("samples", "spikes", "stims", "data_stream")
 
@@ -57,7 +59,7 @@ class RecordingView(Analysable, Drawable):
         self._tables: Any = None
         self._path = os.path.abspath(absolute(file_path))
         self.file_path = os.fspath(file_path)
-        self._h5: h5py.File | None = reader.open_file(file_path)
+        self._h5: RecordingFile | None = reader.open_file(file_path)
         try:
             with damaged(str(file_path)):
                 self._load(self._h5)
@@ -77,15 +79,17 @@ class RecordingView(Analysable, Drawable):
         for events in (spikes, stims):
             if events is not None:
                 reader.check_events(events)
+        complete = bool(_text(file, "ended_utc")) and "duration_frames" in file.attrs
+        limit = None if complete else published.limit(file, samples)
+        self.complete = complete
         self.samples = None if samples is None else Array(samples)
-        self.spikes = None if spikes is None else Table(spikes)
-        self.stims = None if stims is None else Table(stims)
+        self.spikes = None if spikes is None else Table(spikes, published.rows(spikes, limit))
+        self.stims = None if stims is None else Table(stims, published.rows(stims, limit))
         self.stim_designs = None if self.stims is None else added_tables.stim_designs(file, len(self.stims))
         if self.stims is not None:
             self.stims.designs = self.stim_designs
         self.clock = added_tables.clock(file)
         self.data_streams = None if streams is None else DataStreamsView(streams)
-        self.complete = bool(_text(file, "ended_utc")) and "duration_frames" in file.attrs
         self.attributes = AttributesView(file, None if self.complete else self._derived(file))
 
     def _derived(self, file: h5py.File) -> dict[str, Any]:
@@ -108,14 +112,39 @@ class RecordingView(Analysable, Drawable):
         return derived
 
     def _recorded_frames(self, file: h5py.File) -> int:
-        """With samples, there are as many frames as of those; else as many as anything tells of."""
+        """With samples, there are as many frames as of those; else as many as were published last."""
         if self.samples is not None:
             return len(self.samples)
-        last = [int(reader.number(file, "duration_frames", 0))]
+        if "duration_frames" in file.attrs:
+            return int(reader.number(file, "duration_frames"))
+        last = [0]
         for events in (self.spikes, self.stims):
             if events is not None and len(events):
                 last.append(int(events[-1]["timestamp"]) + 1)
         return max(last)
+
+    def refresh(self) -> bool:
+        """Move on to the file as it is now; return whether there was anything new.
+
+        All parts of the view are then new ones. Those that were taken from it before stay at their moment,
+        and can be read as long as the view is open. A recording that is complete has nothing new. After an
+        error, of which all of opening are possible, the view is as it was; ValueError where it is closed.
+        """
+        if self._h5 is None:
+            raise ValueError("the recording is closed")
+        with damaged(self._path):
+            newer = self._h5.newer()
+            if newer is None:
+                return False
+            before = dict(self.__dict__)
+            try:
+                self._load(newer)
+            except BaseException:
+                self.__dict__.update(before)
+                raise
+        self._close_tables()
+        self._h5 = newer
+        return True
 
     @property
     def file(self) -> Any:
@@ -169,12 +198,15 @@ class RecordingView(Analysable, Drawable):
 
         `safe_mode` is cl-sdk's, for closing at any moment, and changes nothing: it is always safe here.
         """
-        if self._tables is not None:
-            self._tables.close()
-            self._tables = None
+        self._close_tables()
         if self._h5 is not None:
             self._h5.close()
             self._h5 = None
+
+    def _close_tables(self) -> None:
+        if self._tables is not None:
+            self._tables.close()
+            self._tables = None
 
     def __enter__(self) -> RecordingView:
         return self

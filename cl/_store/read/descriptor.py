@@ -1,0 +1,59 @@
+"""A file that is read at places."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+
+class Descriptor:
+    """An open file. It is closed once no read is under way: none can meet another file in its place."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open a file for reading."""
+        flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        self._open: _Open | None = _Open(os.open(path, flags))
+
+    @property
+    def number(self) -> int:
+        """The system's number of it; ValueError after `close`."""
+        return self._opened().number
+
+    def read_into(self, view: memoryview, address: int) -> None:
+        """Fill `view` with what lies from the address on; OSError if the file ends before."""
+        opened = self._opened()
+        done = 0
+        while done < len(view):
+            got = _read_at(opened.number, view[done:], address + done)
+            if not got:
+                raise OSError(f"the file ends before byte {address + len(view)}: it was truncated")
+            done += got
+
+    def _opened(self) -> _Open:
+        opened = self._open
+        if opened is None:
+            raise ValueError("the recording is closed")
+        return opened
+
+    def close(self) -> None:
+        """Close it; nothing happens if it is closed."""
+        self._open = None
+
+
+class _Open:
+    """Owns a descriptor: it is closed with the last reference to this."""
+
+    def __init__(self, number: int) -> None:
+        self.number: Final = number
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+
+def _read_at(number: int, view: memoryview, address: int) -> int:
+    if hasattr(os, "preadv"):
+        return os.preadv(number, [view], address)
+    os.lseek(number, address, os.SEEK_SET)
+    data = os.read(number, len(view))
+    view[: len(data)] = data
+    return len(data)

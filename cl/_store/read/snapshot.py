@@ -1,0 +1,68 @@
+"""One moment of a file that is being written.
+
+The writer (`cl._store.write.ordered_file`) changes what is reachable by links of a few bytes, each of which
+leaves a whole recording; blocks that are no longer reachable are used again. HDF5's library reads what it
+needs when it needs it, so it would put together a file that never was. Here everything that tells where
+things are is read at once, and read again: what has not changed in between was there all at one moment. The
+rows that are told of do not change any more, nor do the entries of the indexes that lead to them.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final, TypeAlias
+
+from . import structure
+from .structure import Blocks, ChangingError, NotOursError
+
+Snapshot: TypeAlias = "dict[int, bytes]"
+"""The blocks of a file at one moment, by address; all else is as it is in the file."""
+
+_PATIENCE_S: Final = 10.0
+_STUBBORN_S: Final = 1.0
+"""What is not in order for so long is not just being changed."""
+
+
+class BusyError(OSError):
+    """A file changes faster than it can be looked at."""
+
+
+def take(descriptor: int, name: str) -> Snapshot | None:
+    """Return the file as it is; None if it does not grow: it has ended, or was written by others.
+
+    Raises BusyError if it changes all the time, for ten seconds.
+    """
+    begin = time.monotonic()
+    foreign: Snapshot | None = None
+    while time.monotonic() - begin < _PATIENCE_S:
+        blocks = Blocks(descriptor)
+        try:
+            if _has_ended(blocks):
+                if blocks.unchanged():
+                    return None
+                continue
+            datasets = structure.walk(blocks)
+            if blocks.unchanged():
+                return _with_indexes(blocks, datasets)
+        except NotOursError:
+            # So it looked twice, to the last byte.
+            if blocks.known == foreign:
+                return None
+            foreign = blocks.known
+        except ChangingError:
+            if time.monotonic() - begin > _STUBBORN_S:
+                return None
+    raise BusyError(f"{name} is being written to faster than it can be looked at")
+
+
+def _with_indexes(blocks: Blocks, datasets: list[structure.Dataset]) -> Snapshot:
+    found = dict(blocks.known)
+    for dataset in datasets:
+        found.update(structure.index_path(blocks, dataset))
+    return found
+
+
+def _has_ended(blocks: Blocks) -> bool:
+    """Whether the recording has its end, which is the last that is written to it."""
+    found = structure.attributes(structure.messages(blocks, structure.root_address(blocks)))
+    return bool(found.get(b"ended_utc")) and b"duration_frames" in found
