@@ -36,9 +36,12 @@ def count_active(
     """
     found = np.zeros(bin_count, np.int64)
     for spikes in _whole_bins(bins):
-        keys = np.unique(bins[spikes] * channel_count + channels[spikes])
-        numbers, counts = np.unique(keys // channel_count, return_counts=True)
-        found[numbers] = counts
+        first, last = int(bins[spikes.start]), int(bins[spikes.stop - 1])
+        keys = (bins[spikes] - first) * channel_count + channels[spikes]
+        keys.sort()
+        new = np.ones(len(keys), np.bool_)
+        np.not_equal(keys[1:], keys[:-1], out=new[1:])
+        found[first : last + 1] = np.bincount(keys[new] // channel_count)
     return found
 
 
@@ -86,8 +89,9 @@ def count_lags(
 ) -> NDArray[np.int64]:
     """Return how many lags `target − base` lie in each bin, int64 (edges − 1); the last bin is closed.
 
-    Those count with base − before ≤ target ≤ base + after. Times are ascending, in seconds. `within`: the
-    first of `target` that each of `base` is compared with, and the one after the last. Memory is bounded.
+    Edges are evenly spaced, as those of `numpy.arange`. Those count with base − before ≤ target ≤ base +
+    after. Times are ascending, in seconds. `within`: the first of `target` that each of `base` is compared
+    with, and the one after the last. Memory is bounded.
     """
     firsts = np.searchsorted(target, base - before, side="left")
     lasts = np.searchsorted(target, base + after, side="right")
@@ -99,8 +103,22 @@ def count_lags(
         some = numbers[part]
         ends = np.cumsum(some)
         places = np.arange(int(ends[-1])) + np.repeat(firsts[part] - (ends - some), some)
-        found += np.histogram(target[places] - np.repeat(base[part], some), edges)[0]
+        found += _histogram(target[places] - np.repeat(base[part], some), edges)
     return found
+
+
+def _histogram(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return `numpy.histogram(values, edges)[0]` for edges that are evenly spaced, but for rounding.
+
+    The bin is computed and then set right by the edges themselves, as numpy does it for a number of bins.
+    """
+    count = len(edges) - 1
+    values = values[(values >= edges[0]) & (values <= edges[-1])]
+    bins = ((values - edges[0]) * (count / (edges[-1] - edges[0]))).astype(np.int64)
+    np.minimum(bins, count - 1, out=bins)
+    bins -= values < edges[bins]
+    bins += (values >= edges[bins + 1]) & (bins < count - 1)
+    return np.bincount(bins, minlength=count)
 
 
 def _parts(ends: NDArray[np.int64]) -> Iterator[slice]:

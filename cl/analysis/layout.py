@@ -8,6 +8,7 @@ import numpy as np
 
 from cl._values.constants import CHANNEL_COUNT, GROUNDED, REFERENCE
 
+from .recorded import channel_count_of
 from .spikes import spikes_of
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def check_layout(view: Analysable) -> None:
 
 def check_channels(view: Analysable) -> None:
     """Raise `ValueError` unless there are as many channels as the grid has places."""
-    count = view.attributes["channel_count"]
+    count = channel_count_of(view)
     if count != CHANNEL_COUNT:
         raise ValueError(f"the electrode grid has {CHANNEL_COUNT} channels, the recording has {count}")
 

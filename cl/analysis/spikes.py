@@ -9,6 +9,8 @@ import numpy as np
 
 from cl._values.constants import GROUNDED
 
+from .recorded import channel_count_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -45,7 +47,7 @@ def spikes_of(view: Analysable) -> Spikes:
 
 
 def _read(view: Analysable) -> Spikes:
-    count = int(view.attributes["channel_count"])
+    count = channel_count_of(view)
     parts = [_part(recording, start, count) for start, recording in view.recordings()]
     if len(parts) == 1:
         return parts[0]

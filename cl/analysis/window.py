@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .recorded import channel_count_of, rate_of
 from .spikes import spikes_of
 
 if TYPE_CHECKING:
@@ -142,10 +143,5 @@ def window_of(view: Analysable) -> Window:
         begins[kept] - first,
         (ends - begins)[kept],
         rate_of(view),
-        int(view.attributes["channel_count"]),
+        channel_count_of(view),
     )
-
-
-def rate_of(view: Analysable) -> Any:
-    """Return how many frames there are in a second."""
-    return view.attributes["frames_per_second"]

@@ -50,7 +50,7 @@ def write_recording(
                 file.create_dataset(name, data=table, maxshape=(None,), chunks=(400,))
         if ground_samples is not None:
             samples = file.create_dataset(
-                "samples", (duration_frames, 64), "i2", chunks=(4096, 64), fillvalue=0
+                "samples", (duration_frames, 64), "i2", chunks=(min(4096, duration_frames), 64), fillvalue=0
             )
             samples[:ground_samples, 0] = 1
     return path

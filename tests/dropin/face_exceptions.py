@@ -19,7 +19,6 @@ EXCEPTIONS: Final = {
     "cl:Recording": f"{_MADE_BY}neurons.record(...) does",
     "cl:StimPlan": f"{_MADE_BY}neurons.create_stim_plan() does",
     "cl.sim:LiveDataSink": f"{_MADE_BY}a live source is handed one by `start`",
-    "cl.analysis:Bursts": f"{_MADE_BY}a result has it, without the begin of an open burst",
     "cl.util:AttributesView": f"{_MADE_BY}a view has it as `attributes`",
     "cl.util:DataStreamView": f"{_MADE_BY}a view has them in `data_streams`",
     "cl.util:DataStreamView.DataStream*View": f"{_INNER}what keys(), values() and items() return",

@@ -10,9 +10,10 @@ from cl.analysis import graph
 from cl.analysis.arguments import bin_seconds, number, whole_frames
 from cl.analysis.kernels import pair_sums
 from cl.analysis.layout import check_layout
+from cl.analysis.recorded import rate_of
 from cl.analysis.results.connectivity import AnalysisResultsFunctionalConnectivity
 from cl.analysis.results.metadata import metadata_of
-from cl.analysis.window import Bins, Window, rate_of, window_of
+from cl.analysis.window import Bins, Window, window_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,10 +15,11 @@ from cl.analysis.criticality.power_law import Bounds, Histogram, find_bounds, fi
 from cl.analysis.criticality.shape_collapse import Collapse
 from cl.analysis.kernels import count_active
 from cl.analysis.layout import SILENT, check_layout
+from cl.analysis.recorded import rate_of
 from cl.analysis.results.criticality import AnalysisResultCriticality
 from cl.analysis.results.metadata import metadata_of
 from cl.analysis.spikes import spikes_of
-from cl.analysis.window import Bins, Window, rate_of, window_of
+from cl.analysis.window import Bins, Window, window_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

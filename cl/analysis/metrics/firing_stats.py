@@ -8,9 +8,10 @@ import numpy as np
 
 from cl.analysis.arguments import bin_seconds, whole_frames
 from cl.analysis.kernels import count_by_channel
+from cl.analysis.recorded import rate_of
 from cl.analysis.results.firing_stats import AnalysisResultFiringStats
 from cl.analysis.results.metadata import metadata_of
-from cl.analysis.window import Bins, Trains, Window, rate_of, window_of
+from cl.analysis.window import Bins, Trains, Window, window_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,9 +10,10 @@ import numpy as np
 from cl._values.numbers import real
 from cl.analysis.arguments import bin_seconds, nearest_frames, number
 from cl.analysis.kernels import count_active
+from cl.analysis.recorded import rate_of
 from cl.analysis.results.information_entropy import AnalysisResultInformationEntropy
 from cl.analysis.results.metadata import metadata_of
-from cl.analysis.window import Bins, rate_of, window_of
+from cl.analysis.window import Bins, window_of
 
 if TYPE_CHECKING:
     from cl._store.read.analysable import Analysable

@@ -11,9 +11,10 @@ import numpy as np
 from cl._values.numbers import whole
 from cl.analysis.arguments import bin_seconds, nearest_frames, truth
 from cl.analysis.kernels import phrases
+from cl.analysis.recorded import rate_of
 from cl.analysis.results.lempel_ziv import AnalysisResultComplexityLempelZiv
 from cl.analysis.results.metadata import metadata_of
-from cl.analysis.window import Bins, rate_of, window_of
+from cl.analysis.window import Bins, window_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

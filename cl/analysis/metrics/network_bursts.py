@@ -10,10 +10,11 @@ import numpy as np
 from cl._values.numbers import whole
 from cl.analysis.arguments import bin_seconds, number, whole_frames
 from cl.analysis.kernels import burst_threshold, find_bursts
+from cl.analysis.recorded import rate_of
 from cl.analysis.results.bursts import Burst, Bursts
 from cl.analysis.results.metadata import metadata_of
 from cl.analysis.results.network_bursts import AnalysisResultNetworkBursts
-from cl.analysis.window import Bins, Window, rate_of, window_of
+from cl.analysis.window import Bins, Window, window_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cl._values.constants import CHANNEL_COUNT
+from cl.analysis.recorded import rate_of
 from cl.analysis.spans import frames
-from cl.analysis.window import rate_of
 
 from .numbers import Numbers
 from .parts import parts_of

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cl.analysis.kernels import count_by_channel
+from cl.analysis.recorded import rate_of
 from cl.analysis.spans import frames
-from cl.analysis.window import rate_of
 
 from .choice import chosen_channels
 from .numbers import Numbers

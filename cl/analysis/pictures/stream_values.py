@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from cl._values.numbers import kind
+from cl.analysis.recorded import rate_of
 from cl.analysis.spikes import origin_of
-from cl.analysis.window import rate_of
 
 from .numbers import Numbers
 

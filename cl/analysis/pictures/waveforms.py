@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from cl._values.constants import FRAMES_PER_SECOND
+from cl.analysis.recorded import rate_of
 from cl.analysis.spans import frames
-from cl.analysis.window import rate_of
 from cl.events import SAMPLES_BEFORE, SAMPLES_PER_SPIKE
 
 from .choice import chosen_channels

@@ -34,25 +34,25 @@ class Bursts:
     """Bursts in order of time: a sequence, and a machine that is told at each frame whether there is one."""
 
     data: list[Burst] = field(default_factory=list)
-    _start: int | None = field(default=None, init=False, repr=False, compare=False)
+    _current_burst_start_frame: int | None = None
 
     @property
     def is_bursting(self) -> bool:
         """Whether a burst has begun that has not ended."""
-        return self._start is not None
+        return self._current_burst_start_frame is not None
 
     def step(self, frame: int, is_bursting: bool) -> None:
         """Open a burst at a frame, or close the one that is open; nothing if that is how it is."""
-        if is_bursting and self._start is None:
-            self._start = frame
+        if is_bursting and self._current_burst_start_frame is None:
+            self._current_burst_start_frame = frame
         elif not is_bursting:
             self.finalise(frame)
 
     def finalise(self, end_frame: int) -> None:
         """Close the burst that is open, if one is."""
-        if self._start is not None:
-            self.data.append(Burst(self._start, end_frame))
-            self._start = None
+        if self._current_burst_start_frame is not None:
+            self.data.append(Burst(self._current_burst_start_frame, end_frame))
+            self._current_burst_start_frame = None
 
     def __iter__(self) -> Iterator[Burst]:
         return iter(self.data)

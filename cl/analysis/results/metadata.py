@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cl.analysis.recorded import channel_count_of, rate_of
+
 from .base import AnalysisMetadata
 
 if TYPE_CHECKING:
@@ -15,8 +17,8 @@ def metadata_of(view: Analysable) -> AnalysisMetadata:
     attributes = view.attributes
     return AnalysisMetadata(
         file_path=view.file_path,
-        channel_count=attributes["channel_count"],
-        sampling_frequency=attributes["frames_per_second"],
+        channel_count=channel_count_of(view),
+        sampling_frequency=rate_of(view),
         duration_frames=attributes["duration_frames"],
         duration_seconds=attributes["duration_seconds"],
     )
