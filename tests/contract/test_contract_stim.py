@@ -79,7 +79,7 @@ class Player:
 
 
 @needs_vectors
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", VECTORS, ids=[vector["id"] for vector in VECTORS])
 def test_the_reference_vectors_in_the_sync_loop(vector: dict[str, Any]) -> None:
     player = Player(vector)
     with cl.open() as neurons:
