@@ -12,7 +12,8 @@ The device is opened when the server starts and closed when it stops, which fina
 Each client has a stream of its own: one that is slow gets larger batches, one that falls behind the history
 (5 s) is told how much it missed, and one that vanishes is forgotten; none of them makes another one wait.
 There is no login: whoever reaches the port may stimulate. Web pages of other sites, which a browser on
-this computer may be showing, are refused.
+this computer may be showing, are refused, also those that make their name lead to this computer ("DNS
+rebinding"). Behind a proxy, `--url` says under which name browsers know the service.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
@@ -35,6 +37,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
 
 import cl
+from cl.visualisation.server.access import Access
 
 if TYPE_CHECKING:
     from cl.recording import Recording
@@ -268,24 +271,38 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 class SameSite:
-    """Middleware that refuses what pages of other sites send: their browser says where they are from."""
+    """Middleware that refuses what pages of other sites send, by the rules of the data visualiser.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Their browser says where they are from (Origin), and which name it asks for (Host): one that somebody
+    else may own is not taken for this computer's.
+    """
+
+    def __init__(self, app: ASGIApp, url: str | None = None) -> None:
         self.app = app
+        self.url = url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope.get("headers", ()))
-        site = headers.get(b"origin", b"").rpartition(b"://")[2]
-        if site in (b"", headers.get(b"host")):
+        why = None if scope["type"] == "lifespan" else self.refusal(scope)
+        if why is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await WebSocketClose(BAD_REQUEST)(scope, receive, send)
         else:
-            await refusal(403, "not for pages of other sites")(scope, receive, send)
+            await refusal(403, why)(scope, receive, send)
+
+    def refusal(self, scope: Scope) -> str | None:
+        headers = Headers(scope=scope)
+        host, port = scope.get("server") or ("localhost", None)
+        return Access(host, port or 80, url=self.url).refusal(
+            headers.getlist("host"),
+            headers.getlist("origin"),
+            headers.get("sec-fetch-site"),
+            headers.get("sec-fetch-mode"),
+        )
 
 
-def create_app() -> Starlette:
-    """Return the application, for any ASGI server."""
+def create_app(url: str | None = None) -> Starlette:
+    """Return the application, for any ASGI server; `url` is where browsers find it, behind a proxy."""
     return Starlette(
         routes=[
             Route("/status", status),
@@ -294,7 +311,7 @@ def create_app() -> Starlette:
             Route("/record", end_recording, methods=["DELETE"]),
             WebSocketRoute("/spikes", spikes),
         ],
-        middleware=[Middleware(SameSite)],
+        middleware=[Middleware(SameSite, url=url)],
         exception_handlers={cl.DeviceDisconnectedError: disconnected, ClientDisconnect: vanished},
         lifespan=lifespan,
     )
@@ -306,10 +323,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--url", help="where browsers find the service, behind a proxy")
     options = parser.parse_args()
     # Whoever is still connected is told to go, and waited for no longer than a moment.
     uvicorn.run(
-        create_app(),
+        create_app(options.url),
         host=options.host,
         port=options.port,
         log_level=os.environ.get("LOG_LEVEL", "info"),

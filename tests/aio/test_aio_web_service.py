@@ -232,9 +232,36 @@ async def test_pages_of_other_sites_are_refused(one_server: Server) -> None:
         await receive(client, 1)
 
 
+async def test_a_name_that_another_site_may_own_is_refused(one_server: Server) -> None:
+    """DNS rebinding: a page's own name leads to this computer, and its Origin is as its Host."""
+    port = one_server.address[1]
+    stim = json.dumps({"channels": [9], "current_uA": 1.0})
+    async with httpx.AsyncClient(base_url=f"http://{one_server.url}", timeout=PATIENCE) as http:
+        for host in (
+            f"evil.example:{port}",
+            "evil.example",
+            f"localhost.evil.example:{port}",
+            f"192.168.1.7:{port}",
+        ):
+            for headers in ({}, {"Origin": f"http://{host}"}, {"Origin": f"http://{one_server.url}"}):
+                for method, path in (("POST", "/stim"), ("GET", "/status"), ("DELETE", "/record")):
+                    answer = await http.request(method, path, content=stim, headers={"Host": host, **headers})
+                    assert answer.status_code == 403, (host, headers, path)
+        for host in (f"localhost:{port}", "localhost:9000"):  # a tunnel's
+            headers = {"Host": host, "Origin": f"http://{host}"}
+            assert (await http.post("/stim", content=stim, headers=headers)).status_code == 202
+        mixed = {"Host": "localhost:9000", "Origin": "http://localhost:9000", "Sec-Fetch-Site": "cross-site"}
+        assert (await http.post("/stim", content=stim, headers=mixed)).status_code == 403
+    with pytest.raises(InvalidStatus, match="403"):
+        name = f"evil.example:{port}"
+        await connect(
+            f"ws://{name}/spikes", origin=Origin(f"http://{name}"), host=one_server.address[0], port=port
+        )
+
+
 async def test_a_client_that_vanishes_in_the_middle_of_its_request(server: Server) -> None:
     with socket.create_connection(server.address, timeout=PATIENCE) as client:
-        client.sendall(b"POST /stim HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{")
+        client.sendall(b"POST /stim HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         client.shutdown(socket.SHUT_WR)
         while client.recv(1_000):
             pass
