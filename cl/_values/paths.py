@@ -16,6 +16,6 @@ def absolute(path: str | os.PathLike[str]) -> Path:
     except FileNotFoundError as error:
         raise FileNotFoundError(
             error.errno,
-            "the working directory is gone, and this path is relative to it: give an absolute one",
+            "No such file or directory: the working directory is gone, and this path is relative to it",
             os.fspath(path),
         ) from None
