@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from cl._stim.limits import CHANNEL_QUEUE, DEFERRED_INTERRUPTS, SYNCS
 
@@ -36,6 +37,7 @@ class Settings:
     replay_start_offset: int | None = None  # CL_SDK_REPLAY_START_OFFSET
     visualisation: bool = True  # CL_SDK_VISUALISATION
     visualisation_host: str = "127.0.0.1"  # CL_SDK_VISUALISATION_HOST
+    visualisation_url: str | None = None  # CL_SDK_VISUALISATION_URL
     data_source: str | None = None  # CL_SDK_DATA_SOURCE
     data_source_config: dict[str, Any] | None = None  # CL_SDK_DATA_SOURCE_CONFIG
     data_source_metadata: dict[str, Any] | None = None  # CL_SDK_DATA_SOURCE_METADATA
@@ -76,6 +78,7 @@ def parse_settings(variables: Mapping[str, str]) -> Settings:
         replay_start_offset=read("CL_SDK_REPLAY_START_OFFSET", _natural, None),
         visualisation=read("CL_SDK_VISUALISATION", _flag, True),
         visualisation_host=read("CL_SDK_VISUALISATION_HOST", _text, "127.0.0.1"),
+        visualisation_url=read("CL_SDK_VISUALISATION_URL", _url, None),
         data_source=read("CL_SDK_DATA_SOURCE", _text, None),
         data_source_config=read("CL_SDK_DATA_SOURCE_CONFIG", _json_object, None),
         data_source_metadata=read("CL_SDK_DATA_SOURCE_METADATA", _json_object, None),
@@ -149,6 +152,17 @@ def _sync_seconds(text: str) -> float:
 
 
 def _text(text: str) -> str:
+    return text
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        right = False
+    if not right or parts.query or parts.fragment or "@" in parts.netloc or not text.isascii():
+        raise ValueError("the http or https URL under which browsers find the page")
     return text
 
 

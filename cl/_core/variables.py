@@ -37,6 +37,7 @@ VARIABLES: Final = frozenset(
         "CL_SDK_SYNC_LIMIT",
         "CL_SDK_VISUALISATION",
         "CL_SDK_VISUALISATION_HOST",
+        "CL_SDK_VISUALISATION_URL",
     }
 )
 """Everything that an open reads."""

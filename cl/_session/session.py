@@ -84,6 +84,7 @@ class Session:
         server: Page | None = from_above("start_server")(
             self.engine,
             self.settings.visualisation_host,
+            public_url=self.settings.visualisation_url,
             recordings=recordings.running,
             loops=lambda: tuple(run.loop for run in self.engine.runs),
             streams=recordings.streams,

@@ -30,6 +30,7 @@ def start_server(
     engine: Engine,
     host: str = "127.0.0.1",
     port_from: int = 1025,
+    public_url: str | None = None,
     *,
     recordings: Callable[[], Iterable[RunningRecording]] = tuple,
     loops: Callable[[], Iterable[RunningLoop]] = tuple,
@@ -63,7 +64,7 @@ def start_server(
         announce(kept)
         return kept
     try:
-        server = VisualiserServer(source, host, port_from)
+        server = VisualiserServer(source, host, port_from, public_url)
     except OSError as error:
         _log.warning("the data visualiser is not started: %s", error)
         return None

@@ -13,7 +13,11 @@ OPEN = Access("0.0.0.0", 1025, "lab-pc")
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1:1025", "localhost:1025", "LOCALHOST:1025", "[::1]:1025", "127.8.8.8:1025"]
+    "host",
+    [
+        *("127.0.0.1:1025", "localhost:1025", "LOCALHOST:1025", "[::1]:1025", "127.8.8.8:1025"),
+        *("127.0.0.1:1026", "localhost:9000", "[::1]:65535", "127.0.0.1", "localhost"),
+    ],
 )
 def test_the_machine_itself_is_welcome(host: str) -> None:
     assert LOCAL.refusal([host]) is None
@@ -28,8 +32,6 @@ def test_the_machine_itself_is_welcome(host: str) -> None:
         "localhost.evil.example:1025",
         "192.168.1.7:1025",
         "lab-pc:1025",
-        "127.0.0.1",
-        "127.0.0.1:1026",
         "localhost:",
         "localhost:1025:1025",
         "localhost:+1025",
@@ -101,8 +103,32 @@ def test_loopback_is_known() -> None:
 @given(st.text(max_size=40), st.text(max_size=40))
 @settings(deadline=None, max_examples=150)
 def test_nothing_but_the_exact_names_is_let_in(host: str, origin: str) -> None:
-    allowed = (
-        split_host(host) is not None and is_loopback(split_host(host)[0]) and split_host(host)[1] == 1025
-    )
+    parts = split_host(host)
+    allowed = parts is not None and is_loopback(parts[0])
     assert (LOCAL.refusal([host]) is None) == allowed
     assert LOCAL.refusal(["127.0.0.1:1025"], [origin]) is not None
+
+
+@pytest.mark.parametrize("access", [LOCAL, OPEN])
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_port_that_leads_here_is_as_good_as_the_own(access: Access, name: str) -> None:
+    """A tunnel, an editor, a container: the name says whose the page is, its port says nothing."""
+    for port in ("9000", "443", "8080"):
+        host = f"{name}:{port}"
+        for scheme in ("http", "https"):  # What is in front may speak TLS.
+            assert access.refusal([host], [f"{scheme}://{host}"]) is None
+        for origin in ("http://evil.example", f"http://evil.example:{port}", f"http://{name}:1", "null"):
+            assert access.refusal([host], [origin]) is not None
+        assert access.refusal([host], [f"http://{host}"], "cross-site", "cors") is not None
+    for host in ("evil.example:9000", "localhost.evil.example:9000"):
+        assert access.refusal([host], [f"http://{host}"]) is not None
+
+
+@pytest.mark.parametrize("url", ["https://Hub.example/user/me/proxy/1025/", "https://hub.example:443"])
+def test_the_url_that_is_given_is_welcome_whatever_the_proxy_makes_of_the_host(url: str) -> None:
+    access = Access("127.0.0.1", 1025, "lab-pc", url)
+    for host in ("hub.example", "hub.example:443", "127.0.0.1:1025"):
+        assert access.refusal([host], ["https://hub.example"]) is None
+        assert access.refusal([host], ["https://evil.example"]) is not None
+        assert access.refusal([host], ["https://hub.example.evil.example"]) is not None
+    assert access.refusal(["evil.example"]) is not None

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +18,10 @@ import pytest
 from visualisation_tools import PATIENCE_S, Script, http, page, plain_socket, raw, text_frame
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from cl.visualisation.server.server import VisualiserServer
+from cl.visualisation.server import app
+from cl.visualisation.server.app import MOST_CONNECTIONS
+from cl.visualisation.server.custom_visualiser import CustomVisualiser
+from cl.visualisation.server.server import VisualiserServer, announce
 
 WEB = Path(__file__).resolve().parents[2] / "cl" / "visualisation" / "web"
 
@@ -89,7 +93,7 @@ def test_no_path_leads_anywhere_else(server: VisualiserServer, path: str) -> Non
     ("host", "origin"),
     [
         ("evil.example:{port}", None),  # DNS rebinding
-        ("127.0.0.1", None),
+        ("evil.example", None),
         ("127.0.0.1:{port}", "http://evil.example"),  # a page of another site
         ("127.0.0.1:{port}", "http://127.0.0.1:8888"),
         ("127.0.0.1:{port}", "null"),
@@ -323,3 +327,67 @@ print(sorted(loaded), threading.active_count())
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[0] == "[] 1"
+
+
+# -- addresses ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_where_everybody_may_watch_it_says_so_and_has_an_address(
+    host: str, script: Script, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        server = VisualiserServer(lambda: script, host, 0)
+    except ValueError:
+        pytest.skip(f"this machine has no {host}")
+    try:
+        announce(server)
+        assert server.url == f"http://localhost:{server.port}"
+        told = capsys.readouterr().err
+        assert told.startswith(f"Data visualiser: {server.url}\n")
+        assert f"Warning: it listens on {host}" in told
+        assert f"http://{socket.gethostname()}:{server.port}" in told
+        assert urllib.request.urlopen(server.url, timeout=PATIENCE_S).status == 200
+    finally:
+        server.stop()
+
+
+def test_where_nobody_else_can_watch_it_does_not_warn(
+    server: VisualiserServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce(server)
+    assert capsys.readouterr().err == f"Data visualiser: http://127.0.0.1:{server.port}\n"
+
+
+def test_behind_a_proxy_pages_load_from_where_they_are(script: Script) -> None:
+    server = VisualiserServer(lambda: script, port_from=0, public_url="https://hub.example/user/me/proxy/")
+    try:
+        assert server.show(CustomVisualiser("")).startswith("https://hub.example/user/me/proxy/custom/")
+        (token,) = server.visualisers
+        for path, name in (("/", b"/js/main.js"), (f"/custom/{token}/", b"/js/custom.js")):
+            status, _, body = http(server, path, host="hub.example", Origin="https://hub.example")
+            assert status == 200
+            assert b'src="/user/me/proxy' + name + b'"' in body and b'="/js' not in body
+    finally:
+        server.stop()
+
+
+def test_many_who_ask_nothing_keep_nobody_out(
+    server: VisualiserServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_OPEN_TIMEOUT_S", 600.0)  # that is, never
+    silent = []
+    try:
+        for _ in range(3 * MOST_CONNECTIONS):
+            silent.append(socket.create_connection((server.host, server.port), PATIENCE_S))
+        with page(server) as asking:
+            assert http(server)[0] == 200
+            # Who has asked stays, however many come after.
+            for _ in range(2 * MOST_CONNECTIONS):
+                silent.append(socket.create_connection((server.host, server.port), PATIENCE_S))
+            assert http(server)[0] == 200
+            asking.subscribe("status")
+            assert asking.message("status")
+    finally:
+        for sock in silent:
+            sock.close()

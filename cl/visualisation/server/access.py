@@ -2,7 +2,8 @@
 
 A page on another site must not be able to read the device. The browser tells the truth about where
 a request comes from in `Origin` and `Sec-Fetch-Site`; what it resolves a name to is up to whoever owns
-the name ("DNS rebinding"), so only names that nobody else can own are taken as `Host`.
+the name ("DNS rebinding"), so only names that nobody else can own are taken as `Host`. Their port is that of
+whatever the page is reached through, a tunnel, an editor that forwards ports, a container: it says nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+from .address import origin_of
 
 
 def split_host(host: str) -> tuple[str, int] | None:
@@ -55,11 +57,12 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True)
 class Access:
-    """The rules for a server bound to `host` and `port`."""
+    """The rules for a server bound to `host` and `port`, which browsers may also know as `url`."""
 
     host: str
     port: int
     own_name: str = field(default_factory=socket.gethostname)
+    url: str | None = None
 
     def refusal(
         self,
@@ -78,18 +81,28 @@ class Access:
         parts = split_host(hosts[0])
         if parts is None or not self._is_ours(*parts):
             return "the Host header does not name this server"
-        if origins and origins[0].lower() != f"http://{hosts[0].strip().lower()}":
+        if origins and not self._is_own_origin(origins[0].lower(), hosts[0].strip().lower(), parts[1]):
             return "pages of another origin may not read the device"
         if fetch_site in ("cross-site", "same-site") and fetch_mode != "navigate":
             return "pages of another site may not read the device"
         return None
 
+    def _is_own_origin(self, origin: str, host: str, port: int) -> bool:
+        if self.url is not None and origin == origin_of(self.url):
+            return True
+        # What is in front may speak TLS; the port of the server itself does not.
+        return origin == f"http://{host}" or (port != self.port and origin == f"https://{host}")
+
     def _is_ours(self, name: str, port: int) -> bool:
+        if is_loopback(name):
+            return True
+        if self.url is not None and name == urlsplit(self.url).hostname:
+            return True
         if port != self.port:
             return False
-        if name in _LOCAL_NAMES or name == self.host.lower():
+        if name == self.host.lower():
             return True
         if is_loopback(self.host):
-            return is_loopback(name)
+            return False
         # Nobody can make a browser believe that an address is somebody's name.
         return _is_address(name) or name == self.own_name.lower()

@@ -18,6 +18,7 @@ from cl._values.descriptors import hang_up
 from cl._values.saying import Log
 
 from .access import Access
+from .address import prefix_of
 from .client import INTERNAL_ERROR, Client
 from .files import Answer, WebFiles, refuse
 from .topics import Sections
@@ -47,6 +48,7 @@ class Listening(Protocol):
 
     host: str
     port: int
+    public_url: str | None
     socket: socket.socket
     visualisers: dict[str, CustomVisualiser]
     make_source: Callable[[], Source] | None
@@ -68,8 +70,8 @@ def _quiet() -> logging.Logger:
 class _App:
     def __init__(self, owner: Listening) -> None:
         self._owner = owner
-        self._access = Access(owner.host, owner.port)
-        self._files = WebFiles(owner.visualisers)
+        self._access = Access(owner.host, owner.port, url=owner.public_url)
+        self._files = WebFiles(owner.visualisers, prefix_of(owner.public_url))
         self._session = ""
         self._clients: dict[Client, ServerConnection] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -126,19 +128,38 @@ class _App:
 
     def _connection_type(self) -> type[ServerConnection]:
         connections = self._connections
+        silent: dict[Connection, None] = {}
 
         class Connection(ServerConnection):
-            """A connection that is counted; one too many is cut off at once."""
+            """A connection that is counted.
+
+            With one too many, that is cut off which has been silent for longest: many that ask nothing
+            keep nobody out who asks. Where all have asked it is the newest.
+            """
 
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 super().connection_made(transport)
                 self._counted = transport
                 connections.add(transport)
+                silent[self] = None
                 if len(connections) > MOST_CONNECTIONS:
-                    self.transport.abort()
+                    next(iter(silent)).cut_off()
+
+            def data_received(self, data: bytes) -> None:
+                super().data_received(data)
+                if self.request is not None:
+                    silent.pop(self, None)
+
+            def cut_off(self) -> None:
+                self.forget()
+                self.transport.abort()
+
+            def forget(self) -> None:
+                connections.discard(self._counted)
+                silent.pop(self, None)
 
             def connection_lost(self, exc: Exception | None) -> None:
-                connections.discard(self._counted)
+                self.forget()
                 super().connection_lost(exc)
 
         return Connection

@@ -124,7 +124,7 @@ def _waiting_server() -> Page | None:
     if not settings.visualisation:
         return None
     try:
-        server = VisualiserServer(None, settings.visualisation_host)
+        server = VisualiserServer(None, settings.visualisation_host, public_url=settings.visualisation_url)
     except OSError as error:
         _log.warning("the data visualiser is not started: %s", error)
         return None

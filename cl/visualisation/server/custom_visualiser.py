@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from .web_folder import WEB_FOLDER
+from .web_folder import WEB_FOLDER, behind
 
 # The script may be a module that exports the two names, or a plain script that defines them: both are
 # in the module's scope at its end.
@@ -28,9 +28,9 @@ class CustomVisualiser:
     data_streams: tuple[str, ...] | None = None
     title: str = "Visualiser"
 
-    def page(self) -> bytes:
-        """Return the page that it is shown on."""
-        template = (WEB_FOLDER / "custom.html").read_text("utf-8")
+    def page(self, prefix: str = "") -> bytes:
+        """Return the page that it is shown on; `prefix` stands before the paths of its files."""
+        template = behind((WEB_FOLDER / "custom.html").read_text("utf-8"), prefix)
         streams = html.escape(json.dumps(self.data_streams), quote=True)
         parts = {"{title}": html.escape(self.title), "{streams}": streams, "{fragment}": self.fragment}
         # In one go: what is put in may itself look like a mark.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .web_folder import WEB_FOLDER
+from .web_folder import WEB_FOLDER, behind
 
 if TYPE_CHECKING:
     from .custom_visualiser import CustomVisualiser
@@ -42,9 +42,12 @@ def refuse(status: int, reason: str, text: str) -> Answer:
 
 
 class WebFiles:
-    """The files that may be had, by path: listed once, so that no path can lead anywhere else."""
+    """The files that may be had, by path: listed once, so that no path can lead anywhere else.
 
-    def __init__(self, visualisers: Mapping[str, CustomVisualiser]) -> None:
+    `prefix` is what a proxy puts before the paths, and takes away again: pages are told of it.
+    """
+
+    def __init__(self, visualisers: Mapping[str, CustomVisualiser], prefix: str = "") -> None:
         self._paths = {
             "/" + path.relative_to(WEB_FOLDER).as_posix(): path
             for path in WEB_FOLDER.rglob("*")
@@ -52,12 +55,16 @@ class WebFiles:
         }
         self._paths["/"] = WEB_FOLDER / "index.html"
         self._visualisers = visualisers
+        self._prefix = prefix
 
     def answer(self, path: str, host: str) -> Answer:
         """Return what lies under a path (without a query); `host` is how the page knows the server."""
         file = self._paths.get(path)
         if file is not None:
-            return _answer(_TYPES[file.suffix], file.read_bytes(), _policy(host))
+            body = file.read_bytes()
+            if file.suffix == ".html":
+                body = behind(body.decode(), self._prefix).encode()
+            return _answer(_TYPES[file.suffix], body, _policy(host))
         if path.startswith("/custom/"):
             return self._custom(path, host)
         return refuse(404, "Not Found", "there is no such page")
@@ -66,7 +73,9 @@ class WebFiles:
         token, _, name = path.removeprefix("/custom/").partition("/")
         visualiser = self._visualisers.get(token)
         if visualiser is not None and name == "":
-            return _answer(_TYPES[".html"], visualiser.page(), _policy(host, "'unsafe-inline' data: blob:"))
+            return _answer(
+                _TYPES[".html"], visualiser.page(self._prefix), _policy(host, "'unsafe-inline' data: blob:")
+            )
         if visualiser is not None and name == "visualiser.js":
             return _answer(_TYPES[".js"], visualiser.module(), _policy(host))
         return refuse(
@@ -88,5 +97,6 @@ def _policy(host: str, more: str = "") -> str:
     own = f"'self' {more}".strip()
     return (
         f"default-src 'none'; script-src {own}; style-src {own}; img-src 'self' data: blob:; "
-        f"font-src 'self' data:; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'"
+        f"font-src 'self' data:; connect-src 'self' ws://{host} wss://{host}; "
+        "base-uri 'none'; form-action 'none'"
     )

@@ -20,6 +20,9 @@ from cl._values.descriptors import hang_up, let_go
 from cl._values.process_switches import switch_interval
 from cl._values.saying import Log, say
 
+from .access import is_loopback
+from .address import url_for_others, url_of
+
 if TYPE_CHECKING:
     from .custom_visualiser import CustomVisualiser
     from .source import Source
@@ -41,10 +44,15 @@ class VisualiserServer:
     `make_source` gives each connection what it shows; it is called in the server's thread. None: no device
     is open, and pages wait for one to `attach`. `port_from` is the first port that is tried; 0 lets the
     system choose. A host that cannot be listened on raises `ValueError`, and no free port `OSError`.
+    `public_url` is where browsers find the page where that is not `host` and the port: behind a proxy.
     """
 
     def __init__(
-        self, make_source: Callable[[], Source] | None, host: str = "127.0.0.1", port_from: int = FIRST_PORT
+        self,
+        make_source: Callable[[], Source] | None,
+        host: str = "127.0.0.1",
+        port_from: int = FIRST_PORT,
+        public_url: str | None = None,
     ) -> None:
         self.make_source = make_source
         self.disconnect: Callable[[], None] | None = None
@@ -57,8 +65,8 @@ class VisualiserServer:
         """Custom visualisers by the unguessable part of their path."""
         self.socket = _listen(host, port_from)
         self.port: int = self.socket.getsockname()[1]
-        name = f"[{host}]" if ":" in host else host
-        self.url = f"http://{name}:{self.port}"
+        self.public_url = public_url
+        self.url = url_of(host, self.port) if public_url is None else public_url.rstrip("/")
         self.connections: set[Any] = set()
         """The transports of those that are connected."""
         self._waker, self._wakened = socket.socketpair()
@@ -188,5 +196,8 @@ def _listen(host: str, port_from: int) -> socket.socket:
 
 
 def announce(server: VisualiserServer) -> None:
-    """Say on stderr where the page is."""
+    """Say on stderr where the page is, and who else may look at it."""
     say(f"Data visualiser: {server.url}")
+    if not is_loopback(server.host):
+        other = url_for_others(server.host, server.port)
+        say(f"Warning: it listens on {server.host}: anybody who reaches {other} may watch.")

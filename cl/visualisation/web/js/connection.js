@@ -20,7 +20,10 @@ export class Connection {
   get open() { return this.socket?.readyState === WebSocket.OPEN; }
 
   #open() {
-    const socket = new WebSocket(`ws://${location.host}/ws`);
+    // Beside the page's own files, whatever the path and the scheme that a proxy gives them.
+    const url = new URL("../ws", import.meta.url);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url.href);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.heard = performance.now();
