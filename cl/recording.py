@@ -28,7 +28,7 @@ class Recording:
     """A recording that runs or has run. Made by `Neurons.record`.
 
     `file` has `name`, `path` and `uri_path`; `start_timestamp` is the first frame recorded. After a disk
-    error, or when the disk cannot keep up in wall-clock time, the recording has stopped, what was written
+    error, or if others have replaced or cut the file, the recording has stopped, what was written
     stays readable with `cl.RecordingView(path)`, and the methods raise `RecordingFailedError`.
     """
 

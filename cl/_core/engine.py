@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND, HISTORY_FRAMES, SPARE_FRAMES
+from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND, HISTORY_FRAMES
 from cl._values.no_op import no_op
 from cl.error import DeviceDisconnectedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, DetectionResult
 
+from .backlog import Backlog
 from .device import Device, EventHistory
 from .host_clock import host_ns
 from .losses import Losses
@@ -94,8 +95,8 @@ class Engine:
         self.kept_frames = HISTORY_FRAMES
         """Frames for which loops with long ticks find what was detected, and what was made of them: from when
         it is set, as far as the device can."""
-        self.spare_frames = SPARE_FRAMES
-        """Frames beyond those for which a recording finds both."""
+        self.backlog = Backlog()
+        """What is kept beyond those for recordings, which write later."""
         self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
         self.dropped: deque[Participant] = deque()
         """Participants whose iterators were let go while the lock was taken."""
@@ -187,7 +188,7 @@ class Engine:
     @property
     def oldest_to_write(self) -> int:
         """The oldest timestamp that a recording still finds."""
-        return max(self.start, self.position - self.history_frames - self.spare_frames)
+        return max(self.start, self.position - self.kept_frames - self.backlog.spare)
 
     # -- moving time ----------------------------------------------------------------------
 
@@ -247,11 +248,12 @@ class Engine:
             self._wake_arrived(stop)
 
     def _trim(self, stop: int) -> None:
-        """Drop what is old, as far as no loop that runs has such long ticks that it needs it."""
+        """Drop what is old, as far as no loop has such long ticks, and no recording is so late."""
         longest = max((run.n for run in tuple(self.runs)), default=0)
         if longest <= FRAMES_PER_SECOND:
             self.kept_frames = self.history_frames
-        self.history.trim(stop - self.kept_frames - self.spare_frames)
+        self.kept_frames = self.backlog.kept(stop, self.kept_frames)
+        self.history.trim(stop - self.kept_frames - self.backlog.spare)
         self._next_trim = stop + _TRIM_EVERY
 
     def refresh(self) -> None:

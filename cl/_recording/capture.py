@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from cl._core.losses import lost_within
+import numpy as np
+
+from cl._core.losses import Loss, lost_within
+from cl._values.constants import CHANNEL_COUNT
 from cl._values.saying import Log
 from cl._wait.tick_gap import wait_for_tick_gap
-from cl.events import SAMPLES_FROM
+from cl.error import LaggedError
+from cl.events import SAMPLES_BEFORE, SAMPLES_FROM
 
 from .clock_log import ClockLog
+from .file_watch import FileWatch
 from .waveform_cutter import WaveformCutter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from cl._core.engine import Engine
@@ -78,8 +82,9 @@ class Capture:
         self._spikes = spikes
         self._at = self._events_at = start
         self._known: set[str] = set()
-        self._is_there = True
-        self._is_slow = False
+        self._gaps: list[Loss] = []
+        """What came too late to be written: there are zeros in its place."""
+        self._watch = FileWatch(writer, engine.time)
         self._cutter = WaveformCutter(engine)
         self._cuts = cuts
         cuts.join()
@@ -95,33 +100,14 @@ class Capture:
         Frames become readable when all spikes of them are: a process killed now leaves a whole recording.
         With `foresee` that includes spikes whose samples have not come to be, where they can be foreseen.
         """
+        self._watch.look()
         self._write_until(stop, entries)
         if foresee and self.ahead == 0:
             self._write_events(stop)
         self._clock_log.come_to(self._whole)
         self._wait_for_tick_gap()
         self._writer.flush(self._whole - self.start)
-        self._watch_disk()
-        if self._is_there and not self._writer.path.exists():
-            self._is_there = False
-            _log.warning(
-                "%s is no longer there: it was removed or renamed while it is recorded", self._writer.path
-            )
-
-    def _watch_disk(self) -> None:
-        """Say so, once, where the disk takes longer to sync than is promised."""
-        writer, time = self._writer, self._engine.time
-        if not writer.sync_seconds or self._is_slow or time.clock is None:
-            return
-        late = -time.seconds_until(max(self.start + writer.synced, self._past))
-        if late > writer.sync_seconds:
-            self._is_slow = True
-            _log.warning(
-                "%s: a power cut would take the last %.1f s: the disk is slower than CL_SDK_SYNC_SECONDS=%g",
-                writer.path,
-                late,
-                writer.sync_seconds,
-            )
+        self._watch.look_at_disk(max(self.start + self._writer.synced, self._past))
 
     def finish(self, end: int, entries: Sequence[StreamEntry]) -> None:
         """Write the rest, up to `end`, and the attributes as they stand; close the file.
@@ -129,14 +115,11 @@ class Capture:
         The last spikes' samples that have not come to be are stood for by the last frame.
         """
         end = max(end, self.start)
+        found = self._watch.look()
         self._write_until(end, entries)
         self._write_events(end)
         self._end(end)
-        path = self._writer.path
-        if not path.exists():
-            raise FileNotFoundError(
-                f"{path} is no longer there: it was removed or renamed while it was recorded"
-            )
+        self._watch.check(found)
 
     def give_up(self, error: BaseException) -> None:
         """After an error: end the recording where it is whole, and close the file if nothing else goes."""
@@ -161,6 +144,11 @@ class Capture:
         self._writer.disown()
 
     @property
+    def needs(self) -> int:
+        """The oldest frame that is still to be looked at."""
+        return self._whole - SAMPLES_BEFORE
+
+    @property
     def _whole(self) -> int:
         """The frame before which nothing is missing in what was written."""
         return min(self._at, self._events_at)
@@ -177,7 +165,13 @@ class Capture:
         if self._losses.wanted:
             self._losses.wanted = False
             self._cuts.leave()
-        return lost_within(self._losses.losses, self.start, end)
+        losses = self._losses.losses
+        lost = lost_within(losses, self.start, end)
+        for gap in self._gaps:
+            # What the device had lost of it before is counted already.
+            known = lost_within(losses, gap.start, gap.stop).get("frames", 0)
+            lost["frames"] = lost.get("frames", 0) + gap.size - known
+        return lost
 
     def _write_until(self, stop: int, entries: Sequence[StreamEntry]) -> None:
         self._write_entries(entries)
@@ -192,19 +186,22 @@ class Capture:
         """
         at, writer = self._at, self._writer
         ready = stop - SAMPLES_FROM + 1 if self._spikes else stop
-        self._check_kept(min(at, self._events_at))
+        oldest = min(at, self._events_at)
         spikes, stims = self._events_before(ready)
         frames, waveforms = None, None
         with self._cuts.turn() as shared:
             if self._samples or any(spike._samples is None for spike in spikes):
                 # Also without samples: cutting spikes out of a block is faster than making their frames.
                 self._wait_for_tick_gap()
-                frames = self._engine.device.acquisition.frames(at, stop)
+                frames = self._frames(at, stop)
                 self._cutter.feed(at, frames)
             self._wait_for_tick_gap()
             if spikes:
                 waveforms = self._cutter.cut(spikes, keep=shared)
-        self._check_kept(min(at, self._events_at))
+        if oldest < self._engine.oldest_to_write:
+            # Some of the events may have been dropped before, or while they were looked up.
+            self._miss(at, stop)
+            frames = None if frames is None else np.zeros_like(frames)
         if self._samples and frames is not None:
             writer.append_samples(frames)
         else:
@@ -212,11 +209,33 @@ class Capture:
         self._at = stop
         self._append_events(ready, spikes, stims, waveforms)
 
+    def _frames(self, start: int, stop: int) -> NDArray[np.int16]:
+        """Return the frames of [start, stop), zeros where they are no longer there."""
+        try:
+            return self._engine.device.acquisition.frames(start, stop)
+        except (ValueError, LaggedError):
+            self._engine.check()
+            self._miss(start, stop)
+            return np.zeros((stop - start, CHANNEL_COUNT), np.int16)
+
+    def _miss(self, start: int, stop: int) -> None:
+        """Take note that [start, stop) has come too late to be written."""
+        last = self._gaps[-1] if self._gaps else None
+        if last is not None and last.stop >= start:
+            self._gaps[-1] = Loss(last.start, stop, stop - last.start, "frames")
+            return
+        self._gaps.append(Loss(start, stop, stop - start, "frames"))
+        _log.warning(
+            "the recording %s cannot keep up: frames from %d on were gone before they were written, "
+            "there are zeros in their place",
+            self._writer.path,
+            start,
+        )
+
     def _write_events(self, stop: int) -> None:
         """Write all events before `stop`, those spikes too whose samples have to be looked for."""
         spikes, stims = self._events_before(stop)
         waveforms = self._cutter.cut(spikes) if spikes else None
-        self._check_kept(self._events_at)
         self._append_events(stop, spikes, stims, waveforms)
 
     def _events_before(self, stop: int) -> tuple[list[Spike], list[Stim]]:
@@ -232,13 +251,13 @@ class Capture:
     ) -> None:
         """Append all events before `stop`, the spikes with their samples, float32 (n, 75)."""
         start, writer = self.start, self._writer
-        if waveforms is not None:
-            writer.append_spikes(
-                [s.timestamp - start for s in spikes], [s.channel for s in spikes], waveforms
-            )
-        if stims:
-            times, channels = [s.timestamp - start for s in stims], [s.channel for s in stims]
-            writer.append_stims(times, channels, [s.design for s in stims])
+        with writer.together():
+            if waveforms is not None:
+                times, channels = [s.timestamp - start for s in spikes], [s.channel for s in spikes]
+                writer.append_spikes(times, channels, waveforms)
+            if stims:
+                times, channels = [s.timestamp - start for s in stims], [s.channel for s in stims]
+                writer.append_stims(times, channels, [s.design for s in stims])
         self._events_at = max(self._events_at, stop)
 
     def _write_entries(self, entries: Sequence[StreamEntry]) -> None:
@@ -254,12 +273,3 @@ class Capture:
         """Keep out of the way of loops, unless that has taken too long already, as on a busy host."""
         if self._engine.time.seconds_until(max(self._at, self._past)) > -_LATE_S:
             wait_for_tick_gap(self._engine)
-
-    def _check_kept(self, timestamp: int) -> None:
-        """Raise if what was just looked at may have been dropped before."""
-        engine = self._engine
-        if timestamp < engine.oldest_to_write:
-            raise RuntimeError(
-                f"the recording cannot keep up: frame {timestamp} was dropped from the history before "
-                f"it was written, the oldest is {engine.oldest_to_write}"
-            )

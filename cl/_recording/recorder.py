@@ -99,6 +99,7 @@ class Recorder:
                 self.cut_off()
                 return
             self._batches.put(self._batch())
+            engine.backlog.writers.append(self._capture)
             # Nothing is dropped from the history before it was written.
             kept = max(self._capture.start + engine.history_frames, engine.position + 1)
             self.limit = min(self._next_limit(engine.position), kept)
@@ -237,6 +238,8 @@ class Recorder:
         with self._engine.lock:
             self._has_left = True
             self._engine.time.unwatch(self)
+            writers = self._engine.backlog.writers
+            writers[:] = [writer for writer in writers if writer is not self._capture]
             while not self._batches.empty():
                 batch = self._batches.get_nowait()
                 if batch is not None and batch.stands:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from cl.error import LaggedError
 from cl.events import SAMPLES_BEFORE, SAMPLES_FROM, SAMPLES_PER_SPIKE
 
 if TYPE_CHECKING:
@@ -99,6 +100,14 @@ class WaveformCutter:
         return samples.astype(np.float32)
 
     def _from_history(self, spike: Spike) -> NDArray[np.float32]:
+        try:
+            return self._looked_up(spike)
+        except (ValueError, LaggedError):
+            # The recording has come too late: these frames are among those that it counts as lost.
+            self._engine.check()
+            return np.zeros(SAMPLES_PER_SPIKE, np.float32)
+
+    def _looked_up(self, spike: Spike) -> NDArray[np.float32]:
         engine = self._engine
         end = spike.timestamp + SAMPLES_FROM
         position = engine.position

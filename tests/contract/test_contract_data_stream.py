@@ -450,7 +450,7 @@ def test_closed_streams_are_forgotten_in_time() -> None:
             neurons.read(10_000)
         recordings = neurons._recordings
         assert recordings.streams() == []
-        kept = (neurons._engine.history_frames + neurons._engine.spare_frames) // 10_000
+        kept = (neurons._engine.history_frames + neurons._engine.backlog.spare) // 10_000
         assert len(recordings._closed_streams) <= kept + 2
 
 

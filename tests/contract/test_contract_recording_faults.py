@@ -19,6 +19,7 @@ import tables
 from recording_tools import CULTURE, Window, check_same, duration, files, spike_rows, still, stim_rows
 
 import cl
+import cl._core.backlog as backlog
 import cl._store.write.ordered_file as ordered_file
 from cl._recording.capture import Capture
 from cl._recording.recorder import Recorder
@@ -72,6 +73,7 @@ def check_readable(path: Path, window: Window, at_least: int = 0) -> int:
         np.testing.assert_array_equal(view.samples[:frames], window.frames[:frames])
         check_events(spike_rows(view), window.spikes, frames)
         check_events(stim_rows(view), window.stims, frames)
+        assert all(event[0] < frames for event in [*spike_rows(view), *stim_rows(view)]), "nor beyond its end"
         found = list(view.data_streams["ticks"].items()) if "ticks" in view.data_streams else []
         if "ticks" in view.data_streams:
             check_events(found, [(t, t // 125 - 1) for t in range(125, window.stop + 1, 125)], frames)
@@ -207,27 +209,95 @@ def test_a_disk_that_is_full_at_any_moment(disk: Disk, room: int) -> None:
         assert frames == 2_000
 
 
-def test_a_disk_that_cannot_keep_up(disk: Disk) -> None:
-    """It blocks for longer than the history is: the recording ends, and what was written is readable."""
+def stand_still(neurons: cl.Neurons, disk: Disk, seconds: float) -> cl.Recording:
+    """Return a recording whose disk stood still for so long, as device time goes, and works again."""
+    clock = neurons._engine.time.clock
+    assert clock is not None
+    recording = neurons.record()
+    while not frames_on_disk(recording):
+        neurons.read(500)
+    disk.may_write.clear()
+    assert disk.waits.wait(60), "the writer is served by itself"
+    clock.origin_ns -= int(seconds * 10**9)
+    neurons.read(1)
+    disk.may_write.set()
+    return recording
+
+
+def test_a_disk_that_stands_still_for_longer_than_the_history(disk: Disk) -> None:
+    """As a program that was stopped for a while: what was not written is kept for it."""
     with cl.open() as neurons:
-        clock = neurons._engine.time.clock
-        assert clock is not None
-        recording = neurons.record()
-        while not frames_on_disk(recording):
+        recording = stand_still(neurons, disk, 15)
+        neurons.read(1_000)
+        recording.stop()
+        start, frames = recording.start_timestamp, duration(recording)
+        assert frames > 15 * 25_000
+        device: Any = neurons._engine.device
+        expected = device.acquisition.frames(start, start + frames)
+        times, channels, *_ = device._source.spikes(start, start + frames)
+    with recording.open() as view:
+        assert view.complete and "frames_lost" not in view.attributes
+        np.testing.assert_array_equal(view.samples[:], expected)
+        assert [row[:2] for row in spike_rows(view)] == [
+            (t - start, c) for t, c in zip(times, channels, strict=True)
+        ]
+
+
+def test_a_source_whose_frames_are_made_once(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are kept for the recording, too."""
+    monkeypatch.setenv("CL_SDK_DATA_SOURCE", CULTURE)
+    with cl.open() as neurons:
+        recording = stand_still(neurons, disk, 9)
+        recording.stop()
+        assert duration(recording) > 9 * 25_000
+    with recording.open() as view:
+        assert "frames_lost" not in view.attributes
+        assert view.samples[:].any(axis=1).all(), "no frame is all zeros"
+
+
+def test_a_disk_that_stands_still_for_too_long_leaves_a_gap(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The recording goes on; what was lost is counted, and zeros stand for it."""
+    monkeypatch.setattr(backlog, "LONGEST", 150_000)
+    with cl.open() as neurons:
+        recording = stand_still(neurons, disk, 20)
+        neurons.read(30_000)
+        recording.stop()
+        start, frames = recording.start_timestamp, duration(recording)
+        device: Any = neurons._engine.device
+        expected = device.acquisition.frames(start, start + frames)
+    with recording.open() as view:
+        samples = view.samples[:]
+        missing = ~samples.any(axis=1)
+        assert view.attributes["frames_lost"] == missing.sum() > 0
+        np.testing.assert_array_equal(samples[~missing], expected[~missing])
+        assert not missing[-25_000:].any(), "it goes on"
+        first = int(missing.argmax())
+        assert missing[first : first + missing.sum()].all(), "in one piece"
+    said = [r.getMessage() for r in caplog.records if "cannot keep up" in r.getMessage()]
+    assert len(said) == 1 and f"frames from {start + first} on" in said[0]
+
+
+def test_a_file_that_was_cut_or_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with cl.open() as neurons:
+        recordings = [neurons.record() for _ in range(3)]
+        while not all(frames_on_disk(recording) for recording in recordings):
             neurons.read(500)
-        disk.may_write.clear()
-        assert disk.waits.wait(60), "the writer is served by itself"
-        with still(neurons) as now:
-            window = Window(neurons, recording.start_timestamp, now)
-        clock.origin_ns -= 8 * 10**9
-        neurons.read(1)
-        disk.may_write.set()
-        with pytest.raises(RecordingFailedError, match="cannot keep up"):
-            recording.stop()
-        with pytest.raises(RecordingFailedError, match=r"frame \d+ was dropped .* the oldest is \d+"):
-            recording.stop()
-        assert recording.has_stopped()
-    assert check_readable(Path(recording.file["path"]), window) > 0
+        os.truncate(recordings[0].file["path"], 10_000)
+        other = tmp_path / "other.h5"
+        other.write_bytes(b"precious")
+        other.replace(recordings[1].file["path"])
+        while len(caplog.records) < 2:
+            neurons.read(500)
+        for recording, text in zip(
+            recordings, (r"was cut .* 10000 of \d+ bytes", "is another file"), strict=False
+        ):
+            with pytest.raises(RecordingFailedError, match=f"{recording.file['name']}.*{text}"):
+                recording.stop()
+        recordings[2].stop()
+    assert Path(recordings[1].file["path"]).read_bytes() == b"precious"
+    assert len(caplog.records) == 4, "each is warned of, and fails"
 
 
 def test_a_slow_disk_does_not_delay_a_loop(disk: Disk) -> None:

@@ -111,16 +111,22 @@ class FailingDisk:
             raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize("recovers", [True, False], ids=["for a moment", "for good"])
+@pytest.mark.parametrize(
+    ("recovers", "sync_seconds", "stride"),
+    [(True, 0, 9), (False, 0, 11), (True, 2, 17), (False, 2, 19)],
+    ids=["for a moment", "for good", "for a moment, with syncs", "for good, with syncs"],
+)
 def test_a_disk_that_fails_at_any_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recovers: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recovers: bool, sync_seconds: float, stride: int
 ) -> None:
     """Whichever write fails, and whether or not the disk works again when the recording is ended."""
     path = tmp_path / "r.h5"
+    header = RecordingHeader(application={"a": 1}, system=SYSTEM, sync_seconds=sync_seconds)
+    descriptors = len(os.listdir("/proc/self/fd"))
     failures = 0
-    for budget in range(60, 460, 9 if recovers else 11):
+    for budget in range(60, 460, stride):
         with monkeypatch.context() as patch:
-            filler = Filler(RecordingWriter(path, RecordingHeader(application={"a": 1}, system=SYSTEM)))
+            filler = Filler(RecordingWriter(path, header))
             disk = FailingDisk(patch, budget)
             flushed = filler.counts
             try:
@@ -144,7 +150,8 @@ def test_a_disk_that_fails_at_any_write(
             assert view.attributes["duration_frames"] == len(view.samples)
         check_tables(path, flushed)
         path.unlink()
-    assert failures > 20
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert failures > 200 // stride
 
 
 def test_a_stream_entry_that_did_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

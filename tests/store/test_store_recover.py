@@ -54,6 +54,24 @@ def test_recovering(unended: tuple[Path, Filler], tmp_path: Path) -> None:
     assert recover(path) is None
 
 
+def test_events_beyond_the_last_frame_are_dropped(tmp_path: Path) -> None:
+    """As earlier versions may have left them, killed in the midst of a commit."""
+    path = tmp_path / "r.h5"
+    filler = Filler(RecordingWriter(path, RecordingHeader(system=SYSTEM)))
+    filler.add(2_000, 700, 300)
+    filler.writer.flush(400)
+    filler.writer.abort()
+    with RecordingView(path) as view:
+        assert (len(view.samples), len(view.spikes), len(view.stims)) == (400, 700, 300)
+    recover(path)
+    counts = 400, 400, 134, {}
+    with check_view(path, counts) as view:
+        assert (len(view.samples), len(view.spikes), len(view.stims), view.spikes.nrows) == (*counts[:3], 400)
+    check_tables(path, counts)
+    with tables.open_file(str(path)) as other:
+        assert (other.root.spikes.nrows, other.root.stim_designs.nrows) == (400, 134)
+
+
 def test_recovering_what_is_complete_changes_nothing(shared_data: Path, tmp_path: Path) -> None:
     content = (shared_data / "reference_recording.h5").read_bytes()
     (tmp_path / "r.h5").write_bytes(content)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import h5py
 
 BACKUP_SUFFIX: Final = ".backup"
+_LAST: Final = 100_000
+"""Events at the end of a table among which those beyond the recording's end are."""
 _NUMBERS: Final = ("duration_frames", "duration_seconds", "end_timestamp")
 _TEXTS: Final = ("ended_localtime", "ended_utc")
 
@@ -73,6 +75,8 @@ def _end(file: Path, found: dict[str, Any]) -> None:
     except BlockingIOError as error:
         raise BlockingIOError(error.errno, "another program has it open", str(file)) from error
     with recording:
+        if "samples" in recording:
+            _trim(recording, len(recording["samples"]))
         for name in _NUMBERS:
             kind = np.float64 if name == "duration_seconds" else np.int64
             recording.attrs[name] = kind(found[name])
@@ -80,6 +84,26 @@ def _end(file: Path, found: dict[str, Any]) -> None:
             _set_text(recording, name, found[name])
     with file.open("rb+") as written:
         os.fsync(written.fileno())
+
+
+def _trim(recording: h5py.File, frames: int) -> None:
+    """Drop the events beyond the end: earlier versions could be killed between them and their frames."""
+    for table, companions in (("spikes", ()), ("stims", ("stim_designs",))):
+        events = recording.get(table)
+        if events is None:
+            continue
+        count = len(events)
+        timestamps = events.fields("timestamp")[max(0, count - _LAST) :]
+        kept = count - int((timestamps >= frames).sum())
+        if kept < count:
+            for name in (table, *companions):
+                _shorten(recording[name], kept)
+
+
+def _shorten(table: h5py.Dataset, rows: int) -> None:
+    table.resize(min(rows, len(table)), axis=0)
+    if "NROWS" in table.attrs:
+        table.attrs["NROWS"] = np.int64(table.shape[0])
 
 
 def _set_text(recording: h5py.File, name: str, text: str) -> None:

@@ -76,6 +76,8 @@ class RecordingWriter:
         attributes = header.attributes()
         descriptor = os.open(self.path, _NEW_FILE, 0o644)
         try:
+            found = os.fstat(descriptor)
+            self._identity = found.st_dev, found.st_ino
             self._file = OrderedFile(descriptor)
             self._root = Group(self._file)
             self._root.set_attributes(attributes)
@@ -240,6 +242,18 @@ class RecordingWriter:
                 raise
             text = f"{error.strerror}; the first {self.synced} frames are on the disk"
             raise OSError(error.errno, text) from error
+
+    def displaced(self) -> str | None:
+        """Return what others have done to the file, if they have: removed, renamed, replaced or cut it."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return "is no longer there: it was removed or renamed while it is recorded"
+        if (found.st_dev, found.st_ino) != self._identity:
+            return "is another file: it was replaced while it is recorded"
+        if found.st_size < self._file.end:
+            return f"was cut while it is recorded: {found.st_size} of {self._file.end} bytes are left"
+        return None
 
     def _note_name(self) -> None:
         """Have the file's name on the disk, before anything is promised of it."""

@@ -58,7 +58,7 @@ class HardwareDevice:
         self.control = HardwareControl(engine, link, self.info.name)
         held = link.capacity - LEAD_FRAMES - _SLACK_FRAMES
         engine.history_frames = engine.kept_frames = min(engine.history_frames, held)
-        engine.spare_frames = min(engine.spare_frames, held - engine.history_frames)
+        engine.backlog.spare = min(engine.backlog.spare, held - engine.history_frames)
 
     def open(self) -> None:
         """Begin to follow the device."""
