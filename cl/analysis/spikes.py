@@ -48,7 +48,10 @@ def spikes_of(view: Analysable) -> Spikes:
 
 def _read(view: Analysable) -> Spikes:
     count = channel_count_of(view)
-    parts = [_part(recording, start, count) for start, recording in view.recordings()]
+    parts = [
+        _part(recording, span, count)
+        for (_, recording), span in zip(view.recordings(), view.spans(), strict=True)
+    ]
     if len(parts) == 1:
         return parts[0]
     lasts = [part.last for part in parts if part.last is not None]
@@ -60,8 +63,9 @@ def _read(view: Analysable) -> Spikes:
     )
 
 
-def _part(view: Any, start: int, channel_count: int) -> Spikes:
-    """Return the spikes of one recording, that begins at a frame of the view."""
+def _part(view: Any, span: tuple[int, int], channel_count: int) -> Spikes:
+    """Return the spikes of one recording, which has so many frames of the view from one on."""
+    start, length = span
     if view.spikes is None:
         raise ValueError(f"{view.file_path} has no spikes: they were not recorded")
     frames, channels = view.spikes.times_and_channels()
@@ -74,8 +78,7 @@ def _part(view: Any, start: int, channel_count: int) -> Spikes:
     last = int(frames.max()) if len(frames) else None
     on_ground = bool(np.isin(channels, GROUNDED).any())
     frames, channels = _in_order(frames, channels)
-    end = start + int(view.attributes["duration_frames"])
-    within = slice(*np.searchsorted(frames, [start, end]).tolist())
+    within = slice(*np.searchsorted(frames, [start, start + length]).tolist())
     return Spikes(frames[within], channels[within], last, on_ground)
 
 

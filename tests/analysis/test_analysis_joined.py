@@ -14,10 +14,13 @@ import pytest
 from analysis.analysis_files import write_recording
 from analysis.analysis_samples import CALLS, DURATION, write_sample
 from extras import need_extra
+from store.store_files import SYSTEM, Filler
 
 need_extra("analysis", "pydantic", "scipy", "networkx")
 
 from cl import RecordingView, analysis  # noqa: E402
+from cl._store.write.header import RecordingHeader  # noqa: E402
+from cl._store.write.writer import RecordingWriter  # noqa: E402
 from cl.analysis import AnalysisResultCriticality, Burst, open_many  # noqa: E402
 
 LENGTHS = (30_000, 25_000, 45_000)
@@ -211,7 +214,23 @@ def test_a_recording_that_was_killed_and_one_that_grows(tmp_path: Path) -> None:
     with RecordingView(path) as view, open_many([path]) as joined:
         for found in (view.analyse_firing_stats(0.01), joined.analyse_firing_stats(0.01)):
             assert found.metadata.duration_frames == 1000 and found.firing_counts.sum() == 2
-        # The view has what there was when it was opened.
-        with h5py.File(path.with_name("b.h5"), "w") as other:
-            other.attrs["nothing"] = 1
-        assert view.analyse_firing_stats(0.01) == view.analyse_firing_stats(0.01)
+
+
+def test_a_recording_that_grows_is_analysed_as_far_as_the_view_shows_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    filler = Filler(RecordingWriter(path, RecordingHeader(system=SYSTEM)))
+    filler.add(700, 100, 30)
+    filler.writer.flush()
+    with RecordingView(path) as view, open_many([path]) as joined:
+        first = view.analyse_firing_stats(0.004)
+        assert first.firing_counts.shape == (64, 7) and first.firing_counts.sum() == 100
+        filler.add(700, 100, 30)
+        filler.writer.flush()
+        assert view.analyse_firing_stats(0.004) == first
+        assert view.refresh()
+        second = view.analyse_firing_stats(0.004)
+        assert second.firing_counts.shape == (64, 14) and second.firing_counts.sum() == 200
+        assert second.metadata.duration_frames == 1400
+        # As long as it was when it was joined.
+        assert joined.analyse_firing_stats(0.004).firing_counts.shape == first.firing_counts.shape
+    filler.writer.finish()

@@ -265,14 +265,16 @@ class Table(Data):
         return values
 
     def times_and_channels(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Return the columns `timestamp` and `channel`, read in one go and not kept; ValueError if it fails.
+        """Return the columns `timestamp` and `channel`, read in one go and not kept.
 
         A channel beyond 255 is 255.
         """
-        dataset = self._open()
-        with damaged(f"{dataset.file.filename}: {dataset.name}"):
-            rows = dataset.fields(["timestamp", "channel"])[: self._rows]
-        return rows["timestamp"].astype(np.int64), np.clip(rows["channel"], 0, 255).astype(np.uint8)
+        timestamps, channels = np.empty(self._rows, np.int64), np.empty(self._rows, np.uint8)
+        for start in range(0, self._rows, _ROWS_AT_ONCE):
+            part = slice(start, min(start + _ROWS_AT_ONCE, self._rows))
+            rows = self._block(part.start, part.stop)
+            timestamps[part], channels[part] = rows["timestamp"], np.clip(rows["channel"], 0, 255)
+        return timestamps, channels
 
     def _whole_column(self, dataset: h5py.Dataset, name: str) -> NDArray[Any]:
         if self._stored is None:
