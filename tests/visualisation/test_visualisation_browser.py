@@ -363,6 +363,27 @@ def test_a_custom_visualiser_is_fed_within_another_page(
             server.stop()
 
 
+def test_a_visualiser_shown_before_the_device_is_open_comes_to_life(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CL_SDK_VISUALISATION", "1")
+    (tmp_path / "game.js").write_text(SCRIPT)
+    (tmp_path / "game.html").write_text("<h1>Game</h1><ol></ol>")
+    text = create_visualiser(tmp_path / "game.js", tmp_path / "game.html", ["game"])
+    server = cl._current.devices.page
+    assert server is not None
+    try:
+        with tab(browser, text.split('src="')[1].split('"')[0]) as one:
+            one.page.locator("h1", has_text="Game").wait_for()
+            for score in (1, 2):
+                with cl.open() as neurons, neurons.create_data_stream("game") as game:
+                    game.append(neurons.timestamp() + score, {"score": score})
+                    one.page.locator("li", has_text=f'{{"score":{score}}}').wait_for()
+                one.page.wait_for_selector("#visualiser-note", state="visible")
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize(
     ("script", "text"),
     [
