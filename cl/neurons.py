@@ -165,8 +165,8 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         self, frame_count: int, from_timestamp: int | None = None, /, *, analysis: bool = False
     ) -> NDArray[np.int16] | DetectionResult:
         """Return what `read` returns, without blocking the event loop."""
+        from ._values.offload import in_thread
         from ._wait import tasks
-        from ._wait.offload import in_thread
 
         if (found := self._at_hand(frame_count, from_timestamp, analysis)) is not None:
             return found

@@ -103,7 +103,7 @@ class Recording:
 
         If it is cancelled the recording ends all the same.
         """
-        from ._wait.offload import in_thread
+        from ._values.offload import in_thread
 
         if self._begin_to_stop():
             await in_thread(self._await_written)

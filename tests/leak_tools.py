@@ -21,7 +21,7 @@ def threads() -> set[threading.Thread]:
 
 def _is_pooled(thread: threading.Thread) -> bool:
     target = getattr(thread, "_target", None)
-    return thread.name == _ANYIO_NAME or getattr(target, "__module__", None) == _TRIO_MODULE
+    return thread.name in (_ANYIO_NAME, "cl-call") or getattr(target, "__module__", None) == _TRIO_MODULE
 
 
 def open_files() -> int:

@@ -131,7 +131,7 @@ def aopened(
 async def _aopened(request: OpenRequest) -> AsyncIterator[Neurons]:
     from anyio import CancelScope
 
-    from cl._wait.offload import in_thread
+    from cl._values.offload import in_thread
 
     opening = _Opening(request)
     try:

@@ -66,7 +66,7 @@ class FrameStream(Stream["NDArray[np.int16]"]):
         frames = self._engine.device.acquisition.frames
         if self._block <= _HEAVY_FRAMES:
             return frames(start, stop)
-        from cl._wait.offload import in_thread
+        from cl._values.offload import in_thread
 
         return await in_thread(frames, start, stop)
 

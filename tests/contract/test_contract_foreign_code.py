@@ -7,13 +7,17 @@ import logging
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
+from extras import need_extra
 from test_contract_interruptions import Echo
 
 import cl
@@ -196,6 +200,57 @@ async def test_waits_do_not_need_the_programs_own_threads() -> None:
                     assert (await anext(stream)).shape == (10_000, 64)
                 await recording.astop()
         free.set()
+
+
+def test_waits_do_not_need_asyncios_own_threads() -> None:
+    free = threading.Event()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(2) as executor:
+            loop.set_default_executor(executor)
+            calls = [loop.run_in_executor(None, free.wait) for _ in range(8)]
+            async with asyncio.timeout(20):
+                async with cl.aopen(device=Simulator(seed=7, accelerated=True)) as neurons:
+                    recording = neurons.record()
+                    assert (await neurons.aread(10_000)).shape == (10_000, 64)
+                    await recording.astop()
+            assert not any(call.done() for call in calls)
+            free.set()
+            await asyncio.gather(*calls)
+
+    asyncio.run(main())
+
+
+NESTED = """
+import asyncio, threading
+import nest_asyncio
+nest_asyncio.apply()
+import cl
+from cl.sim import Simulator
+
+async def inner(neurons):
+    return (await neurons.aread(10_000)).shape
+
+async def main():
+    async with cl.aopen(device=Simulator(seed=7, accelerated=True)) as neurons:
+        recording = neurons.record()
+        shape = asyncio.run(inner(neurons))
+        await recording.astop()
+        async for tick in neurons.aloop(100, stop_after_ticks=3):
+            pass
+        return shape, tick.iteration
+
+print(asyncio.run(main()))
+"""
+
+
+def test_a_process_with_nested_event_loops_ends() -> None:
+    need_extra("test", "nest_asyncio")
+    found = subprocess.run(
+        [sys.executable, "-c", NESTED], capture_output=True, text=True, timeout=60, env={**os.environ}
+    )
+    assert (found.returncode, found.stdout) == (0, "((10000, 64), 3)\n"), found.stderr
 
 
 def test_successors_leave_no_chain_of_holds_behind() -> None:

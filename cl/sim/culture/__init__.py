@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -99,6 +100,10 @@ class Culture(SimulatorDataSource):
 
     def on_stim(self, stim: DataSourceStim) -> None:
         """Take a pulse at or after the next frame to be read; an earlier one raises ValueError."""
+        with _own_arithmetic():
+            self._heed(stim)
+
+    def _heed(self, stim: DataSourceStim) -> None:
         if self._busy:
             self._mend()
         if stim.timestamp < self._position:
@@ -131,7 +136,10 @@ class Culture(SimulatorDataSource):
         Windows follow one another: a `from_timestamp` other than the end of the last one raises ValueError,
         unless it is just the last one that is asked for again.
         """
-        start, count = operator.index(from_timestamp), operator.index(frame_count)
+        with _own_arithmetic():
+            return self._window(operator.index(from_timestamp), operator.index(frame_count))
+
+    def _window(self, start: int, count: int) -> DataSourceBatch:
         if self._busy:
             self._mend()
         if start != self._position or count < 0:
@@ -262,4 +270,10 @@ def create(
     key, the value and what it takes.
     """
     seed = 0 if "seed" in config else default_seed()
-    return Culture(load_config(config, seed), load_metadata(metadata))
+    with _own_arithmetic():
+        return Culture(load_config(config, seed), load_metadata(metadata))
+
+
+def _own_arithmetic() -> AbstractContextManager[object]:
+    """Let numbers that are too small to matter be 0, whatever the program has numpy do (`np.seterr`)."""
+    return np.errstate(all="ignore")

@@ -327,14 +327,13 @@ class LiveDataSink:
         self._turn.refuse_reentry()
 
     async def _aemit(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> None:
-        from anyio import CapacityLimiter, lowlevel, to_thread
+        from anyio import lowlevel
+
+        from cl._values.offload import in_thread
 
         await lowlevel.checkpoint()
         if not self._emit_at_once(frames, spikes):
-            # A limit of its own: other calls in threads may be waiting for what is emitted here.
-            await to_thread.run_sync(
-                self._emit, frames, spikes, abandon_on_cancel=True, limiter=CapacityLimiter(1)
-            )
+            await in_thread(self._emit, frames, spikes, abandon_on_cancel=True)
 
     def _emit_at_once(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> bool:
         """Emit what has room, and return True; what would have to wait is left alone."""
