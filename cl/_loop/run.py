@@ -43,7 +43,7 @@ class LoopBase:
     ) -> None:
         self.frames_per_tick = frames_per_tick(ticks_per_second)
         self.duration_ticks = duration_ticks(ticks_per_second, stop_after_seconds, stop_after_ticks)
-        self._tolerance = whole(jitter_tolerance_frames, "jitter_tolerance_frames", 0)
+        self._tolerance = whole(jitter_tolerance_frames, "jitter_tolerance_frames", 0, floats=True)
         self._ticks_per_second = ticks_per_second
         self._engine = engine
         self._raises = engine.device.info.detects_jitter and not ignore_jitter

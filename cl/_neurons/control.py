@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cl._values.no_op import no_op
+from cl._values.numbers import real
 from cl._wait import threads
 from cl.error import ControlRequiredError
 
@@ -89,6 +90,9 @@ class ControlMethods:
         `RuntimeError` after `stop`; `TimeoutError` where a device stands still so long, which only its
         controller can start.
         """
+        timeout_seconds = real(timeout_seconds, "timeout_seconds")
+        if timeout_seconds != timeout_seconds:
+            raise ValueError("timeout_seconds must be a number of seconds, not nan")
         self._engine.check()
         self._require_started()
         if not (timeout_seconds <= 0 and self.is_readable()):

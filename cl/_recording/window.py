@@ -32,15 +32,15 @@ def window(
     if from_seconds_ago is not None:
         begin = present - seconds_to_frames("from_seconds_ago", from_seconds_ago)
     if from_frames_ago is not None:
-        begin = present - whole(from_frames_ago, "from_frames_ago", 0)
+        begin = present - whole(from_frames_ago, "from_frames_ago", 0, floats=True)
     if from_timestamp is not None:
-        begin = whole(from_timestamp, "from_timestamp", 0)
+        begin = whole(from_timestamp, "from_timestamp", 0, floats=True)
         if begin > max(present, latest):
             raise ValueError(f"from_timestamp={begin} is in the future: now is {latest}")
     begin = max(begin, oldest)
     length = None
     if stop_after_frames is not None:
-        length = whole(stop_after_frames, "stop_after_frames", 1)
+        length = whole(stop_after_frames, "stop_after_frames", 1, floats=True)
     if stop_after_seconds is not None:
         length = seconds_to_frames("stop_after_seconds", stop_after_seconds)
         if length < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cl._values.numbers import decimal, real, whole
+from cl._values.numbers import decimal, real, single, whole
 
 STEP_US: Final = 20
 """The stimulator's clock: 50 kHz."""
@@ -26,7 +26,7 @@ class StimDesign:
     phase. Raises `ValueError`, naming the phase and the limit, unless each
     duration is a positive multiple of 20 µs, |current| is at most 3.0 µA and
     |duration × current| at most 3.0 nC, and neighbouring phases are of opposite
-    polarity; `TypeError` for what is no number. Currents are taken as the
+    polarity; `TypeError` for what is no single number. Currents are taken as the
     decimals they print as, so that a charge of exactly 3.0 nC is never refused.
     """
 
@@ -107,7 +107,7 @@ class BurstDesign:
         if not 0 < hz <= MAX_BURST_HZ:
             raise ValueError(f"burst_hz must be above 0 and at most {MAX_BURST_HZ}, not {burst_hz}")
         self._count = count
-        self._hz = int(hz) if hasattr(burst_hz, "__index__") else hz
+        self._hz = int(hz) if hasattr(single(burst_hz), "__index__") else hz
         self._interval_steps = _interval_steps(hz)
 
     @property

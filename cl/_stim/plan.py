@@ -129,7 +129,7 @@ class StimPlan:
 
 def _time_of(at_timestamp: object) -> int:
     """Return the frame for which a run is asked, as a device can take it: 0 for what is before all frames."""
-    at = whole(at_timestamp, "at_timestamp")
+    at = whole(at_timestamp, "at_timestamp", floats=True)
     if at > _LATEST:
         raise ValueError(f"at_timestamp must be at most {_LATEST}, a frame number, not {at}")
     return max(at, 0)

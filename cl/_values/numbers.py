@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numbers
 import operator
-from typing import TYPE_CHECKING, Final, NamedTuple, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, SupportsIndex, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,17 +29,28 @@ class Wording(NamedTuple):
     told: Callable[[object], str] = repr
 
 
+_EXACT: Final = 1 << 53
+"""Integers below are floats without a loss."""
 MUST_BE: Final = Wording("{what} must be {limit}, not {value}", told=_told)
 
 
 def whole(
-    value: object, what: str, least: int | None = None, most: int | None = None, wording: Wording = MUST_BE
+    value: object,
+    what: str,
+    least: int | None = None,
+    most: int | None = None,
+    wording: Wording = MUST_BE,
+    *,
+    floats: bool = False,
 ) -> int:
     """Return `value` as an int, of at least `least` and at most `most`.
 
-    Anything that is no integer (bool included) is a `TypeError`, one outside of the limits a `ValueError`.
+    Taken is what Python counts with (`__index__`: numpy's integers, also as arrays of no dimension) and a
+    Decimal or a Fraction without a fraction; with `floats` also a float without one, for arguments where
+    cl-sdk takes it. Anything else (bools and texts included) is a `TypeError`, a number outside of the limits
+    a `ValueError`.
     """
-    number = value if type(value) is int else _index(value)
+    number = value if type(value) is int else _index(value, floats)
     if number is None:
         noun = wording.noun.format(least=least, most=most)
         raise TypeError(wording.text.format(what=what, limit=noun, value=wording.told(value)))
@@ -57,29 +67,61 @@ def whole(
     raise ValueError(wording.text.format(what=what, limit=limit, value=wording.told(number)))
 
 
-def _index(value: object) -> int | None:
+def _index(value: object, floats: bool) -> int | None:
+    value = single(value)
     if isinstance(value, bool):
         return None
     try:
         return operator.index(cast("SupportsIndex", value))
     except TypeError:
+        pass
+    # A binary float of five is five by accident, a decimal by intention.
+    if not floats and (isinstance(value, float) or hasattr(value, "dtype")):
         return None
+    try:
+        numerator, denominator = value.as_integer_ratio()  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError, OverflowError):  # NaN and infinities have none.
+        return None
+    return int(numerator) if denominator == 1 else None
+
+
+def single(value: object) -> object:
+    """Return the number in an array of no dimension (numpy's and the like); all else as it is.
+
+    What is in an array of bools, texts or objects comes out as Python has it, for others to refuse.
+    """
+    shape: Any = getattr(value, "shape", None)
+    if not hasattr(shape, "__len__") or len(shape):
+        return value
+    array = cast("Any", value)
+    if getattr(getattr(array, "dtype", None), "kind", "") in ("i", "u", "f"):
+        return array[()]
+    return array.item() if hasattr(array, "item") else value
 
 
 def real(value: object, what: str) -> float:
-    """Return `value` as a float; anything that is no real number (bool included) is a `TypeError`.
+    """Return `value` as a float: of anything that is a single number.
 
-    An integer too large for a float becomes an infinity, which every limit refuses. A numpy float
-    of less precision becomes the decimal that it prints as: float32(1.2) is 1.2.
+    That is what has `__float__` or `__index__` (numpy scalars, arrays of no dimension, Decimal, Fraction);
+    all else, bools and texts included, is a `TypeError`. A number too large for a float becomes an infinity,
+    which every limit refuses. A numpy float of less precision becomes the decimal that it prints as:
+    float32(1.2) is 1.2.
     """
     if type(value) is float:
         return value
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{what} must be a real number, not {kind(value)}")
+    if type(value) is int and -_EXACT < value < _EXACT:
+        return float(value)
+    number: Any = single(value)
     try:
-        return float(str(value) if hasattr(value, "dtype") else value)
+        if isinstance(number, bool) or not (hasattr(number, "__float__") or hasattr(number, "__index__")):
+            raise TypeError
+        if getattr(number, "shape", ()) != ():
+            raise TypeError
+        return float(str(number) if hasattr(number, "dtype") else number)
     except OverflowError:
-        return float("-inf") if repr(value).startswith("-") else float("inf")
+        return float("-inf") if repr(number).startswith("-") else float("inf")
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} must be a real number, not {kind(value)}") from None
 
 
 def kind(value: object) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .constants import FRAMES_PER_SECOND
-from .numbers import whole
+from .numbers import real, single, whole
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -26,25 +26,25 @@ def _exact(name: str, value: Any) -> int | Fraction:
 
     Raises `TypeError` for what is not a real number, `ValueError` for NaN and infinities.
     """
-    if isinstance(value, (bool, str, bytes)):
+    number: Any = single(value)
+    if isinstance(number, bool):
         raise TypeError(f"{name} must be a number, not {value!r}")
     try:
-        return operator.index(value)
+        return operator.index(number)
     except TypeError:
         pass
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        as_float = real(number, name)
+    except TypeError:
         raise TypeError(f"{name} must be a number, not {value!r}") from None
-    if not math.isfinite(number):
+    if not math.isfinite(as_float):
         raise ValueError(f"{name} must be finite, not {value!r}")
     from fractions import Fraction
 
     try:
-        return Fraction(repr(number)) if isinstance(value, float) else Fraction(str(value))
-    except ValueError:
-        # It can be made a number and does not print as one: numpy's bools and the like.
-        raise TypeError(f"{name} must be a number, not {value!r}") from None
+        return Fraction(repr(as_float)) if type(number) is float else Fraction(str(number))
+    except ValueError:  # It is a number and prints as something else.
+        return Fraction(repr(as_float))
 
 
 _exact_float = lru_cache(maxsize=256)(_exact)
@@ -71,7 +71,7 @@ def duration_ticks(ticks_per_second: Any, stop_after_seconds: Any, stop_after_ti
             "only one of them can be given"
         )
     if stop_after_ticks is not None:
-        return whole(stop_after_ticks, "stop_after_ticks", 1)
+        return whole(stop_after_ticks, "stop_after_ticks", 1, floats=True)
     if stop_after_seconds is None:
         return None
     seconds = exact("stop_after_seconds", stop_after_seconds)

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from cl._store.packing import unpack
+from cl._values.numbers import real, whole
 
 from .attributes_view import AttributesView
 from .errors import damaged
@@ -101,8 +102,8 @@ class DataStreamView(Mapping[int, Any]):
 
     def _range(self, start: int | None, stop: int | None) -> tuple[int, int]:
         timestamps = self._index()[0]
-        first = 0 if start is None else int(np.searchsorted(timestamps, start))
-        last = len(timestamps) if stop is None else int(np.searchsorted(timestamps, stop))
+        first = 0 if start is None else int(np.searchsorted(timestamps, _bound(start)))
+        last = len(timestamps) if stop is None else int(np.searchsorted(timestamps, _bound(stop)))
         return first, max(first, last)
 
     def __len__(self) -> int:
@@ -116,17 +117,17 @@ class DataStreamView(Mapping[int, Any]):
             if timestamp.step is not None:
                 raise ValueError("a range of timestamps has no step")
             return self.values_for_range(timestamp.start, timestamp.stop)
-        if not isinstance(timestamp, (int, np.integer)):
+        at = _timestamp(timestamp)
+        if at is None:
             raise KeyError(timestamp)
-        first, last = self._range(int(timestamp), int(timestamp) + 1)
-        if first == last or self._index()[0][first] != timestamp:
+        first, last = self._range(at, at + 1)
+        if first == last or self._index()[0][first] != at:
             raise KeyError(timestamp)
         return next(self._values(first, first + 1))
 
     def __contains__(self, timestamp: object) -> bool:
-        if not isinstance(timestamp, (int, np.integer)):
-            return False
-        return bool(self.keys_for_range(int(timestamp), int(timestamp) + 1))
+        at = _timestamp(timestamp)
+        return at is not None and bool(self.keys_for_range(at, at + 1))
 
     def keys_for_range(
         self, start_timestamp: int | None = None, end_timestamp: int | None = None
@@ -174,6 +175,20 @@ class DataStreamView(Mapping[int, Any]):
 
     def __repr__(self) -> str:
         return f"DataStreamView({self.name!r}, {len(self)} entries)"
+
+
+def _timestamp(value: object) -> int | None:
+    """Return a timestamp to look for, None for what can be none."""
+    try:
+        return whole(value, "a timestamp")
+    except TypeError:
+        return None
+
+
+def _bound(value: Any) -> float:
+    """Return the end of a range as numpy can compare it."""
+    number = _timestamp(value)
+    return real(value, "a timestamp") if number is None else number
 
 
 class _Values(ValuesView[Any]):

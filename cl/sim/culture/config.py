@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from cl._values.constants import CHANNEL_COUNT
-from cl._values.numbers import Wording, whole
+from cl._values.numbers import Wording, real, whole
 from cl.sim.user.data_source import SimulatorDataSourceMetadata
 
 _OF_THE_CULTURE: Final = Wording(
@@ -131,11 +131,13 @@ class _Reader:
 
     def number(self, key: str, default: float, high: float) -> float:
         value = self._config.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{key} of the culture must be a number, got {value!r}")
-        if not (math.isfinite(value) and 0 <= value <= high):
+        try:
+            found = real(value, key)
+        except TypeError:
+            raise TypeError(f"{key} of the culture must be a number, got {value!r}") from None
+        if not (math.isfinite(found) and 0 <= found <= high):
             raise ValueError(f"{key} of the culture must be 0 to {high:g}, got {value!r}")
-        return float(value)
+        return found
 
     def flag(self, key: str, default: bool) -> bool:
         value = self._config.get(key, default)

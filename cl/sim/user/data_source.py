@@ -221,8 +221,10 @@ def whole(name: str, value: Any, least: int | None = None, most: int | None = No
 
 def finite(name: str, value: Any) -> float:
     """Return a finite number as a float; TypeError and ValueError name it."""
-    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} is {value!r}, it must be a number")
+    try:
+        numbers.real(value, name)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}, it must be a number") from None
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"{name} is {value!r}, it must be finite")

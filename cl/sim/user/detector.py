@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from cl._values.numbers import whole
+from cl._values.numbers import real, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -241,9 +241,10 @@ _State: TypeAlias = tuple[
 
 
 def _positive(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    number = float(value)
+    try:
+        number = real(value, name)
+    except TypeError:
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
     if not math.isfinite(number) or number <= 0:
         raise ValueError(f"{name} must be greater than 0 and finite, got {value!r}")
     return number
