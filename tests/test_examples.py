@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from extras import need_extra
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -44,6 +45,11 @@ SAYS: dict[str, list[str]] = {
         "250 {'spikes': 1}",
     ],
     "react_to_spikes.py": ["Stim(timestamp="],
+    "record_and_analyse.py": [
+        "the loop saw 11 bursts and 6660 spikes\nthe file has 11 bursts of 195 ms",
+        "11 pulses: 0.2 Hz before, at most 20.2 Hz, 80 ms after them",
+        "649 avalanches, branching ratio 0.96",
+    ],
     "record.py": ["_recording.h5: stopped"],
     "record_from_the_past.py": ["3.0 s in 20", "_event.h5", "152 spikes before the event, 69 after it"],
     "stim.py": ["84 pulses", "Stim(timestamp=2, channel=20)"],
@@ -65,6 +71,8 @@ ON_THEIR_OWN: dict[str, str] = {
     "web_service.py": "tests/aio/test_aio_web_service.py",
 }
 """Examples that another test file runs, since they need a partner."""
+NEEDS: dict[str, tuple[str, ...]] = {"record_and_analyse.py": ("analysis", "pydantic", "scipy", "matplotlib")}
+"""The extra and the modules that an example needs."""
 RUN_HERE = sorted(path for path in EXAMPLES.glob("*.py") if path.name not in ON_THEIR_OWN)
 
 
@@ -82,6 +90,8 @@ def run(path: Path, folder: Path, *arguments: str, **environment: str) -> subpro
 
 @pytest.mark.parametrize("path", RUN_HERE, ids=lambda p: p.name)
 def test_the_example_runs(path: Path, tmp_path: Path) -> None:
+    if path.name in NEEDS:
+        need_extra(*NEEDS[path.name])
     found = run(path, tmp_path, *ARGUMENTS.get(path.name, []))
     assert found.returncode == 0, found.stderr
     for text in SAYS[path.name]:
