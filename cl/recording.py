@@ -85,6 +85,18 @@ class Recording:
         if not self._application.update(attributes):
             raise RuntimeError(f"{self._path.name} has stopped: its attributes cannot be changed any more")
 
+    def seconds_left(self) -> float:
+        """Return for how many seconds more the disk has room at the present rate.
+
+        That is the rate of the last minute, of all running recordings on the disk; infinite where nothing is
+        written. The logger `cl` warns at an hour and at ten minutes, unless the recording ends before.
+        `RuntimeError` once it has stopped, `OSError` where its folder is gone.
+        """
+        self._check()
+        if self.has_stopped():
+            raise RuntimeError(f"{self._path.name} has stopped: it takes no more of the disk")
+        return self._recorder.space.seconds_left()
+
     def stop(self) -> None:
         """End the recording now, and close its file. Stopping again does nothing.
 
@@ -307,9 +319,13 @@ class Recordings:
 
     def _begin(self, writer: RecordingWriter, plan: RecordingPlan, present: Callable[[], int]) -> Recording:
         from ._recording.capture import Capture
+        from ._recording.disk_space import DiskSpace
         from ._recording.recorder import Recorder
 
         engine = self._engine
+        space = DiskSpace(
+            writer, plan.samples, lambda: [recording._recorder.space for recording in self.running()]
+        )
         capture = Capture(
             engine,
             writer,
@@ -320,7 +336,7 @@ class Recordings:
             plan.spikes,
             self._cuts,
         )
-        recorder = Recorder(engine, capture, plan.end, str(writer.path))
+        recorder = Recorder(engine, capture, plan.end, str(writer.path), space)
         recording = Recording(engine, recorder, plan.application, writer, plan.begin, present)
         with engine.lock:
             self._recordings = [*(r for r in self._recordings if not r._recorder.has_left()), recording]

@@ -8,7 +8,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cl._values.constants import NEVER
+from cl._values.constants import FRAMES_PER_SECOND, NEVER
 from cl._values.saying import Log
 from cl.error import DeviceDisconnectedError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cl._core.entries import StreamEntry
 
     from .capture import Capture
+    from .disk_space import DiskSpace
 
 BATCH_FRAMES: Final = 5_000
 """In accelerated time what there is is written this often, and time stands until it is."""
@@ -56,9 +57,12 @@ class Recorder:
     exception that comes from outside (Ctrl-C) finds it whole.
     """
 
-    def __init__(self, engine: Engine, capture: Capture, end: int | None, name: str) -> None:
+    def __init__(
+        self, engine: Engine, capture: Capture, end: int | None, name: str, space: DiskSpace
+    ) -> None:
         self._engine = engine
         self._capture = capture
+        self.space = space
         self.end = self.planned_end = end
         self.limit = NEVER
         self.done = threading.Event()
@@ -315,6 +319,8 @@ class Recorder:
             # Virtual time stands still where nobody waits for this: it may do so for long.
             foresee = not stands and self._engine.time.peeks
             capture.write(position if end is None else min(position, end), entries, foresee)
+            left = float("inf") if end is None else (end - position) / FRAMES_PER_SECOND
+            self.space.look(left)
 
     def _note_empty(self, end: int) -> None:
         """Say so where the recording has ended at once, though it was to last: programs rarely mean that."""

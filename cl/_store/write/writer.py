@@ -123,6 +123,11 @@ class RecordingWriter:
         group.publish()
         return group
 
+    @property
+    def size(self) -> int:
+        """Bytes that the file takes so far."""
+        return self._file.end
+
     # -- what is recorded
 
     def append_samples(self, frames: NDArray[np.int16]) -> None:
