@@ -23,7 +23,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def write_sample(path: Path, seed: int = 5) -> Path:
+def write_sample(path: Path, seed: int = 5, **attributes: Any) -> Path:
     """Write a recording of 4 s in which three groups of channels fire in avalanches."""
     chance = random.Random(seed)
     rows = []
@@ -33,10 +33,21 @@ def write_sample(path: Path, seed: int = 5) -> Path:
         for i in range(length):
             channel = 8 + 16 * group + chance.randrange(8)
             rows.append((min(DURATION - 1, at + 30 * i + chance.randrange(60)), channel))
-    return write_recording(path, DURATION, sorted(rows))
+    return write_recording(path, DURATION, sorted(rows), **attributes)
 
 
 def results_of(path: Path) -> dict[str, Any]:
     """Return the results of all metrics by name."""
     with RecordingView(path) as view:
         return {name: getattr(view, f"analyse_{name}")(*arguments) for name, arguments in CALLS.items()}
+
+
+def open_fonts(folder: Path) -> None:
+    """Have matplotlib open the files of its fonts, which it keeps open; for fixtures of modules."""
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    for ax, last in zip(figure.subplots(1, 2), (9, 1000), strict=True):
+        ax.loglog([2, last], [2, last])
+    for suffix in ("png", "pdf", "svg"):
+        figure.savefig(folder / f"fonts.{suffix}")

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from analysis.analysis_samples import results_of, write_sample
+from analysis.analysis_files import write_recording
+from analysis.analysis_samples import open_fonts, results_of, write_sample
 from extras import need_extra
 
 need_extra("analysis", "pydantic", "scipy", "networkx", "matplotlib")
@@ -36,11 +37,7 @@ WITH_AX = [(m, p) for m, p in EVERY if m not in ("network_bursts", "dct_features
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("sample")
-    figure = Figure()
-    for ax, last in zip(figure.subplots(1, 2), (9, 1000), strict=True):
-        ax.loglog([2, last], [2, last])
-    for suffix in ("png", "pdf"):
-        figure.savefig(folder / f"warm.{suffix}")  # matplotlib keeps the files of its fonts open
+    open_fonts(folder)
     return results_of(write_sample(folder / "sample.h5"))
 
 
@@ -201,3 +198,20 @@ def test_what_cannot_be_drawn_is_said(results: dict[str, Any], tmp_path: Path) -
     with pytest.raises(ValueError, match="axes must be 6"):
         results["spike_triggered_histogram"].plot(axes=[1, 2])
     assert not path.exists()
+
+
+def test_the_raster_keeps_to_the_analysis_limit(tmp_path: Path) -> None:
+    from cl import RecordingView
+
+    path = write_recording(tmp_path / "a.h5", 1000, [(100, 9), (500, 9), (900, 9)], [(510, 9), (20, 9)])
+    with RecordingView(path) as view:
+        for limit, seconds, spikes in (
+            ((None, None), None, [100, 500, 900]),
+            ((500, 900), None, [500]),
+            ((100, None), (0.002, 0.03), [100, 500]),
+        ):
+            view.analysis_timestamp_limit(*limit)
+            axes = Figure().subplots()
+            view.plot_spikes_and_stims(limit_to_time_range_secs=seconds, ax=axes)
+            assert (axes.lines[0].get_xdata() * 25_000).round().tolist() == spikes
+            assert axes.get_xlim() == (seconds or (0, 0.04))

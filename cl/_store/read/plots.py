@@ -38,6 +38,8 @@ class Events(Protocol):
     def stims(self) -> Table | None: ...
     @property
     def attributes(self) -> Mapping[str, Any]: ...
+    @property
+    def analysis_window(self) -> tuple[int, int]: ...
 
 
 def uV_formatter(value: float, _: object) -> str:
@@ -122,17 +124,20 @@ def plot_spikes_and_stims(
     """Plot the spikes (black) and stims (red) of a recording by time, in s since its start, and channel.
 
     `limit_to_time_range_secs`: (from, to); `start` and `stop`: the same in frames, [start, stop).
-    `limit_to_channels` empties the other rows. The figure of `figsize` inches is shown, or saved as
-    `save_path`; with `ax` nothing is shown. Returns the axes. Raises ValueError for a recording with
-    neither, for a range that does not ascend, and for more than 5 000 000 events.
+    Only events within the view's analysis limit are shown. `limit_to_channels` empties the other rows. The
+    figure of `figsize` inches is shown, or saved as `save_path`; with `ax` nothing is shown. Returns the
+    axes. Raises ValueError for a recording with neither, for a range that does not ascend, and for more than
+    5 000 000 events.
     """
     if view.spikes is None and view.stims is None:
         raise ValueError(f"{view.path}: the recording has neither spikes nor stims")
     rate = view.attributes.get("frames_per_second", FRAMES_PER_SECOND)
     begin, end = _range(limit_to_time_range_secs, start, stop, rate)
     rows = None if limit_to_channels is None else _channels(limit_to_channels)
+    first, last = (frame / rate for frame in view.analysis_window)
+    within = max(begin or 0.0, first), last if end is None else min(end, last)
     spikes, stims = (
-        _chosen(table, name, (begin, end), rate, rows)
+        _chosen(table, name, within, rate, rows)
         for name, table in (("spikes", view.spikes), ("stims", view.stims))
     )
     axes = pyplot().subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
@@ -171,7 +176,7 @@ def _channels(channels: Collection[int]) -> list[int]:
 def _chosen(
     table: Table | None,
     name: str,
-    within: tuple[float | None, float | None],
+    within: tuple[float, float],
     rate: float,
     rows: list[int] | None,
 ) -> tuple[Any, Any] | None:
@@ -179,12 +184,8 @@ def _chosen(
     if table is None:
         return None
     times, channels = table.col("timestamp") / rate, table.col("channel")
-    shown = np.ones(len(times), np.bool_)
     begin, end = within
-    if begin is not None:
-        shown &= times >= begin
-    if end is not None:
-        shown &= times < end
+    shown = (times >= begin) & (times < end)
     if rows is not None:
         shown &= np.isin(channels, rows)
     if shown.sum() > _LARGEST_RASTER:

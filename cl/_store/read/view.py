@@ -239,12 +239,9 @@ class RecordingView(Analysable, Drawable):
     ) -> Axes:
         """Plot spikes and stims by time and channel; see `cl.util.plot_spikes_and_stims`.
 
-        Without `start` and `stop` those within the analysis limit.
+        Only those within the analysis limit.
         """
         limits = limit_to_time_range_secs, limit_to_channels
-        first, last = self._analysis_limit
-        start = first or None if start is None else start
-        stop = last if stop is None else stop
         return plot_spikes_and_stims(self, figsize, title, save_path, *limits, start=start, stop=stop, ax=ax)
 
 

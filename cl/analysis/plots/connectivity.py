@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SIDE: Final = 8
 _COLOURS: Final = 20
+_GREY: Final = (0.85, 0.85, 0.85, 1.0)
 
 
 def plot(
@@ -26,7 +27,10 @@ def plot(
     save_path: str | os.PathLike[str] | None,
     ax: Axes | None,
 ) -> Axes:
-    """Draw channels on the electrode grid, coloured by community, and the edges between them."""
+    """Draw channels on the electrode grid, coloured by community, and the edges between them.
+
+    Channels without edges, communities of their own, are grey.
+    """
     matrix = result.adjacency_matrix
     edges = np.argwhere(np.triu(matrix, 1))
     if not len(edges):
@@ -36,17 +40,13 @@ def plot(
     weights = matrix[edges[:, 0], edges[:, 1]]
     channels = np.arange(len(matrix))
     places = np.stack([channels // _SIDE, channels % _SIDE], axis=1)
-    communities = np.array([result.graph_partition.get(channel, 0) for channel in channels.tolist()])
     with figure(figsize, save_path, ax) as made:
         found: Axes = made.subplots() if ax is None else ax
         _draw_edges(found, places[edges], weights)
         found.scatter(
             places[:, 0],
             places[:, 1],
-            c=communities % _COLOURS,
-            cmap="tab20",
-            vmin=0,
-            vmax=_COLOURS - 1,
+            c=_colours(result.graph_partition, matrix.any(axis=1)),
             s=160,
             zorder=2,
         )
@@ -58,6 +58,17 @@ def plot(
         default = f"Functional Connectivity Graph (thr = {result.correlation_threshold:g})"
         found.set_title(default if title is None else title)
     return found
+
+
+def _colours(partition: dict[int, int], has_edges: NDArray[Any]) -> list[Any]:
+    """Return the colour of each channel's community; grey without edges."""
+    from matplotlib import colormaps
+
+    colours = colormaps["tab20"].resampled(_COLOURS)
+    return [
+        colours(partition.get(channel, 0) % _COLOURS) if linked else _GREY
+        for channel, linked in enumerate(has_edges.tolist())
+    ]
 
 
 def _draw_edges(ax: Axes, lines: NDArray[Any], weights: NDArray[Any]) -> None:
