@@ -194,7 +194,7 @@ def test_what_is_kept_does_not_grow(tmp_path: Path) -> None:
         for each in live:
             each.update(DetectionResult(at, at + 250, spikes, stims))
         psth = live[2]
-        sizes.append(len(psth._times) + len(psth._stims) + len(psth._waiting))
+        sizes.append(len(psth._recent) + len(psth._open) + len(psth._blanked))
     assert max(sizes[1500:]) <= max(sizes[:1500])
     assert live[2].numbers().stim_count == 300
     assert live[0].statistics().channel_spike_counts[0] == 3000
