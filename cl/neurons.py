@@ -73,7 +73,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
     @property
     def system_attributes(self) -> dict[str, Any]:
         """This device's `project_id chip_id cell_batch_id plugin system_id hostname`."""
-        return dict(self._engine.device.info.attributes)
+        return deepcopy(dict(self._engine.device.info.attributes))
 
     @property
     def simulation(self) -> dict[str, Any] | None:

@@ -60,13 +60,16 @@ def environments_source(settings: Settings) -> Registration | None:
 
 
 def system_attributes() -> dict[str, Any]:
-    """Return what `get_system_attributes` says of the simulator."""
+    """Return what `get_system_attributes` says of the simulator.
+
+    Programs tell it from a device by the "sdk" in `system_id`, as in cl-sdk.
+    """
     return {
         "project_id": "simulator",
         "chip_id": "simulator",
         "cell_batch_id": "simulator",
-        "plugin": "simulator",
-        "system_id": "simulator",
+        "plugin": {},
+        "system_id": "cl1-sdk-000",
         "hostname": _hostname(),
     }
 

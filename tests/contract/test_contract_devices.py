@@ -313,9 +313,12 @@ def test_functions_speak_of_the_environments_device_and_properties_of_one(
     with cl.open(device=Simulator(seed=5)) as neurons:
         assert not cl.is_simulator()
         assert neurons.is_simulator is True
-        assert neurons.system_attributes["system_id"] == "simulator"
+        assert neurons.system_attributes["system_id"] == "cl1-sdk-000"
+        assert neurons.system_attributes["plugin"] == {}
         neurons.system_attributes["system_id"] = "changed"
-        assert neurons.system_attributes["system_id"] == "simulator"
+        neurons.system_attributes["plugin"]["name"] = "changed"
+        assert neurons.system_attributes["system_id"] == "cl1-sdk-000"
+        assert neurons.system_attributes["plugin"] == {}
         with pytest.raises(DeviceDisconnectedError):
             cl.get_system_attributes()
     monkeypatch.delenv("CL_DEVICE")

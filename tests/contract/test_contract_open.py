@@ -398,6 +398,8 @@ def test_a_task_that_asyncio_cancels_while_it_opens_leaves_nothing_open() -> Non
 def test_attributes_and_kind() -> None:
     keys = {"project_id", "chip_id", "cell_batch_id", "plugin", "system_id", "hostname"}
     assert set(cl.get_system_attributes()) == keys
+    assert cl.get_system_attributes()["system_id"] == "cl1-sdk-000"
+    assert cl.get_system_attributes()["plugin"] == {}
     assert cl.is_simulator() is True
     with cl.open():
         assert set(cl.get_system_attributes()) == keys

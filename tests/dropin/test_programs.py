@@ -30,7 +30,7 @@ _EXTRAS: Final = {
     "plots": ("plot", "matplotlib"),
     "recorded": ("tables", "tables"),
 }
-_PENDING: Final = ("single_numbers", "system_attributes")
+_PENDING: Final[tuple[str, ...]] = ()
 """Programs that are to print on ours what they say, and do not yet."""
 _TELLS_ONCE: Final = "jitter_warning"
 """The program about what is told once in a process, which is run in one of its own."""

@@ -34,7 +34,7 @@ def test_a_simulator_and_a_device_at_once(emulator: EmulatorProcess) -> None:
     with cl.open(device=emulator.address) as device, cl.open(device=simulator) as simulated:
         assert (device.is_simulator, simulated.is_simulator) == (False, True)
         assert device.simulation is None and simulated.simulation is not None
-        assert device.system_attributes["system_id"] != "simulator"
+        assert device.system_attributes["system_id"] != "cl1-sdk-000"
         assert cl.is_simulator(), "the environment's"
         start = device.timestamp()
         for tick in device.loop(100, stop_after_ticks=5, ignore_jitter=True):

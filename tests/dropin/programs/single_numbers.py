@@ -37,7 +37,7 @@ print([told(cl.StimDesign, 160, wrong) for wrong in ("1.0", None, [1.0], np.arra
 #   StimDesign(160, -1.0, 160, 1.0)
 #   StimDesign(160, -1.0, 160, 1.0)
 #   BurstDesign(3, 50.0)
-#   BurstDesign(3, 50.0)
+#   BurstDesign(3, 50)
 #   BurstDesign(3, 50.0)
 #   ChannelSet(8)
 #   ChannelSet(8, 9)
