@@ -38,7 +38,11 @@ class OpenContext(AbstractContextManager["Neurons"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        return self._context.__exit__(kind, error, traceback)
+        try:
+            return self._context.__exit__(kind, error, traceback)
+        except BaseException:
+            self._context.gen.close()  # An interruption may have come before it was left.
+            raise
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(_explanation("with cl.open()", name))

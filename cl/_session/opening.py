@@ -59,7 +59,10 @@ class _Opening:
             self._abandoned = True
         if self._begun:
             self._ended.wait()
-            self._visit.leave()
+            try:
+                self._visit.leave()
+            finally:
+                self._visit.leave()
 
 
 def open(
@@ -98,7 +101,10 @@ def _opened(request: OpenRequest) -> Iterator[Neurons]:
     try:
         yield visit.enter().neurons
     finally:
-        visit.leave()
+        try:
+            visit.leave()
+        finally:
+            visit.leave()  # An interruption may have come in the midst of it, or just before.
 
 
 def aopen(

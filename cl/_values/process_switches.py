@@ -52,7 +52,8 @@ class _Switch:
         with self._lock:
             if claim in self._claims:
                 self._claims.remove(claim)
-                self._withdrawn()
+            # Also where it is there no more: an interruption may have come in between.
+            self._withdrawn()
 
     def begin_anew(self) -> None:
         """Drop all claims: those of the process that this one is a fork of."""
@@ -94,6 +95,7 @@ class GarbageCollector(_Switch):
     def _withdrawn(self) -> None:
         if not self._claims and self._was_enabled:
             gc.enable()
+            self._was_enabled = False
 
 
 class SwitchInterval(_Switch):

@@ -74,8 +74,9 @@ class RecordingWriter:
         self._rate = header.frames_per_second
         self._channels = header.channel_count
         attributes = header.attributes()
-        descriptor = os.open(self.path, _NEW_FILE, 0o644)
+        descriptor = -1
         try:
+            descriptor = os.open(self.path, _NEW_FILE, 0o644)
             found = os.fstat(descriptor)
             self._identity = found.st_dev, found.st_ino
             self._file = OrderedFile(descriptor)
@@ -85,9 +86,13 @@ class RecordingWriter:
             self._begin()
             self._named = not header.sync_seconds
             self._file.syncs = bool(header.sync_seconds)
-        except BaseException:
-            os.close(descriptor)
-            self.path.unlink(missing_ok=True)
+        except BaseException as error:
+            if descriptor >= 0:
+                os.close(descriptor)
+                self.path.unlink(missing_ok=True)
+            elif not isinstance(error, OSError) and _is_empty(self.path):
+                # An interruption comes after a call, and not before it: it was made just now.
+                self.path.unlink(missing_ok=True)
             raise
 
     def _make_parts(self, header: RecordingHeader) -> None:
@@ -352,3 +357,10 @@ class RecordingWriter:
         self._root.publish()
         self._file.commit()
         self.synced, self._synced_next = self._synced_next, self._published
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False
