@@ -26,7 +26,7 @@ SAYS: dict[str, list[str]] = {
         "{'score': 2, 'another_attribute': [0, 1, 2, 3], 'new_attribute': 9.9}",
         "0 {'arbitrary': 'data'}\n1 ['of', 'arbitrary', 'size']\n2 and type.\n3 [18446744073709551615 ",
     ],
-    "device_or_simulator.py": ["simulator simulator", "spikes on", "recorded: 25000 frames"],
+    "device_or_simulator.py": ["simulator cl1-sdk-000", "spikes on", "recorded: 25000 frames"],
     "detect_spikes.py": ["Spike(timestamp="],
     "event_streams.py": [
         "spike on channel 8 at 2744: pulse on channel 40",
