@@ -53,10 +53,10 @@ def waveforms(
     sums, squares = np.zeros((2, len(chosen), SAMPLES_PER_SPIKE))
     for part in parts_of(view, chosen, blank):
         for rows, samples in _blocks(part, chosen):
-            belongs = (rows == np.arange(len(chosen))[:, None]).astype(np.float64)
-            counts += belongs.sum(axis=1).astype(np.int64)
-            sums += belongs @ samples
-            squares += belongs @ samples**2
+            there, firsts, each = np.unique(rows, return_index=True, return_counts=True)
+            counts[there] += each
+            sums[there] += np.add.reduceat(samples, firsts, axis=0)
+            squares[there] += np.add.reduceat(samples**2, firsts, axis=0)
     number = np.where(counts, counts, np.nan)[:, None]
     mean = sums / number
     spread = np.sqrt(np.maximum(squares / number - mean**2, 0))
@@ -65,7 +65,7 @@ def waveforms(
 
 
 def _blocks(part: Part, channels: list[int]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Yield some spikes at a time: which of the channels each is of, and its samples in µV."""
+    """Yield some spikes at a time, by channel: which of the channels each is of, and its samples in µV."""
     table: Any = part.recording.spikes
     if "samples" not in table.colnames or table.dtype["samples"].shape != (SAMPLES_PER_SPIKE,):
         raise ValueError(
@@ -78,5 +78,7 @@ def _blocks(part: Part, channels: list[int]) -> Iterator[tuple[NDArray[np.int64]
     for start in range(0, len(table), _ROWS):
         chosen = kept[start : start + _ROWS]
         if chosen.any():
-            block = table.read(start, start + _ROWS)
-            yield rows[start : start + _ROWS][chosen], block["samples"][chosen].astype(np.float64)
+            found = rows[start : start + _ROWS][chosen]
+            order = np.argsort(found, kind="stable")
+            samples = table.read(start, start + _ROWS)["samples"][chosen][order]
+            yield found[order], samples.astype(np.float64)
