@@ -39,7 +39,7 @@ def fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_sample(tmp_path / "recording.h5")
+    write_sample(tmp_path / "recording.h5", stims=[(at, 20) for at in range(10_000, 90_000, 10_000)])
     write_sample(tmp_path / "part1.h5", 6)
     write_sample(tmp_path / "part2.h5", 7, start_timestamp=120_000)
     return tmp_path
@@ -47,11 +47,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_examples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = blocks("python")
-    assert len(found) == 4
+    assert len(found) == 6
     namespace: dict[str, Any] = {"__name__": "page"}
     for block in found:
         exec(block, namespace)  # noqa: S102
-    assert {"bursts.json", "mine.json", "bursts.png", "sizes.svg", "graph.pdf"} <= set(os.listdir(folder))
+    assert {"bursts.json", "mine.json", "bursts.png", "sizes.svg", "graph.pdf", "psth.png"} <= set(
+        os.listdir(folder)
+    )
     assert capsys.readouterr().out.splitlines()[-1] == "200000 of 220000 frames"
 
 
@@ -70,4 +72,6 @@ def test_the_commands(folder: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
-        json.loads(done.stdout)
+        if "--json" in arguments:
+            json.loads(done.stdout)
+    assert (folder / "page.html").is_file()
