@@ -71,12 +71,14 @@ def _correlations(window: Window, bins: Bins) -> NDArray[np.float64]:
     counts = np.bincount(window.channels, minlength=window.channel_count).astype(np.float64)
     sums = pair_sums(window.channels, bins.of(window.frames), window.channel_count)
     covariances = len(bins) * sums.astype(np.float64) - np.outer(counts, counts)
-    deviations = np.sqrt(np.diagonal(covariances))
-    varies = deviations > 0
+    variances = np.diagonal(covariances)
+    varies = variances > 0
     matrix = np.zeros_like(covariances)
     if len(bins) < 2 or varies.sum() < 2:
         return matrix
     some = np.ix_(varies, varies)
-    matrix[some] = np.clip(covariances[some] / np.outer(deviations[varies], deviations[varies]), -1, 1)
+    # Of the product, which is exact as long as it is below 2^53: equal correlations are the same number.
+    scale = np.sqrt(np.outer(variances[varies], variances[varies]))
+    matrix[some] = np.clip(covariances[some] / scale, -1, 1)
     np.fill_diagonal(matrix, 0)
     return matrix
