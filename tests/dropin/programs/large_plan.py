@@ -4,12 +4,14 @@ import cl
 
 with cl.open() as neurons:
     plan = neurons.create_stim_plan()
-    for _ in range(1_100):
-        plan.stim(cl.ChannelSet(8, 9), 1.0)
+    for number in range(22_209):
+        plan.stim(20 + number % 30, 1.0)
+        if number % 10 == 0:
+            plan.sync(cl.ChannelSet(8, 9))
     plan.run()
     plan = neurons.create_stim_plan()
     for _ in range(4_100):
-        plan.stim(20, 1.0)
+        plan.stim(60, 1.0)
     plan.run()
     neurons.interrupt(~cl.ChannelSet())
     print("ran")
