@@ -30,8 +30,6 @@ _EXTRAS: Final = {
     "plots": ("plot", "matplotlib"),
     "recorded": ("tables", "tables"),
 }
-_PENDING: Final[tuple[str, ...]] = ()
-"""Programs that are to print on ours what they say, and do not yet."""
 _TELLS_ONCE: Final = "jitter_warning"
 """The program about what is told once in a process, which is run in one of its own."""
 _ASKED: Final = [program for program in PROGRAMS if program.not_asked is None]
@@ -56,12 +54,8 @@ def _fonts() -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("program", PROGRAMS, ids=names(PROGRAMS))
-def test_ours_prints_what_the_program_says(
-    program: Program, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
+def test_ours_prints_what_the_program_says(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     name = program.path.stem
-    if name in _PENDING:
-        request.applymarker(pytest.mark.xfail(strict=False, reason="pending"))
     if name in _EXTRAS:
         need_extra(*_EXTRAS[name])
     for variable, value in {**_VARIABLES, "MPLBACKEND": "Agg"}.items():
