@@ -382,7 +382,7 @@ def test_a_socket_that_is_in_use_is_left_alone_and_an_abandoned_one_taken(
         (used, "in use"),
         (str(precious), "in use"),
         (f"{tmp_path}/none/x", "No such file"),
-        (f"/tmp/{'x' * 120}", "too long"),
+        (f"/tmp/{'x' * 120}", "at most 107"),
     ):
         second = run(bad)
         try:
