@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from cl._values.saying import warn
 
 if TYPE_CHECKING:
     from contextlib import _GeneratorContextManager
@@ -11,24 +14,34 @@ if TYPE_CHECKING:
 
     from cl.neurons import Neurons
 
+_AGAIN: Final = "this block was entered before: each one takes a {} of its own"
+_DROPPED: Final = (
+    "the device closes, since nothing holds what cl.open() returned any more: "
+    "write 'with cl.open() as neurons:'"
+)
+
 
 class OpenContext(AbstractContextManager["Neurons"]):
     """The context manager of a device in a thread."""
 
-    __slots__ = ("_begun", "_context")
+    __slots__ = ("_begun", "_context", "_inside")
 
     def __init__(self, context: _GeneratorContextManager[Neurons]) -> None:
         self._context = context
         self._begun = False
+        self._inside = False
 
     def __enter__(self) -> Neurons:
         if self._begun:
-            raise RuntimeError("this block was entered before: each one takes a cl.open() of its own")
+            raise RuntimeError(_AGAIN.format("cl.open()"))
         self._begun = True
         try:
-            return self._context.__enter__()
+            neurons = self._context.__enter__()
+            self._inside = True
+            return neurons
         except BaseException:
             # An interruption may come when it is open already, and nobody would leave it.
+            self._inside = False
             self._context.gen.close()
             raise
 
@@ -38,11 +51,19 @@ class OpenContext(AbstractContextManager["Neurons"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
+        if not self._begun:
+            raise RuntimeError("this block was not entered: write 'with cl.open() as neurons:'")
+        self._inside = False
         try:
             return self._context.__exit__(kind, error, traceback)
         except BaseException:
             self._context.gen.close()  # An interruption may have come before it was left.
             raise
+
+    def __del__(self) -> None:
+        # Its block ends with it, as that of every generator: `neurons = cl.open().__enter__()`.
+        if self._inside and not sys.is_finalizing():
+            warn(_DROPPED)
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(_explanation("with cl.open()", name))
@@ -59,7 +80,7 @@ class AsyncOpenContext(AbstractAsyncContextManager["Neurons"]):
 
     async def __aenter__(self) -> Neurons:
         if self._begun:
-            raise RuntimeError("this block was entered before: each one takes a cl.aopen() of its own")
+            raise RuntimeError(_AGAIN.format("cl.aopen()"))
         self._begun = True
         return await self._context.__aenter__()
 

@@ -235,3 +235,22 @@ def test_the_command_and_the_emulator_need_no_working_directory(nowhere: Path) -
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
+
+
+# -- blocks ------------------------------------------------------------------------------------------
+
+
+def test_a_block_that_is_entered_in_a_way_it_cannot_be_says_so(accelerated: None) -> None:
+    block = cl.open()
+    with pytest.raises(RuntimeError, match="this block was not entered"):
+        block.__exit__(None, None, None)
+    with block as neurons:
+        neurons.read(10)
+    with pytest.raises(RuntimeError, match="entered before"), block:
+        pass
+    with pytest.warns(UserWarning, match="the device closes, since nothing holds what"):
+        neurons = cl.open().__enter__()
+    with pytest.raises(cl.DeviceDisconnectedError):
+        neurons.read(10)
+    with cl.open() as neurons:
+        neurons.read(10)
