@@ -319,7 +319,7 @@ class Recorder:
             # Virtual time stands still where nobody waits for this: it may do so for long.
             foresee = not stands and self._engine.time.peeks
             capture.write(position if end is None else min(position, end), entries, foresee)
-            left = float("inf") if end is None else (end - position) / FRAMES_PER_SECOND
+            left = float("inf") if end is None else min(end - position, NEVER) / FRAMES_PER_SECOND
             self.space.look(left)
 
     def _note_empty(self, end: int) -> None:
