@@ -174,6 +174,8 @@ class Scheduler:
         if participant.blocks and owner in self._blocking:
             # Were the interrupted wait served, it could not go on, and time would stand.
             raise RuntimeError(REENTRY)
+        if self._blocking and not participant.blocks:
+            self._refuse_own_wait()
         if participant.blocks and (self._explicit or self._arriving):
             self._refuse_own_hold(participant, owner)
         self.solo = None
@@ -204,6 +206,16 @@ class Scheduler:
         else:
             participant.due = UNKNOWN
             self._probing[participant] = None
+
+    def _refuse_own_wait(self) -> None:
+        """Raise where a task runs in a thread that blocks already: it has interrupted that wait.
+
+        Were that one served, it could not go on, and time would stand.
+        """
+        here = get_ident()
+        for owner in self._blocking:
+            if getattr(getattr(owner, "thread", None), "ident", None) == here:
+                raise RuntimeError(REENTRY)
 
     def _refuse_own_hold(self, participant: Participant, owner: object) -> None:
         """Raise where the thread that is to block is the one that holds: nobody would end that."""

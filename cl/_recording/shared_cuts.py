@@ -14,7 +14,7 @@ class SharedCuts:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # A signal handler of the thread that has it may begin a recording.
         self._recordings = 0
 
     def join(self) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Protocol
 
+from cl._core.reentry_lock import ReentryLock
 from cl._values.process_switches import garbage_collector
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class Control:
     __slots__ = ("held", "lock", "opens", "rests")
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = ReentryLock()
         self.opens: set[Share] = set()
         self.held = False
         """Whether there was control before."""
@@ -51,6 +51,7 @@ class Share:
     def take(self, take_control: bool, rest_collector: bool) -> None:
         """Take it. To be given back, also where this is interrupted."""
         neurons, control = self._session.neurons, self._session.control
+        control.lock.refuse_reentry()
         with control.lock:
             self._had_control = had_control = neurons.has_control()
             if take_control:
@@ -67,6 +68,7 @@ class Share:
         session, control, had_control = self._session, self._session.control, self._had_control
         if had_control is None:
             return
+        control.lock.refuse_reentry()
         with control.lock:
             wanted = had_control
             if self in control.opens:

@@ -99,7 +99,7 @@ class Session:
         self.closed, self._left = True, []
         self._gone = threading.Event()
         self._gone.set()
-        self.control.lock = threading.Lock()
+        self.control.lock.begin_anew()
         self.neurons._control = False
         self.engine.disown(
             f"this device belongs to process {self._process}, which opened it: a fork of it cannot use the "

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cl._core.host_clock import host_seconds
+from cl._core.reentry_lock import ReentryLock
 from cl._values.constants import FRAMES_PER_SECOND
 from cl._values.no_op import no_op
 from cl._values.saying import Log
@@ -117,7 +118,7 @@ class Housekeeper:
         self._chores = chores
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._starting = ReentryLock()
         self.looks: list[Callable[[], None]] = []
         """Called every now and then, for those who have to look at something that says nothing."""
 
@@ -128,7 +129,7 @@ class Housekeeper:
 
     def start(self) -> None:
         """Start the thread unless it runs."""
-        if self._thread is not None:
+        if self._thread is not None or self._starting.held_here():
             return
         with self._starting:
             if self._thread is not None or self._stop.is_set():
@@ -136,7 +137,12 @@ class Housekeeper:
             thread = threading.Thread(target=self._run, name="cl-housekeeper", daemon=True)
             # Known before it starts: Ctrl-C may come while that is waited for.
             self._thread = thread
-            thread.start()
+            try:
+                thread.start()
+            except BaseException:
+                if thread.ident is None:
+                    self._thread = None  # It was not to be: the next one who waits starts it.
+                raise
             self._engine.on_park = no_op
 
     def stop(self) -> None:

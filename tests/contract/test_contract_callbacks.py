@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import signal
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,8 +34,9 @@ CONSEQUENCES = ("stopped", "come after", "set a flag", "stop")
 class Program:
     """A device and what a program has of it."""
 
-    def __init__(self, neurons: cl.Neurons) -> None:
+    def __init__(self, neurons: cl.Neurons, device: Simulator | None = None) -> None:
         self.neurons = neurons
+        self.device = device
         self.recording = neurons.record(file_suffix="outer", include_raw_samples=False)
         self.stream = neurons.create_data_stream(f"notes {next(_numbers)}")
         self.plan = neurons.create_stim_plan()
@@ -89,6 +92,33 @@ class Program:
         self.recording.has_stopped()
         assert neurons.loop(100).statistics().count == 0
 
+    def open_again(self) -> None:
+        with cl.open(device=self.device) as neurons:
+            assert neurons is self.neurons
+        with cl.open(device=self.device, take_control=False):
+            pass
+
+    def open_another(self) -> None:
+        with cl.open(device=Simulator(seed=8, accelerated=True)) as neurons:
+            neurons.read(10)
+
+    def create_and_close_stream(self) -> None:
+        self._number += 1
+        with self.neurons.create_data_stream(f"another {next(_numbers)}") as stream:
+            stream.append(self.neurons.timestamp(), 1)
+
+    def control(self) -> None:
+        self.neurons.release_control()
+        self.neurons.take_control()
+
+    def preview(self) -> None:
+        plan = self.neurons.create_stim_plan()
+        plan.stim(31, 1.0)
+        plan.preview()
+
+    def sleep(self) -> None:
+        asyncio.run(self.neurons.asleep(0.001))
+
     def stop_device(self) -> None:
         self.neurons.stop()
         self.neurons.start()
@@ -109,6 +139,11 @@ CALLS: list[Callable[[Program], None]] = [
     Program.hold,
     Program.attributes,
     Program.look,
+    Program.open_again,
+    Program.open_another,
+    Program.create_and_close_stream,
+    Program.control,
+    Program.preview,
     Program.stop_device,
 ]
 
@@ -176,8 +211,9 @@ def test_a_wait_while_this_thread_asks_the_source_is_refused_at_every_line(
 @pytest.mark.parametrize("source", [None, inline, Echo], ids=["random", "inline", "with a thread"])
 def test_every_method_can_be_called_while_any_other_is_interrupted(source: Any, accelerated: bool) -> None:
     tried = served = 0
-    with ends(120), cl.open(device=Simulator(source=source, seed=7, accelerated=accelerated)) as neurons:
-        program = Program(neurons)
+    device = Simulator(source=source, seed=7, accelerated=accelerated)
+    with ends(120), cl.open(device=device) as neurons:
+        program = Program(neurons, device)
         for interrupted in INTERRUPTED:
             watched = Calling(0, lambda: None)
             with watched.watching():
@@ -220,8 +256,9 @@ def on_logging(function: Callable[[], object]) -> Iterator[None]:
 
 
 def test_a_log_handler_may_use_the_device() -> None:
-    with ends(), cl.open(device=Simulator(seed=7, accelerated=True)) as neurons:
-        program = Program(neurons)
+    device = Simulator(seed=7, accelerated=True)
+    with ends(), cl.open(device=device) as neurons:
+        program = Program(neurons, device)
         results = []
 
         def use() -> None:
@@ -232,6 +269,58 @@ def test_a_log_handler_may_use_the_device() -> None:
         with on_logging(use):
             logging.getLogger("cl").warning("something")
         assert results == [True] * len(CALLS)
+
+
+def test_a_task_in_the_midst_of_a_wait_in_the_same_thread_does_not_wait_for_that() -> None:
+    with ends(60), cl.open(device=Simulator(seed=7, accelerated=True)) as neurons:
+        program = Program(neurons)
+        looked = Calling(0, lambda: None, "_wait/threads.py")
+        with looked.watching():
+            program.read()
+        results = []
+        for moment in moments(looked.count, 40):
+            calling = Calling(moment, partial(served_or_refused, Program.sleep, program), "_wait/threads.py")
+            with ends(10), calling.watching():
+                program.read()
+            results.append(calling.result)
+    assert {*results} == {True, False}
+
+
+def test_what_shows_warnings_may_use_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Simulator(seed=7, accelerated=True)
+    results = []
+    with ends(), cl.open(device=device) as neurons, warnings.catch_warnings():
+        program = Program(neurons, device)
+
+        def show(*_: object) -> None:
+            for call in CALLS:
+                program.renew()
+                results.append(served_or_refused(call, program))
+
+        monkeypatch.setattr(warnings, "showwarning", show)
+        warnings.simplefilter("always")
+        warnings.warn("something", UserWarning, stacklevel=1)
+    assert results == [True] * len(CALLS)
+
+
+@pytest.mark.parametrize("call", [Program.open_again, Program.open_another, Program.record])
+def test_a_device_may_be_used_while_another_open_of_it_is_interrupted(
+    call: Callable[[Program], None],
+) -> None:
+    device = Simulator(seed=7, accelerated=True)
+    with ends(60), cl.open(device=device) as neurons:
+        program = Program(neurons, device)
+        looked = Calling(0, lambda: None, "_session/")
+        with looked.watching():
+            program.open_again()
+        results = []
+        for moment in moments(looked.count, 40):
+            calling = Calling(moment, partial(served_or_refused, call, program), "_session/")
+            with calling.watching():
+                program.open_again()
+            results.append(calling.result)
+        program.stim()
+    assert True in results
 
 
 class Dropped:

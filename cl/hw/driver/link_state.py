@@ -19,7 +19,7 @@ class LinkState:
     __slots__ = ("_lock", "error", "fd")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # A signal handler of the thread that has it may close the device.
         self.error: Exception | None = None
         """Why the link ended, or None while it lives."""
         self.fd = create_eventfd()

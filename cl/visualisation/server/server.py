@@ -60,7 +60,7 @@ class VisualiserServer:
         self.host = host
         self._process = os.getpid()
         self._kept = False
-        self._attaching = threading.Lock()
+        self._attaching = threading.RLock()  # A signal handler of the thread that has it may open a device.
         self.visualisers: dict[str, CustomVisualiser] = {}
         """Custom visualisers by the unguessable part of their path."""
         self.socket = _listen(host, port_from)
