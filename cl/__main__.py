@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from cl._values.saying import say
 
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has seen enough (`| head`): the rest goes nowhere, also what is still buffered.
         with open(os.devnull, "w") as nowhere:
@@ -37,5 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def _take_any_text() -> None:
+    """Let stdout take every text, also where it is of an encoding that lacks some letters (µ, τ)."""
+    stdout: Any = sys.stdout
+    if stdout is not None and stdout.errors == "strict":
+        stdout.reconfigure(errors="backslashreplace")
+
+
 if __name__ == "__main__":
+    _take_any_text()
     sys.exit(main())

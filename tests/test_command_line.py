@@ -15,8 +15,8 @@ import cl
 from cl.__main__ import COMMANDS, main
 
 
-def run(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+def run(*arguments: str, stdout: int = subprocess.PIPE, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), **variables}
     return subprocess.run(
         [sys.executable, "-m", "cl", *arguments],
         stdout=stdout,
@@ -177,3 +177,16 @@ def test_commands_load_nothing_before_they_run() -> None:
         [sys.executable, "-c", _HELP], capture_output=True, text=True, env=environment, timeout=60
     )
     assert found.stderr.strip() == "[]"
+
+
+def test_what_stdout_has_no_letters_for_is_told_all_the_same(recorded: Path) -> None:
+    found = run("info", str(recorded), PYTHONIOENCODING="ascii")
+    assert found.returncode == 0, found.stderr
+    assert r"in \xb5s and \xb5A" in found.stdout
+
+
+def test_a_closed_stdout_is_no_error(recorded: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    command = f'"{sys.executable}" -m cl info "{recorded}" >&-'
+    found = subprocess.run(["sh", "-c", command], capture_output=True, env=environment, timeout=60)
+    assert (found.returncode, found.stderr) == (0, b"")

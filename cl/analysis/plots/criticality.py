@@ -48,6 +48,7 @@ def plot_durations(
     with figure(figsize, save_path, ax) as made:
         found: Axes = made.subplots() if ax is None else ax
         _distribution(found, result.avalanche_durations, curve)
+        _label_whole_numbers(found)
         found.set_xlabel("Avalanche Duration (D)")
         found.set_ylabel("PDF for avalanche duration")
         found.set_title(f"Duration Exponent: {exponent:.2f}" if title is None else title)
@@ -77,6 +78,15 @@ def _distribution(
     ax.legend()
 
 
+def _label_whole_numbers(ax: Axes) -> None:
+    """Label 1, 2, 5, 10 … of a logarithmic x axis, which may be shorter than a decade, and no others."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
 def plot_scaling(
     result: Any,
     figsize: tuple[float, float],
@@ -96,6 +106,7 @@ def plot_scaling(
         found.loglog(
             times, np.exp(intercept) * times**slope, "--", color="tab:red", label=f"Slope {slope:.2f}"
         )
+        _label_whole_numbers(found)
         found.set_xlabel("Avalanche Duration (D)")
         found.set_ylabel("Mean Avalanche Size")
         found.legend()

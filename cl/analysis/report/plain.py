@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def as_text(report: Report) -> str:
     """Return the figures that a person reads first, by metric."""
-    return "\n".join(_lines(report))
+    return "\n".join(_lines(report)).replace("\u202f", " ")
 
 
 def _lines(report: Report) -> Iterator[str]:

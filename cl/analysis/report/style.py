@@ -40,14 +40,15 @@ dl {
 }
 dt { color: var(--quiet); font-size: 0.8rem; }
 dd { margin: 0; font-size: 1.05rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-dl.facts { margin-bottom: 1.5rem; }
+dl > div { display: flex; flex-direction: column; justify-content: flex-end; }
+dl.facts { margin-bottom: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
 article {
   margin: 0 0 1.25rem; padding: 1.25rem 1.5rem 1rem; background: var(--card);
   border: 1px solid var(--line); border-radius: 10px; break-inside: avoid;
 }
 .says { margin: 0.15rem 0 1rem; color: var(--quiet); max-width: 46rem; }
 dl.figures { margin-bottom: 1rem; }
-dl.glance { margin: 0.75rem 0 0.4rem; }
+dl.glance { margin: 0.75rem 0 0.4rem; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); }
 dl.figures dd { font-size: 1.2rem; font-weight: 600; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; justify-content: center; }
 .pictures.several {
