@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from visualisation_tools import PATIENCE_S, Page, http, page
+from visualisation_tools import PATIENCE_S, Page, Script, http, page
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import cl
@@ -86,6 +86,28 @@ def test_a_frame_made_before_a_device_is_open_shows_one_after_the_other(
                 assert closed_with(last) == 1001
         assert http(server, path)[0] == 200 and refused()
     assert sessions[0] != sessions[1]
+
+
+def test_a_source_is_read_no_more_once_its_device_has_left(script: Path) -> None:
+    class Watched(Script):
+        left = False
+        late: ClassVar[list[str]] = []
+
+        def position(self) -> int:
+            if self.left:
+                self.late.append("position")
+            return super().position()
+
+    create_visualiser(script)
+    server, source = kept(), Watched()
+    assert server.attach(lambda: source, server.host)
+    with page(server) as one:
+        one.subscribe("status")
+        one.message("status")
+        server.leave()
+        source.left = True
+        assert closed_with(one) == 1001
+    assert not source.late and refused()
 
 
 def test_a_frame_made_while_a_device_is_open_is_of_that_device(script: Path) -> None:

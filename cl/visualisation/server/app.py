@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
+from concurrent.futures import CancelledError
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -24,7 +25,7 @@ from .files import Answer, WebFiles, refuse
 from .topics import Sections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from .custom_visualiser import CustomVisualiser
     from .source import Source
@@ -39,6 +40,7 @@ MOST_CONNECTIONS: Final = 64
 LONGEST_COMMAND: Final = 4_096
 _OPEN_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 0.5
+_LET_GO_S: Final = 5.0
 
 _log = Log()
 
@@ -73,7 +75,8 @@ class _App:
         self._access = Access(owner.host, owner.port, url=owner.public_url)
         self._files = WebFiles(owner.visualisers, prefix_of(owner.public_url))
         self._session = ""
-        self._clients: dict[Client, ServerConnection] = {}
+        self._clients: dict[Client, tuple[ServerConnection, asyncio.Task[None]]] = {}
+        """Each with its connection, and the task that reads its source."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._somebody = asyncio.Event()
         self._connections = owner.connections
@@ -83,7 +86,7 @@ class _App:
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
         loop.add_reader(stop, stopped.set)
-        self._owner.disconnect = partial(_call_soon, loop, self._disconnect)
+        self._owner.disconnect = partial(_await_in, loop, self._let_go)
         ticking = asyncio.create_task(self._tick())
         try:
             server = await serve(
@@ -118,10 +121,19 @@ class _App:
         await asyncio.wait([closed], timeout=_CLOSE_TIMEOUT_S)
         closed.cancel()
 
+    async def _let_go(self) -> None:
+        """Read the source no more, which its device is about to take away, and let the pages come again."""
+        pumps = [pump for _, pump in self._clients.values()]
+        for pump in pumps:
+            pump.cancel()
+        if pumps:
+            await asyncio.wait(pumps)
+        self._disconnect()
+
     def _disconnect(self) -> None:
         """Let the pages come again: what they show is there no more."""
         self._shared = None
-        for connection in self._clients.values():
+        for connection, _ in self._clients.values():
             leaving = asyncio.create_task(connection.close(GOING_AWAY, "the device was closed"))
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
@@ -199,9 +211,9 @@ class _App:
             self._shared = Sections(source)
             self._session = secrets.token_hex(8)
         client = Client(connection, source, self._shared, self._session)
-        self._clients[client] = connection
-        self._somebody.set()
         pump = asyncio.create_task(self._pump(client, connection))
+        self._clients[client] = connection, pump
+        self._somebody.set()
         try:
             await client.read()
         except ConnectionClosed:
@@ -231,11 +243,15 @@ class _App:
             await asyncio.sleep(PERIOD_S - min(PERIOD_S, STAGGER_S * len(self._clients)))
 
 
-def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+def _await_in(loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Have the loop of another thread do something, and wait for it; nothing if the loop has ended."""
+    doing = function()
     try:
-        loop.call_soon_threadsafe(call)
+        asyncio.run_coroutine_threadsafe(doing, loop).result(_LET_GO_S)
     except RuntimeError:
-        pass  # The loop has ended, and with it every connection.
+        doing.close()  # The loop has ended, and with it every connection.
+    except (TimeoutError, CancelledError):
+        _log.warning("a page of the visualiser was not let go within %g s", _LET_GO_S)
 
 
 def _first(headers: Headers, name: str) -> str | None:
