@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,8 @@ DURATION = 3_000
 once_a_test = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-frames = st.one_of(
-    st.integers(0, DURATION - 1), st.sampled_from([0, 1, DURATION - 1, DURATION, DURATION + 7])
-)
-few_channels = st.sampled_from([1, 2, 3, 9, 62])
-any_channel = st.one_of(few_channels, st.sampled_from([0, 4, 7, 56, 63]))
+FEW_CHANNELS = [1, 2, 3, 9, 62]
+ANY_CHANNEL = [*FEW_CHANNELS, 0, 4, 7, 56, 63]
 limits = st.none() | st.tuples(st.integers(0, DURATION), st.integers(0, DURATION)).map(
     lambda pair: (min(pair), max(pair))
 )
@@ -37,14 +35,21 @@ sizes = st.sampled_from([0.0004, 0.002, 0.0029, 0.01, 0.05, 0.2])
 
 
 @st.composite
-def rows(draw: st.DrawFn, channels: Any = any_channel) -> list[tuple[int, int]]:
-    """Draw the rows of a table: none, one or many, some twice, in any order."""
-    found = draw(st.lists(st.tuples(frames, channels), max_size=60))
+def rows(draw: st.DrawFn, channels: Any = ANY_CHANNEL) -> list[tuple[int, int]]:
+    """Draw the rows of a table: none, one or many, some twice, some beyond the end, in any order."""
+    chance = Random(draw(st.integers(0, 1 << 32)))
+    count = draw(st.sampled_from([60, 150, 12, 2, 1, 0]))
+    last = DURATION + 7 * draw(st.booleans())
+    found = [(chance.randrange(last), chance.choice(channels)) for _ in range(count)]
+    found += [
+        (chance.choice([0, DURATION - 1, DURATION]), channels[0]) for _ in range(draw(st.integers(0, 2)))
+    ]
+    for at in (chance.randrange(DURATION - 40) for _ in range(draw(st.integers(0, 3)))):
+        found += [(at + 3 * i, 9 + i % 8) for i in range(12)]
+    found += found[: draw(st.sampled_from([0, 0, 3]))]
     if draw(st.booleans()):
-        found += found[:3]
-    bursts = draw(st.lists(st.integers(0, DURATION - 30), max_size=3))
-    found += [(at + 3 * i, 9 + i % 8) for at in bursts for i in range(12)]
-    return draw(st.permutations(found)) if draw(st.booleans()) else sorted(found)
+        found.sort()
+    return found
 
 
 @pytest.fixture
@@ -121,7 +126,7 @@ def test_complexity(
 
 
 @once_a_test
-@given(rows=rows(few_channels), limit=limits, k=st.integers(1, 10))
+@given(rows=rows(FEW_CHANNELS), limit=limits, k=st.integers(1, 10))
 def test_dct(folder: Path, rows: Any, limit: Any, k: int) -> None:
     from scipy.fft import dctn
 
@@ -141,7 +146,7 @@ def test_dct(folder: Path, rows: Any, limit: Any, k: int) -> None:
 
 @once_a_test
 @given(
-    rows=rows(few_channels),
+    rows=rows(FEW_CHANNELS),
     limit=limits,
     start=st.sampled_from([0.01001, 0.00101, 0.1, 0.00501]),
     end=st.sampled_from([0.01001, 0.0, 0.00303]),
@@ -158,9 +163,27 @@ def test_histograms(
     assert found.histogram_bins.tolist() == (edges if found.num_eligible_channels else [])
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+    edges=st.tuples(st.floats(-2, 1), st.sampled_from([0.1, 0.005, 1e-3, 0.7]), st.integers(2, 40)),
+    steps=st.lists(st.tuples(st.integers(-2, 45), st.sampled_from([-np.inf, np.inf, 0.0])), max_size=30),
+)
+def test_lags_at_the_edges_of_bins(edges: Any, steps: Any) -> None:
+    from cl.analysis.kernels import count_lags
+
+    start, size, count = edges
+    bins = np.arange(start, start + count * size, size)
+    values = np.array([bins[i] if 0 <= i < len(bins) else start + i * size for i, _ in steps])
+    values = np.array(
+        [v if not to else np.nextafter(v, to) for v, (_, to) in zip(values, steps, strict=True)]
+    )
+    found = count_lags(np.zeros(1), np.sort(values), 1e9, 1e9, bins)
+    assert found.tolist() == np.histogram(values, bins)[0].tolist()
+
+
 @once_a_test
 @given(
-    rows=rows(few_channels),
+    rows=rows(FEW_CHANNELS),
     limit=limits,
     seconds=st.sampled_from([0.002, 0.01, 0.04]),
     threshold=st.sampled_from([0.0, 0.1, 0.33, 0.9]),
@@ -213,7 +236,7 @@ def check_communities(found: Any, graph: Any) -> None:
 
 @once_a_test
 @given(
-    rows=rows(few_channels),
+    rows=rows(FEW_CHANNELS),
     limit=limits,
     seconds=st.sampled_from([0.0004, 0.001, 0.004]),
     percentile=st.sampled_from([0.0, 0.3, 0.77, 1.0]),
