@@ -53,8 +53,8 @@ class OpenContext(AbstractContextManager["Neurons"]):
     ) -> bool | None:
         if not self._begun:
             raise RuntimeError("this block was not entered: write 'with cl.open() as neurons:'")
-        self._inside = False
         try:
+            self._inside = False
             return self._context.__exit__(kind, error, traceback)
         except BaseException:
             self._context.gen.close()  # An interruption may have come before it was left.
