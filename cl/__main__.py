@@ -7,8 +7,9 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
+from cl._values.descriptors import fill_standard
+from cl._values.printing import printable_lines
 from cl._values.saying import say
 
 COMMANDS = ("analyse", "info", "recover", "stream", "view")
@@ -26,26 +27,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has seen enough (`| head`): the rest goes nowhere, also what is still buffered.
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return 0
     except (OSError, ValueError, RuntimeError, ImportError) as error:
-        say(f"{parser.prog} {options.command}: {error}")
+        say(printable_lines(f"{parser.prog} {options.command}: {error}"))
         return 1
     return status
 
 
-def _take_any_text() -> None:
-    """Let stdout take every text, also where it is of an encoding that lacks some letters (µ, τ)."""
-    stdout: Any = sys.stdout
-    if stdout is not None and stdout.errors == "strict":
-        stdout.reconfigure(errors="backslashreplace")
+def _settle_surroundings() -> None:
+    """Have a stdout, if only to nowhere, that takes every text: with escapes for what it cannot show."""
+    fill_standard()
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # as long as the process lives
+    if getattr(sys.stdout, "errors", None) in ("strict", "surrogateescape"):
+        reconfigure = getattr(sys.stdout, "reconfigure", lambda **_: None)
+        reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":
-    _take_any_text()
+    _settle_surroundings()
     sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 SUMMARY = "Say what is in a recording, or, without a file, which device a program would open."
 
@@ -25,9 +26,12 @@ def run(options: argparse.Namespace) -> int:
         summary = device_info()
         text = format_device(summary)
     else:
+        from cl._store.read import rest
         from cl._store.read.info import format_info, info
 
         summary = info(options.file)
+        if not summary["complete"]:
+            summary["still_recorded"] = rest.is_written_to(Path(options.file), rest.REST_S)
         text = format_info(summary)
     print(json.dumps(summary, indent=2) if options.json else text)
     return 0

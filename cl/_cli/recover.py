@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import threading
-import time
 from pathlib import Path
-from typing import Final
 
 SUMMARY = "End a recording in place that was never ended; a copy is kept beside it until that is done."
-_REST_S: Final = 1.5
-"""A recording that still runs is written to more often than this, whatever its device does."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,25 +15,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Recover the file, and say what came of it."""
+    from cl._store.read import rest
     from cl._store.read.recover import recover
+    from cl._values.printing import printable
 
-    _check_rest(Path(options.file))
-    found = recover(options.file)
+    file = Path(options.file)
+    # Two who write to it would destroy it.
+    found = recover(file, is_written_to=lambda: rest.is_written_to(file, rest.REST_S))
+    name = printable(options.file)
     if found is None:
-        print(f"{options.file} is complete: nothing to do")
+        print(f"{name} is complete: nothing to do")
     else:
         print(
-            f"{options.file} is complete now: {found['duration_seconds']:.3f} s, "
-            f"{found['duration_frames']} frames, ended {found['ended_utc']}"
+            f"{name} is complete now: {found['duration_seconds']:.3f} s, "
+            f"{found['duration_frames']} frames, ended {printable(found['ended_utc'])}"
         )
     return 0
-
-
-def _check_rest(file: Path) -> None:
-    """Raise if the file is being written to: two who write to it would destroy it."""
-    before = file.stat().st_mtime_ns
-    age = time.time() - before / 1e9
-    if 0 <= age < _REST_S:
-        threading.Event().wait(_REST_S - age)
-    if file.stat().st_mtime_ns != before:
-        raise RuntimeError(f"{file} is being written to: it can be recovered once it is no longer recorded")

@@ -187,6 +187,7 @@ def _udp_socket(host: str, port: int) -> tuple[socket.socket, Any]:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
     out = socket.socket(family, kind, protocol)
     out.setblocking(False)
+    out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     return out, address
 
 

@@ -15,6 +15,19 @@ LARGEST_ITEM: Final = 16 << 20
 _LARGEST_CHARACTER: Final = 0x10FFFF
 
 
+_PLAIN: Final = (np.ndarray, np.memmap, np.recarray, np.matrix)
+"""Arrays that are their elements and nothing more."""
+
+
+def check_meaning(array: np.ndarray[Any, Any], what: str) -> None:
+    """Raise TypeError for an array that means more than its elements: with a mask, with units."""
+    if type(array) not in _PLAIN:
+        raise TypeError(
+            f"{what} is a {type(array).__module__}.{type(array).__qualname__}, of which only the elements "
+            f"could be kept: give a plain array, np.asarray(...), or what it means as well"
+        )
+
+
 def array_of(
     data: bytes | bytearray | memoryview, dtype: np.dtype[Any], shape: Sequence[int], fortran: bool = False
 ) -> np.ndarray[Any, Any]:

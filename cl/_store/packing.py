@@ -16,7 +16,7 @@ import numpy as np
 
 from cl.error import UnsafeOperationError
 
-from .arrays import array_of
+from .arrays import array_of, check_meaning
 
 
 def pack(value: Any) -> bytes:
@@ -24,7 +24,8 @@ def pack(value: Any) -> bytes:
 
     It may consist of None, bool, int (64 bits), float, complex, str, bytes, list, tuple
     (which comes back as a list), dict, numpy arrays and scalars, and msgpack's
-    Timestamp and ExtType. Raises TypeError for anything else and ValueError for what does not fit.
+    Timestamp and ExtType. Subclasses of Python's types come back as these. Raises TypeError for anything
+    else, also for numpy arrays that mean more than their numbers, and ValueError for what does not fit.
     """
     try:
         packed: bytes = msgpack.packb(value, default=encode, use_bin_type=True)
@@ -56,6 +57,8 @@ def _unpacked(data: bytes | memoryview) -> Any:
 
 def encode(value: Any) -> dict[bytes, Any]:
     """Return the map that stands for a value of numpy; msgpack's `default`. TypeError for anything else."""
+    if isinstance(value, np.ndarray):
+        check_meaning(value, "a value")
     if isinstance(value, (np.ndarray, np.void)) and value.dtype.names:
         value = value.astype(_packed(value.dtype), copy=False)
     if isinstance(value, np.ndarray):

@@ -62,7 +62,8 @@ def test_events_beyond_the_last_frame_are_dropped(tmp_path: Path) -> None:
     filler.writer.flush(400)
     filler.writer.abort()
     with RecordingView(path) as view:
-        assert (len(view.samples), len(view.spikes), len(view.stims)) == (400, 700, 300)
+        assert (len(view.samples), len(view.spikes), len(view.stims)) == (400, 400, 134)
+        assert (len(view._h5["spikes"]), len(view._h5["stims"])) == (700, 300)
     recover(path)
     counts = 400, 400, 134, {}
     with check_view(path, counts) as view:

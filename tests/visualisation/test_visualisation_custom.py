@@ -98,7 +98,7 @@ def test_missing_files_and_wrong_arguments_are_refused(server: VisualiserServer,
     for names in ("game", [1]):
         with pytest.raises(TypeError, match="data_streams"):
             create_visualiser(script, None, names)  # type: ignore[arg-type]
-    for names in (["x" * 201], ["x"] * 65):
+    for names in (["x" * 256], ["x"] * 65):
         with pytest.raises(ValueError, match="data_streams takes at most"):
             create_visualiser(script, None, names)
     for width in ("1px;color:red", "", '"', "a b"):

@@ -53,8 +53,11 @@ def check_for_pytables(file: h5py.File) -> None:
     """
     try:
         for path, thing in _objects(file):
-            for i in range(h5py.h5a.get_num_attrs(thing)):
-                _check(h5py.h5a.open(thing, index=i), path)
+            # By name: to find the n-th, HDF5 goes through all before it.
+            names: list[bytes] = []
+            h5py.h5a.iterate(thing, names.append)
+            for name in names:
+                _check(h5py.h5a.open(thing, name), path)
     except UnsafeOperationError:
         raise
     except Exception as error:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cl._values.paths import absolute
+from cl._values.printing import printable
 from cl.error import UnsafeOperationError
 
 from .view import RecordingView
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from .streams_view import DataStreamView
     from .table import Table
 
+_ROWS_AT_ONCE = 65_536
 _MOST_DESIGNS = 8
 """Designs that a person is shown."""
 
@@ -60,8 +65,11 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _events(table: Table | None, seconds: float) -> dict[str, Any] | None:
     if table is None:
         return None
-    channels, counts = np.unique(table.col("channel"), return_counts=True)
-    each = dict(zip(map(str, channels.tolist()), counts.tolist(), strict=True))
+    counts: Counter[int] = Counter()
+    for block in _blocks(table):
+        channels, found = np.unique(block["channel"], return_counts=True)
+        counts.update(dict(zip(channels.tolist(), found.tolist(), strict=True)))
+    each = {str(channel): counts[channel] for channel in sorted(counts)}
     return {
         "count": len(table),
         "count_by_channel": each,
@@ -70,16 +78,23 @@ def _events(table: Table | None, seconds: float) -> dict[str, Any] | None:
 
 
 def _designs(table: Table) -> list[dict[str, Any]]:
-    kinds, counts = np.unique(table[:], return_counts=True)
-    order = np.argsort(-counts, kind="stable")
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for block in _blocks(table):
+        kinds, found = np.unique(block[["phases", "duration_us", "current_uA"]], return_counts=True)
+        for kind, count in zip(kinds, found.tolist(), strict=True):
+            numbers = (kind[name][: kind["phases"]].tolist() for name in ("duration_us", "current_uA"))
+            counts[tuple(map(tuple, numbers))] += count
+    order = sorted(counts.items(), key=lambda item: (-item[1], len(item[0][0]), item[0]))
     return [
-        {
-            "count": int(counts[i]),
-            "duration_us": kinds[i]["duration_us"][: kinds[i]["phases"]].tolist(),
-            "current_uA": kinds[i]["current_uA"][: kinds[i]["phases"]].tolist(),
-        }
-        for i in order
+        {"count": count, "duration_us": list(durations), "current_uA": list(currents)}
+        for (durations, currents), count in order
     ]
+
+
+def _blocks(table: Table) -> Iterator[NDArray[Any]]:
+    """Yield the rows in blocks: a small file may hold many, compressed."""
+    for start in range(0, len(table), _ROWS_AT_ONCE):
+        yield table[start : start + _ROWS_AT_ONCE]
 
 
 def _clock(table: Table) -> dict[str, Any]:
@@ -88,11 +103,11 @@ def _clock(table: Table) -> dict[str, Any]:
 
 
 def _stream(stream: DataStreamView) -> dict[str, Any]:
-    keys = stream.keys_for_range()
+    first, last = stream.ends()
     return {
-        "count": len(keys),
-        "first_timestamp": keys[0] if keys else None,
-        "last_timestamp": keys[-1] if keys else None,
+        "count": len(stream),
+        "first_timestamp": first,
+        "last_timestamp": last,
         "attributes": _attributes(stream.attributes),
     }
 
@@ -130,6 +145,8 @@ def jsonable(value: Any) -> Any:
 def format_info(summary: Mapping[str, Any]) -> str:
     """Return the summary as text to read."""
     state = "complete" if summary["complete"] else "INCOMPLETE: it was not ended; `python -m cl recover` can"
+    if summary.get("still_recorded"):
+        state = "still being recorded"
     frames = summary["duration_frames"]
     lines = [
         summary["file"],
@@ -142,7 +159,7 @@ def format_info(summary: Mapping[str, Any]) -> str:
         *_stream_lines(summary["data_streams"]),
         "  attributes",
     ]
-    return "\n".join([*lines, *_mapping_lines(summary["attributes"], "    ")])
+    return "\n".join(map(printable, [*lines, *_mapping_lines(summary["attributes"], "    ")]))
 
 
 def _bytes(size: int) -> str:

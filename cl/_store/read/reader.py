@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ LARGEST = 1 << 62
 RELATIVE = "stim_and_spike_timestamps_relative_to_start"
 _UNWRITTEN = 64 << 20
 """Bytes that a dataset may have beyond its file: HDF5 makes up zeros, or they are just being written."""
+
+
+LARGEST_CHUNK = 16 << 20
+"""Bytes of the largest chunk of a compressed dataset: for each row that is read, all of one is made."""
 
 
 def open_file(path: str | os.PathLike[str]) -> RecordingFile:
@@ -72,17 +77,28 @@ def check_held(dataset: h5py.Dataset) -> None:
     """Raise ValueError unless what is in a dataset is in its file.
 
     It may lie in another, or be far larger than the file: to read it could fill the memory. Where it is
-    compressed, that cannot be told.
+    compressed, that is told by its chunks.
     """
     where = f"{dataset.file.filename}: {dataset.name}"
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"{where} has its data in another file")
     size = (dataset.size or 0) * dataset.dtype.itemsize
     limit = dataset.file.id.get_filesize() + _UNWRITTEN
-    if size > limit and not dataset.id.get_create_plist().get_nfilters():
+    if dataset.id.get_create_plist().get_nfilters():
+        _check_chunks(dataset, where, size > limit)
+    elif size > limit:
         raise ValueError(
             f"{where} is damaged: it has the shape {dataset.shape}, for which the file is too small"
         )
+
+
+def _check_chunks(dataset: h5py.Dataset, where: str, is_large: bool) -> None:
+    """Raise ValueError for a compressed dataset that a few bytes make out to be huge."""
+    chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    if chunk > LARGEST_CHUNK:
+        raise ValueError(f"{where} has chunks of {chunk} bytes; at most {LARGEST_CHUNK} are read at once")
+    if is_large and dataset.id.get_num_chunks() * math.prod(dataset.chunks) < dataset.size:
+        raise ValueError(f"{where} is damaged: of the shape {dataset.shape} chunks are missing")
 
 
 def member(file: h5py.File, name: str, kind: type[Any]) -> Any:

@@ -12,27 +12,35 @@ import numpy as np
 from .view import RecordingView
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import h5py
 
+    from .table import Table
+
 BACKUP_SUFFIX: Final = ".backup"
-_LAST: Final = 100_000
-"""Events at the end of a table among which those beyond the recording's end are."""
 _NUMBERS: Final = ("duration_frames", "duration_seconds", "end_timestamp")
 _TEXTS: Final = ("ended_localtime", "ended_utc")
 
 
-def recover(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+def recover(
+    path: str | os.PathLike[str], is_written_to: Callable[[], bool] = lambda: False
+) -> dict[str, Any] | None:
     """End a recording in place, from what is in it; return the attributes that were added.
 
     Returns None if it was ended already. A copy, `<file>.backup`, is kept beside it until the
     result was read back; if anything fails it takes the file's place again. Raises as `RecordingView` does,
-    FileExistsError if there is such a copy, and OSError if there is no room for one.
+    FileExistsError if there is such a copy, OSError if there is no room for one, and RuntimeError, before
+    anything has changed, for a file that `is_written_to` says is still being written.
     """
     file = Path(path)
     with RecordingView(file) as view:
         if view.complete:
             return None
         found = {name: view.attributes[name] for name in (*_NUMBERS, *_TEXTS)}
+        lengths = {name: len(table) for name, table in _tables(view)}
+    if is_written_to():
+        raise RuntimeError(f"{file} is being written to: it can be recovered once it is no longer recorded")
     if not found["ended_utc"]:
         found["ended_utc"] = found["ended_localtime"] = "unknown"
     file = file.resolve()  # not a link to it, which the backup would replace
@@ -41,7 +49,7 @@ def recover(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     backup = file.with_name(file.name + BACKUP_SUFFIX)
     _copy(file, backup)
     try:
-        _end(file, found)
+        _end(file, found, lengths)
         _read_back(file, found)
     except BaseException:
         os.replace(backup, file)
@@ -67,7 +75,26 @@ def _copy(file: Path, backup: Path) -> None:
     os.replace(part, backup)
 
 
-def _end(file: Path, found: dict[str, Any]) -> None:
+def _tables(view: RecordingView) -> Iterator[tuple[str, Table]]:
+    """Yield the tables of which a flush may have been left unfinished."""
+    for name, table in (
+        ("spikes", view.spikes),
+        ("stims", view.stims),
+        ("stim_designs", view.stim_designs),
+    ):
+        if table is not None:
+            yield name, table
+
+
+def _shorten(table: h5py.Dataset, rows: int) -> None:
+    """Take from a table what a view does not show: events of frames that are not there."""
+    if len(table) > rows and table.maxshape[0] is None:
+        table.resize(rows, axis=0)
+        if "NROWS" in table.attrs:
+            table.attrs.modify("NROWS", np.int64(rows))
+
+
+def _end(file: Path, found: dict[str, Any], lengths: dict[str, int]) -> None:
     import h5py
 
     try:
@@ -75,8 +102,8 @@ def _end(file: Path, found: dict[str, Any]) -> None:
     except BlockingIOError as error:
         raise BlockingIOError(error.errno, "another program has it open", str(file)) from error
     with recording:
-        if "samples" in recording:
-            _trim(recording, len(recording["samples"]))
+        for name, rows in lengths.items():
+            _shorten(recording[name], rows)
         for name in _NUMBERS:
             kind = np.float64 if name == "duration_seconds" else np.int64
             recording.attrs[name] = kind(found[name])
@@ -84,26 +111,6 @@ def _end(file: Path, found: dict[str, Any]) -> None:
             _set_text(recording, name, found[name])
     with file.open("rb+") as written:
         os.fsync(written.fileno())
-
-
-def _trim(recording: h5py.File, frames: int) -> None:
-    """Drop the events beyond the end: earlier versions could be killed between them and their frames."""
-    for table, companions in (("spikes", ()), ("stims", ("stim_designs",))):
-        events = recording.get(table)
-        if events is None:
-            continue
-        count = len(events)
-        timestamps = events.fields("timestamp")[max(0, count - _LAST) :]
-        kept = count - int((timestamps >= frames).sum())
-        if kept < count:
-            for name in (table, *companions):
-                _shorten(recording[name], kept)
-
-
-def _shorten(table: h5py.Dataset, rows: int) -> None:
-    table.resize(min(rows, len(table)), axis=0)
-    if "NROWS" in table.attrs:
-        table.attrs["NROWS"] = np.int64(table.shape[0])
 
 
 def _set_text(recording: h5py.File, name: str, text: str) -> None:

@@ -129,6 +129,15 @@ class DataStreamView(Mapping[int, Any]):
         at = _timestamp(timestamp)
         return at is not None and bool(self.keys_for_range(at, at + 1))
 
+    def ends(self) -> tuple[int | None, int | None]:
+        """Return the first and the last timestamp, read alone; None where there is none."""
+        index = self._part("index")
+        if not len(index) or self._columns is not None:
+            keys = self._index()[0]
+            return (int(keys[0]), int(keys[-1])) if len(keys) else (None, None)
+        with damaged(self._where):
+            return int(index[0]["timestamp"]), int(index[-1]["timestamp"])
+
     def keys_for_range(
         self, start_timestamp: int | None = None, end_timestamp: int | None = None
     ) -> list[int]:

@@ -54,6 +54,12 @@ class Data:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self.read(), dtype)
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"the {type(self).__name__} of a recording has no {name!r}; PyTables' own object of it, with all "
+            f"that PyTables has, is in `view.file.root`"
+        )
+
     def _open(self) -> h5py.Dataset:
         if not self._dataset:
             raise ValueError("the recording is closed")

@@ -171,13 +171,22 @@ class RecordingView(Analysable, Drawable):
         another of its drivers.
         """
         for driver in ({}, {"driver": "H5FD_STDIO"}):
-            file = tables.open_file(self._path, "r", **driver)
+            file = tables.open_file(self._path_for_pytables(), "r", **driver)
             if not self._is_ahead_of(file, (tables.Table, tables.EArray)):
                 return file
             file.close()
         raise ValueError(
             f"{self._path} is open in PyTables as it was earlier: close the views of it whose `file` was used"
         )
+
+    def _path_for_pytables(self) -> str:
+        """Return a path that PyTables can open: it takes only what is UTF-8."""
+        try:
+            self._path.encode()
+        except UnicodeEncodeError:
+            if self._h5 is not None and os.path.exists("/proc/self/fd"):
+                return f"/proc/self/fd/{self._h5.descriptor.number}"
+        return self._path
 
     def _is_ahead_of(self, file: Any, kinds: tuple[type[Any], ...]) -> bool:
         root = file.root

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from cl._store.arrays import check_meaning
 from cl._store.read.pickles import DEEPEST_VALUE, loads
 
 from . import hdf5
@@ -59,6 +60,8 @@ def _plain_container(value: Any, name: str, depth: int) -> Any:
 
 
 def _plain_numpy(value: Any, name: str) -> Any:
+    if isinstance(value, np.ndarray) and not np.ma.isMaskedArray(value):
+        check_meaning(value, name)
     if value.dtype.hasobject or value.dtype.kind not in _NUMPY_KINDS or np.ma.isMaskedArray(value):
         raise TypeError(f"{name} is a numpy {type(value).__name__} of {value.dtype}, which no reader takes")
     if value.dtype.names or value.dtype.metadata:

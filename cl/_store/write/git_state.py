@@ -5,6 +5,7 @@ No program is started: git may be absent, slow, or configured to run others.
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from pathlib import Path
@@ -12,6 +13,10 @@ from typing import Final
 
 UNKNOWN_STATUS = "unknown"
 """Whether files were changed since the commit is not looked at: it would mean reading them all."""
+_OBJECT: Final = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+"""SHA-1 and SHA-256."""
+_LONGEST_CHAIN: Final = 5
+"""References that lead to one another; git's own limit."""
 _HEAD: Final = 512
 """Bytes of an object that are read."""
 
@@ -21,7 +26,8 @@ def git_state(directory: Path) -> dict[str, str]:
 
     All are empty where it is in none; `git_branch` also with a detached head,
     `git_tags` without a tag on the commit (several are separated by commas).
-    `git_status` is "unknown" in a checkout.
+    `git_status` is "unknown" in a checkout. All are empty, too, where the repository keeps its references in
+    another form than files (reftable), or anything is not as expected: rather nothing than a wrong name.
     """
     try:
         found = _git_directory(directory.absolute())
@@ -33,6 +39,9 @@ def git_state(directory: Path) -> dict[str, str]:
 
 
 def _git_directory(directory: Path) -> Path | None:
+    given = os.environ.get("GIT_DIR")
+    if given:  # as git itself does
+        return directory / given
     for parent in (directory, *directory.parents):
         git = parent / ".git"
         if git.is_dir():
@@ -46,19 +55,43 @@ def _state(git: Path) -> dict[str, str]:
     common = git
     if (git / "commondir").is_file():
         common = git / (git / "commondir").read_text().strip()
+    _check_form(common)
     packed = _packed_refs(common)
     head = (git / "HEAD").read_text().strip()
     branch, commit = "", head
     if head.startswith("ref:"):
         reference = head.removeprefix("ref:").strip()
         branch = reference.removeprefix("refs/heads/")
-        commit = _resolve(git, reference) or _resolve(common, reference) or packed.get(reference, "")
+        commit = _commit(git, common, packed, reference)
+    if commit and not _OBJECT.fullmatch(commit):
+        raise ValueError(f"{commit[:80]!r} is no commit")
     return {
         "git_hash": commit,
         "git_branch": branch,
         "git_tags": ", ".join(_tags(common, packed, commit)) if commit else "",
         "git_status": UNKNOWN_STATUS,
     }
+
+
+def _check_form(common: Path) -> None:
+    """Raise ValueError for a repository whose references are not kept in files."""
+    config = common / "config"
+    text = config.read_text(errors="replace") if config.is_file() else ""
+    found = re.search(r"^\s*refstorage\s*=\s*\"?([^\s\"]+)", text, re.IGNORECASE | re.MULTILINE)
+    if (found and found[1].lower() != "files") or (common / "reftable").exists():
+        raise ValueError("the references are kept in another form")
+
+
+def _commit(git: Path, common: Path, packed: dict[str, str], reference: str) -> str:
+    """Return what a reference stands for, empty for one of a branch without a commit."""
+    for _ in range(_LONGEST_CHAIN):
+        if not reference.startswith("refs/") or ".." in reference:
+            raise ValueError(f"{reference[:80]!r} is no reference")
+        found = _resolve(git, reference) or _resolve(common, reference) or packed.get(reference, "")
+        if not found.startswith("ref:"):
+            return found
+        reference = found.removeprefix("ref:").strip()
+    raise ValueError(f"{reference[:80]!r} leads nowhere")
 
 
 def _resolve(git: Path, reference: str) -> str:

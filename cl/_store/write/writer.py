@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from cl._store.stream_names import check_stream_name
+from cl._values.descriptors import above_standard
 
 from . import hdf5, layout
 from .attributes import pickled, plain_dict, value_of
@@ -76,7 +77,7 @@ class RecordingWriter:
         attributes = header.attributes()
         descriptor = -1
         try:
-            descriptor = os.open(self.path, _NEW_FILE, 0o644)
+            descriptor = above_standard(os.open(self.path, _NEW_FILE, 0o644))
             found = os.fstat(descriptor)
             self._identity = found.st_dev, found.st_ino
             self._file = OrderedFile(descriptor)

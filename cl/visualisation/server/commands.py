@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cl._store.stream_names import LONGEST
 from cl._values.numbers import Wording, whole
 
 CHANNELS: Final = 64
@@ -16,7 +17,7 @@ BINS: Final = (1, 5, 25, 125)
 MAX_TRACES: Final = 16
 MAX_RAW_TRACES: Final = 8
 MAX_NAMES: Final = 64
-MAX_NAME: Final = 200
+MAX_NAME: Final = LONGEST
 _LATEST: Final = 1 << 53
 """Beyond this a JavaScript number is no longer exact."""
 

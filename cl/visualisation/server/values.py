@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import numpy as np
+
 _TEXT: Final = 2_000
 _DEPTH: Final = 8
 _ELEMENTS: Final = 20_000
@@ -75,7 +77,10 @@ def _sequence(value: Any, budget: _Budget, depth: int) -> list[Any]:
 
 def _array(value: Any, budget: _Budget, depth: int) -> Any:
     if not value.shape:
-        return _convert(value.item(), budget, depth - 1)
+        item = value.item()
+        if isinstance(item, np.longdouble):  # numpy has no Python number for it
+            item = float(item)
+        return _convert(item, budget, depth - 1)
     if value.size <= budget.left:
         return _sequence(value.tolist(), budget, depth)
     head = _sequence(value.reshape(-1)[:16].tolist(), _Budget(32), 2)
@@ -138,7 +143,7 @@ def _number(value: Any) -> float | None:
         return float(value)
     if _is_array(value) and not value.shape:
         value = value.item()
-    if not isinstance(value, (int, float)):
+    if not isinstance(value, (int, float, np.longdouble)):
         return None
     try:
         number = float(value)
