@@ -18,6 +18,7 @@ from source_tools import Source
 
 import cl
 from cl.error import DeviceDisconnectedError
+from cl.sim import Simulator
 
 pytestmark = pytest.mark.usefixtures("accelerated")
 
@@ -467,3 +468,39 @@ def test_an_open_that_fails_late_leaves_nothing_behind(monkeypatch: pytest.Monke
     monkeypatch.setenv("CL_SDK_VISUALISATION", "0")
     with cl.open() as neurons:
         assert len(neurons.read(1)) == 1
+
+
+def test_a_block_that_is_entered_twice_is_refused_in_words_and_stays_open() -> None:
+    context = cl.open(device=Simulator(seed=7, accelerated=True))
+    with context as neurons:
+        with pytest.raises(RuntimeError, match="entered before"):
+            context.__enter__()
+        assert neurons.read(10).shape == (10, 64)
+    with pytest.raises(RuntimeError, match="entered before"):
+        context.__enter__()
+
+
+def test_what_an_interrupted_close_has_left_is_done_when_the_block_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whichever step of closing is interrupted, the others follow, and that one is taken again."""
+    from cl._session.session import Session
+
+    for name in ("_end", "_end_engine", "_leave_page", "_close_device"):
+        step, calls = getattr(Session, name), []
+
+        def interrupted(session: Session, step: Any = step, calls: list[int] = calls) -> None:
+            calls.append(1)
+            if len(calls) == 1:
+                raise KeyboardInterrupt
+            step(session)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, name, interrupted)
+            with pytest.raises(KeyboardInterrupt), cl.open(device=Simulator(seed=7, accelerated=True)) as n:
+                recording = n.record()
+                n.read(100)
+        assert len(calls) == 2
+        assert recording.has_stopped()
+        with recording.open() as view:
+            assert len(view.samples) == 100

@@ -109,8 +109,10 @@ def test_a_wait_within_an_interrupted_wait_finds_another_way(emulator: EmulatorP
             waiter = link.waiter
             found.append((waiter.is_busy(), waiter.try_wait(frame), waiter.wait(frame) >= frame))
 
+        link.waiter._is_used = True
         with link.waiter._lock:
             look()
+        assert not link.waiter.is_busy()
     assert found == [(True, False, True)]
 
 

@@ -33,6 +33,8 @@ class FrameWaiter:
         self._fd = data_fd
         self._lock = ReentryLock()
         self._closed = False
+        self._is_used = False
+        """Whether a thread has the interrupt, is about to, or had it when it was interrupted."""
         self.target = NEVER
         """What the thread waits for that is about to bring everybody else up to date.
 
@@ -44,16 +46,21 @@ class FrameWaiter:
 
     def is_busy(self) -> bool:
         """Return whether another thread has the interrupt, or this one, which was interrupted."""
+        if not self._is_used:
+            return False  # The usual case, for less than a look at the lock.
         lock = self._lock
         if lock.held_here():
             return True
         try:
-            return not lock.acquire(blocking=False)
+            is_taken = not lock.acquire(blocking=False)
+            if not is_taken:
+                self._is_used = False  # The one who waited was interrupted.
         finally:
             try:
                 lock.release()
             except RuntimeError:
                 pass  # It was not taken.
+        return is_taken
 
     def try_wait(self, frame: int) -> bool:
         """Block until the frames before `frame` are posted; False, at once, where another thread does so.
@@ -65,12 +72,14 @@ class FrameWaiter:
         if lock.held_here():
             return False
         try:
+            self._is_used = True
             if not lock.acquire(blocking=False):
                 return False
             self._check()
             self.target = frame
             self._block(frame, NEVER)
             self.target = NEVER
+            self._is_used = False
         finally:
             try:
                 lock.release()
@@ -92,8 +101,11 @@ class FrameWaiter:
         if lock.held_here():
             return self._look(frame, deadline)
         try:
+            self._is_used = True
             if lock.acquire(blocking=False):
-                return self._block(frame, deadline)
+                posted = self._block(frame, deadline)
+                self._is_used = False
+                return posted
         finally:
             try:
                 lock.release()
