@@ -41,7 +41,7 @@ class FileWatch:
             raise OSError(f"{self._writer.path} {found}")
 
     def look_at_disk(self, since: int) -> None:
-        """Say so where the disk is slower than is promised: it has not synced what came after `since`."""
+        """Say so where more than is promised is not on the disk: what came after the frame `since`."""
         writer, time = self._writer, self._time
         if not writer.sync_seconds or self._is_slow or time.clock is None:
             return
@@ -49,7 +49,7 @@ class FileWatch:
         if late > writer.sync_seconds:
             self._is_slow = True
             _log.warning(
-                "%s: a power cut would take the last %.1f s: the disk is slower than CL_SDK_SYNC_SECONDS=%g",
+                "%s: a power cut would take the last %.1f s, which is more than CL_SDK_SYNC_SECONDS=%g",
                 writer.path,
                 late,
                 writer.sync_seconds,

@@ -171,6 +171,48 @@ def test_a_stream_entry_that_did_not_fit(tmp_path: Path, monkeypatch: pytest.Mon
         assert dict(view.data_streams.s.items()) == {1: "one", 3: "three"}
 
 
+def test_events_of_a_block_are_appended_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the stims do not fit, the spikes that were written before them are not in the file either."""
+    filler = Filler(RecordingWriter(tmp_path / "r.h5"))
+    filler.add(100, 10, 10)
+    filler.writer.flush(50)
+    counts = filler.counts
+    with monkeypatch.context() as patch:
+        disk = FailingDisk(patch, 2)
+        with pytest.raises(OSError, match="No space"), filler.writer.together():
+            filler.add(0, 10, 5_000)
+        assert disk.budget == -1, "the spikes were written, the stims were not"
+    filler.writer.finish(100)
+    with check_view(tmp_path / "r.h5", counts) as view:
+        assert (len(view.samples), len(view.spikes), len(view.stims)) == (100, 10, 10)
+
+
+def test_the_length_without_samples_is_what_was_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = RecordingHeader(include_raw_samples=False)
+    writer = RecordingWriter(tmp_path / "r.h5", header)
+    writer.append_stims([5], [1])
+    writer.cover(100)
+    writer.flush()
+    writer.append_stims(range(110, 2_000), [1] * 1_890)
+    writer.cover(2_000)
+    write = ordered_file._write_at
+
+    def full(descriptor: int, data: Any, address: int) -> int:
+        if len(data) > 4096:  # what is small finds a place
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data, address)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ordered_file, "_write_at", full)
+        with pytest.raises(OSError, match="No space"):
+            writer.finish()
+    with RecordingView(tmp_path / "r.h5") as view:
+        assert view.complete
+        assert (view.attributes["duration_frames"], len(view.stims)) == (100, 1)
+
+
 def test_a_taken_name(tmp_path: Path) -> None:
     (tmp_path / "r.h5").write_text("precious")
     with pytest.raises(FileExistsError):

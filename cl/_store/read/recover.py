@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,6 +74,14 @@ def _copy(file: Path, backup: Path) -> None:
         part.unlink(missing_ok=True)
         raise
     os.replace(part, backup)
+    if os.name == "posix":
+        # A power cut must not leave a file that is half changed, and no backup.
+        folder = os.open(backup.parent, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # some file systems cannot
+                os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _tables(view: RecordingView) -> Iterator[tuple[str, Table]]:
