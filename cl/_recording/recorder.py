@@ -160,10 +160,22 @@ class Recorder:
         wake = ended.release
         self.when_done(wake)
         while not self.done.is_set():
-            ended.acquire(timeout=_LOOK_UP_S)
+            if not ended.acquire(timeout=_LOOK_UP_S) and not self._thread.is_alive():
+                self._give_up()
         self.forget(wake)
         if self._thread.ident is not None:
             self._thread.join()
+
+    def _give_up(self) -> None:
+        """End what the thread will not: an interruption came before it was started, or it has been killed."""
+        if self.done.is_set():
+            return
+        if self._thread.ident is None:
+            with suppress(Exception):
+                self._capture.undo()
+            self.done.set()
+        else:
+            self._fail(RuntimeError("the thread that writes it has ended"))
 
     def has_left(self) -> bool:
         """Return whether the file is closed and the thread has ended."""

@@ -504,3 +504,19 @@ def test_what_an_interrupted_close_has_left_is_done_when_the_block_is_left(
         assert recording.has_stopped()
         with recording.open() as view:
             assert len(view.samples) == 100
+
+
+def test_a_recording_that_was_interrupted_before_it_began_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from cl._recording.recorder import Recorder
+
+    def interrupted(recorder: Recorder) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, cl.open(device=Simulator(seed=7, accelerated=True)) as neurons:
+        patch.setattr(Recorder, "begin", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            neurons.record()
+        neurons.read(10)
+    assert [*Path().glob("*.h5")] == []
