@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from visualisation_tools import page
 
+from cl._store.write.writer import RecordingWriter
 from cl.visualisation.server import player as player_module
 from cl.visualisation.server.commands import Play, Seek, Speed
 from cl.visualisation.server.player import Player, Recorded
@@ -168,3 +169,38 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     other.write_bytes(b"hello")
     with pytest.raises(ValueError, match="not an HDF5 file"):
         Recorded(other)
+
+
+def test_a_recording_that_still_runs_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    path = tmp_path / "r.h5"
+    writer = RecordingWriter(path)
+
+    def go_on(frames: int) -> None:
+        first = writer.frames
+        writer.append_samples(np.full((frames, 64), first // 1_000, np.int16))
+        writer.append_spikes([first], [8], np.zeros((1, 75)))
+        writer.flush()
+
+    go_on(25_000)
+    recorded = Recorded(path)
+    try:
+        player = Player(recorded)
+        clock.now += 0.5
+        assert player.position() == 12_500
+        go_on(50_000)
+        assert player.status()["stop"] == 25_000, "it is looked once a second"
+        clock.now += 1.5
+        assert player.position() == 25_000
+        status = player.status()
+        assert (status["stop"], status["state"], player.position()) == (75_000, "playing", 50_000)
+        assert player.describe()["stop"] == 75_000
+        assert player.events(1, 0, 75_000)[0] == [0, 25_000]
+        assert (player.frames(40_000, 40_010) == 25).all()
+        clock.now += 3
+        assert (player.position(), player.status()["state"]) == (75_000, "playing")
+        writer.finish()
+        clock.now += 2
+        assert player.status()["state"] == "ended"
+    finally:
+        recorded.close()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _MOST_EVENTS: Final = 20_000
 _MOST_WAVEFORMS: Final = 50
 _SUMMARY_BINS: Final = 600
+_LOOK_S: Final = 1.0
+"""How often it is looked whether a recording has grown."""
 
 
 class Recorded:
@@ -43,6 +45,22 @@ class Recorded:
         except BaseException:
             self.view.close()
             raise
+
+        self._looked = host_seconds()
+        self.grows = not self.view.complete
+        """Whether it had not ended when it was opened."""
+
+    def follow(self) -> None:
+        """Move on to what a recording that still runs has got, at most once a second."""
+        now = host_seconds()
+        if self.view.complete or now - self._looked < _LOOK_S:
+            return
+        self._looked = now
+        try:
+            if self.view.refresh():
+                self._load(self.name)
+        except (OSError, ValueError, UnsafeOperationError):
+            pass  # it is shown as it was
 
     def _load(self, name: str) -> None:
         attributes = self.view.attributes
@@ -143,6 +161,7 @@ class Player:
 
     def describe(self) -> dict[str, Any]:
         recorded = self._recorded
+        recorded.follow()
         return {
             **description(recorded.name, recorded.unit, recorded.start),
             "mode": "recording",
@@ -188,9 +207,18 @@ class Player:
         return self._recorded.attributes()
 
     def status(self) -> dict[str, Any]:
-        ended = self.position() >= self._recorded.stop
+        self._recorded.follow()
+        recorded = self._recorded
+        ended = recorded.view.complete and self.position() >= recorded.stop
         state = "ended" if ended else "playing" if self._playing else "paused"
-        return {"state": state, "error": None, "speed": self._speed, "loops": [], "recordings": []}
+        told: dict[str, Any] = {
+            "state": state,
+            "error": None,
+            "speed": self._speed,
+            "loops": [],
+            "recordings": [],
+        }
+        return {**told, "stop": recorded.stop} if recorded.grows else told
 
     def wait_for_tick_gap(self) -> None:
         """Do nothing: no loop runs in a recording."""

@@ -93,6 +93,7 @@ export class Page {
   #message(message) {
     switch (message.type) {
       case "status": {
+        if (this.recorded && message.stop) this.device.stop = message.stop; // one that is still recorded grows
         const news = (message.error ?? null) !== this.failure;
         this.status = message;
         this.failure = message.error ?? null;
