@@ -89,7 +89,7 @@ def test_readers_in_threads(recording: Path, number: int) -> None:
 
 
 def read_until_closed(samples: Any, begun: threading.Event) -> None:
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(ValueError, match=r"closed|[Nn]ot a"):  # h5py's own words, where it comes first
         while True:
             np.testing.assert_array_equal(samples[:200], frames(0, 200))
             begun.set()
