@@ -252,3 +252,26 @@ def test_there_is_nothing_before_the_first_window() -> None:
 def test_errors_of_arguments_say_which(make: Callable[[], Any], error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         make()
+
+
+@pytest.mark.anyio
+async def test_a_stream_of_the_device_gives_what_a_read_gives() -> None:
+    dish = Simulator(seed=3, accelerated=True, source="cl.sim.culture:create")
+    streamed, read = ((LiveRates(0.05), LivePsth(after_sec=0.1)) for _ in range(2))
+    async with cl.aopen(device=dish) as neurons:
+        start = neurons.timestamp()
+        neurons.stim(20, 1.0)
+        async with neurons.events() as stream:
+            for live in streamed:
+                live.update_events([], until=start)
+            while streamed[0].stop_timestamp < start + 20_000:
+                batch = await stream.batch()
+                for live in streamed:
+                    live.update_events(batch)
+            stop = streamed[0].stop_timestamp
+            window = await neurons.aread(stop - start, start, analysis=True)
+    for live in read:
+        live.update(window)
+    assert repr(streamed[0].statistics()) == repr(read[0].statistics())
+    assert streamed[1].numbers() == read[1].numbers()
+    assert read[1].numbers().stim_count == 1 and read[1].numbers().counts.any()

@@ -374,3 +374,11 @@ def test_pictures_of_several_recordings_are_the_sum_of_theirs(tmp_path: Path) ->
     np.testing.assert_array_equal(rates.counts, np.concatenate([part[2].counts for part in parts], axis=1))
     assert psth.stim_count == 3 and isi.counts.sum() == 1
     assert rates.starts_sec.tolist() == [0, 0.01, 0.02, 0.03, 0.036, 0.046, 0.056, 0.066]
+
+
+def test_an_interval_in_which_something_is_blanked_is_none(tmp_path: Path) -> None:
+    spikes = [(100, 8), (205, 8), (300, 8), (500, 8)]
+    with RecordingView(write_recording(tmp_path / "r.h5", 900, spikes, [(200, 20)])) as view:
+        assert view.isi([8]).mean_sec.tolist() == [400 / 3 / FPS]
+        blanked = view.isi([8], blank_sec=10 / FPS)
+    assert blanked.counts.sum() == 1 and blanked.mean_sec.tolist() == [200 / FPS]
