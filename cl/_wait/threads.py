@@ -61,7 +61,8 @@ def wait(engine: Engine, participant: Participant, deadline: int) -> None:
         while True:
             with lock:
                 engine.check()
-                if in_task and not time.may_block(participant):
+                # One that another thread has served holds time itself now.
+                if in_task and not (participant.served or time.may_block(participant)):
                     raise _would_deadlock(engine, participant)
                 step = time.poll(participant)
             if step is _DONE:
