@@ -16,6 +16,8 @@ class Page(Protocol):
     """The server of a device's page."""
 
     url: str
+    application: Any
+    """What is shown at `/app`, or None."""
 
     @property
     def alive(self) -> bool:

@@ -53,6 +53,7 @@ class Listening(Protocol):
     public_url: str | None
     socket: socket.socket
     visualisers: dict[str, CustomVisualiser]
+    application: CustomVisualiser | None
     make_source: Callable[[], Source] | None
     disconnect: Callable[[], None] | None
     connections: set[Any]
@@ -73,7 +74,7 @@ class _App:
     def __init__(self, owner: Listening) -> None:
         self._owner = owner
         self._access = Access(owner.host, owner.port, url=owner.public_url)
-        self._files = WebFiles(owner.visualisers, prefix_of(owner.public_url))
+        self._files = WebFiles(owner.visualisers, prefix_of(owner.public_url), lambda: owner.application)
         self._session = ""
         self._clients: dict[Client, tuple[ServerConnection, asyncio.Task[None]]] = {}
         """Each with its connection, and the task that reads its source."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .custom_visualiser import APPLICATION_PATH
 from .web_folder import WEB_FOLDER, behind
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_SANDBOX: Final = "sandbox allow-scripts allow-same-origin allow-downloads allow-modals allow-pointer-lock"
+"""A visualiser opens no windows, sends no forms, and leads no other page elsewhere."""
 _COMMON: Final = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -44,10 +47,16 @@ def refuse(status: int, reason: str, text: str) -> Answer:
 class WebFiles:
     """The files that may be had, by path: listed once, so that no path can lead anywhere else.
 
-    `prefix` is what a proxy puts before the paths, and takes away again: pages are told of it.
+    `application` returns what is shown at `/app`, if anything. `prefix` is what a proxy puts before the
+    paths, and takes away again: pages are told of it.
     """
 
-    def __init__(self, visualisers: Mapping[str, CustomVisualiser], prefix: str = "") -> None:
+    def __init__(
+        self,
+        visualisers: Mapping[str, CustomVisualiser],
+        prefix: str = "",
+        application: Callable[[], CustomVisualiser | None] = lambda: None,
+    ) -> None:
         self._paths = {
             "/" + path.relative_to(WEB_FOLDER).as_posix(): path
             for path in WEB_FOLDER.rglob("*")
@@ -56,6 +65,7 @@ class WebFiles:
         self._paths["/"] = WEB_FOLDER / "index.html"
         self._visualisers = visualisers
         self._prefix = prefix
+        self._application = application
 
     def answer(self, path: str, host: str) -> Answer:
         """Return what lies under a path (without a query); `host` is how the page knows the server."""
@@ -66,21 +76,21 @@ class WebFiles:
                 body = behind(body.decode(), self._prefix).encode()
             return _answer(_TYPES[file.suffix], body, _policy(host))
         if path.startswith("/custom/"):
-            return self._custom(path, host)
+            token, _, name = path.removeprefix("/custom/").partition("/")
+            gone = "there is no such visualiser: it belonged to a device that was closed"
+            return self._part(self._visualisers.get(token), name, host, gone)
+        if path == APPLICATION_PATH or path.startswith(APPLICATION_PATH + "/"):
+            name = path.removeprefix(APPLICATION_PATH).removeprefix("/")
+            return self._part(self._application(), name, host, "there is no application's page")
         return refuse(404, "Not Found", "there is no such page")
 
-    def _custom(self, path: str, host: str) -> Answer:
-        token, _, name = path.removeprefix("/custom/").partition("/")
-        visualiser = self._visualisers.get(token)
+    def _part(self, visualiser: CustomVisualiser | None, name: str, host: str, missing: str) -> Answer:
         if visualiser is not None and name == "":
-            return _answer(
-                _TYPES[".html"], visualiser.page(self._prefix), _policy(host, "'unsafe-inline' data: blob:")
-            )
+            policy = _policy(host, "'unsafe-inline' data: blob:") + "; " + _SANDBOX
+            return _answer(_TYPES[".html"], visualiser.page(self._prefix), policy)
         if visualiser is not None and name == "visualiser.js":
-            return _answer(_TYPES[".js"], visualiser.module(), _policy(host))
-        return refuse(
-            404, "Not Found", "there is no such visualiser: it belonged to a device that was closed"
-        )
+            return _answer(_TYPES[".js"], visualiser.code(), _policy(host))
+        return refuse(404, "Not Found", missing)
 
 
 def _answer(content_type: str, body: bytes, policy: str) -> Answer:

@@ -63,6 +63,8 @@ class VisualiserServer:
         self._attaching = threading.RLock()  # A signal handler of the thread that has it may open a device.
         self.visualisers: dict[str, CustomVisualiser] = {}
         """Custom visualisers by the unguessable part of their path."""
+        self.application: CustomVisualiser | None = None
+        """What is shown at `/app`."""
         self.socket = _listen(host, port_from)
         self.port: int = self.socket.getsockname()[1]
         self.public_url = public_url

@@ -23,17 +23,30 @@ function call(visualiser, name, ...values) {
   }
 }
 
+/** Run the script, classic or a module, as the server says; what it defines is in `clVisualiser` at its end. */
+function load() {
+  return new Promise((done, failed) => {
+    const element = document.createElement("script");
+    let reason = "it did not come to its end";
+    const heard = (event) => (reason = event.message ?? event.reason);
+    const ended = () => {
+      removeEventListener("error", heard);
+      if (globalThis.clVisualiser) done(globalThis.clVisualiser);
+      else failed(new Error(`The visualiser's script cannot be loaded: ${reason}`));
+    };
+    addEventListener("error", heard);
+    element.onload = element.onerror = ended;
+    element.type = div.dataset.type;
+    element.src = new URL(div.dataset.script, location.href).href;
+    document.head.append(element);
+  });
+}
+
 async function start() {
-  let script;
-  try {
-    script = (await import(new URL("visualiser.js", location.href).href)).clVisualiser;
-  } catch (error) {
-    throw new Error(`The visualiser's script cannot be loaded: ${error}`);
-  }
+  const script = await load();
   if (typeof script.createVisualiser !== "function") throw new Error("The script defines no createVisualiser(uniqueId, div)");
   const names = JSON.parse(div.dataset.streams) ?? script.dataStreams ?? [];
-  const uniqueId = `visualiser-${Math.random().toString(36).slice(2)}`;
-  const visualiser = script.createVisualiser(uniqueId, div) ?? {};
+  const visualiser = script.createVisualiser(div.id, div) ?? {};
   connect(visualiser, Array.isArray(names) ? names : [names]);
   const draw = () => {
     call(visualiser, "draw");
