@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -342,6 +343,57 @@ def test_an_answer_that_would_wait_for_the_device() -> None:
     with pytest.raises(DataSourceError, match=r"stims at 0: it raised BufferError: the buffer is full"):
         adapter.on_stims([Pulse(0, 8, StimDesign(160, -1.0), 0)])
     adapter.close()
+
+
+def until_refused(sink: LiveDataSink) -> None:
+    with pytest.raises(SinkClosedError):
+        while True:
+            sink.emit_frames(SILENCE)
+
+
+def until_closed(sink: LiveDataSink) -> None:
+    while not sink.closed:
+        try:
+            sink.emit_frames(SILENCE)
+        except SinkClosedError:
+            return
+
+
+def of_spikes(sink: LiveDataSink) -> None:
+    with pytest.raises(SinkClosedError):
+        while True:
+            sink.emit_spikes([DataSourceSpike(10**9, 3)])
+
+
+@pytest.mark.parametrize("in_start", [False, True])
+@pytest.mark.parametrize("emit", [until_refused, until_closed, of_spikes])
+def test_a_stop_that_waits_for_what_emits_until_it_is_refused(
+    emit: Callable[[LiveDataSink], None], in_start: bool
+) -> None:
+    """As sources for cl-sdk do, where the sink is closed before `stop` is called."""
+
+    class Joining(LiveSimulatorDataSource):
+        def start(self, sink: LiveDataSink) -> None:
+            self.ended = threading.Event()
+            if in_start:
+                self.run(sink)
+            else:
+                threading.Thread(target=self.run, args=(sink,)).start()
+
+        def run(self, sink: LiveDataSink) -> None:
+            emit(sink)
+            self.ended.set()
+
+        def stop(self) -> None:
+            self.ended.wait()
+
+    before = threads()
+    source = Joining(max_buffer_frames=60, read_timeout_seconds=20)
+    adapter = adapted(source)
+    adapter.open()
+    adapter.close()
+    assert source.ended.is_set()
+    assert threads() <= before
 
 
 def test_a_stop_that_raises_still_closes_everything() -> None:

@@ -75,7 +75,11 @@ class LiveSimulatorDataSource(SimulatorDataSource):
         """
 
     def stop(self) -> None:
-        """Stop emitting; called once. Meanwhile emissions return at once, afterwards they raise."""
+        """Stop emitting; called once. It may wait for the source's threads.
+
+        Emissions return at once when it is called, and raise SinkClosedError from 0.25 s later on, or once
+        it has returned: a thread may look for a flag that this sets, or emit until the sink is closed.
+        """
 
     def read(self, from_timestamp: int, frame_count: int) -> NoReturn:
         """Raise TypeError: a live source is not asked."""

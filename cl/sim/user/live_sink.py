@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from functools import partial
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 _ONLY_SPIKES_AFTER: Final = 0.1
 """Seconds without frames, once there were spikes, after which a source is taken to give spikes only."""
+_LET_GO_S: Final = 0.25
+"""Seconds for which emissions return at once while the source is told to stop; afterwards they raise."""
 _FULL: Final = "the buffer is full, and the device waits for this very call to end"
 
 
@@ -51,7 +54,9 @@ class LiveDataSink:
     time it waits for the frames, for nothing else says how far the source is.
 
     Wrong types raise TypeError, wrong shapes and values ValueError, all emissions after `close`
-    SinkClosedError. While the device closes, emissions return at once and are discarded.
+    SinkClosedError. When the device closes, emissions return at once and are discarded, so that a source
+    that looks whether it was told to stop ends by that; 0.25 s later they raise, so that one that emits
+    until the sink is closed ends, too, while its `stop` waits for it.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class LiveDataSink:
         self._number = 0
         self._had_frames = self._only_spikes = False
         self._draining = self._closed = False
+        self._let_go_until = math.inf
         self._error: BaseException | None = None
         self.error_text = ""
         """What `error` says: to ask it runs code of the user's."""
@@ -98,7 +104,7 @@ class LiveDataSink:
     @property
     def closed(self) -> bool:
         """Whether nothing can be emitted any more."""
-        return self._closed
+        return self._closed or (self._draining and host_seconds() > self._let_go_until)
 
     @property
     def used(self) -> bool:
@@ -165,6 +171,10 @@ class LiveDataSink:
             self._draining = True
             self._arrived.notify_all()
             self._room.notify_all()
+
+    def refuse_soon(self) -> None:
+        """Refuse emissions once the source has had a moment to hear that it is to stop."""
+        self._let_go_until = host_seconds() + _LET_GO_S
 
     def poke(self) -> None:
         """End an `await_frames` that waits."""
@@ -392,7 +402,7 @@ class LiveDataSink:
     def _await_room(self, room: Callable[[], int]) -> int:
         """Wait until there is room, and return how much; 0 while the device closes."""
         while True:
-            if self._closed:
+            if self.closed:
                 raise SinkClosedError("the sink is closed") from self._error
             if self._draining:
                 return 0

@@ -142,14 +142,15 @@ class LiveSource:
     def close(self) -> None:
         """Stop the source, close its sink, close the source. Again: nothing.
 
-        What waits to emit is let go first, so that `stop` can wait for the source's own threads.
+        What waits to emit is let go first, so that `stop` can wait for the source's own threads, be it
+        that they look whether they are to stop, or that they emit until the sink refuses.
         """
         if self._closed:
             return
         self._closed = True
         self.sink.drain()
         try:
-            self._call.finish("stop", self._source.stop)
+            self._call.finish("stop", self._stop)
         finally:
             if self._starter.cancel():
                 # It is to end by that, and not by a sink that refuses what it still emits.
@@ -158,6 +159,10 @@ class LiveSource:
             if not self._starter.join(_LAST_WORDS):
                 _log.warning("data source %s: its start has not ended, its thread is left behind", self.name)
             self._call.close(self._source.close)
+
+    def _stop(self) -> None:
+        self.sink.refuse_soon()
+        self._source.stop()
 
 
 class _Starter:
