@@ -299,9 +299,11 @@ class Recordings:
     def start(self, plan: RecordingPlan, present: Callable[[], int]) -> Recording:
         """Start to record; `present` returns the frame that a command given now takes effect at."""
         from ._recording.files import create
+        from ._recording.folders import remove
 
         engine = self._engine
-        writer = create(plan, engine.device.info, engine.time.clock is not None, self._sync_seconds())
+        has_clock = engine.time.clock is not None
+        writer, folders = create(plan, engine.device.info, has_clock, self._sync_seconds())
         try:
             return self._begin(writer, plan, present)
         except BaseException:
@@ -309,6 +311,7 @@ class Recordings:
                 # Interrupted before it was known: nobody would end it.
                 writer.abort()
                 writer.path.unlink(missing_ok=True)
+            remove(folders)
             raise
 
     def _sync_seconds(self) -> float:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Final
 from cl._core.host_clock import utc_stamp
 from cl._values.paths import absolute
 
+from . import folders
+
 if TYPE_CHECKING:
     from cl._core.device import DeviceInfo
+    from cl._store.write.header import RecordingHeader
     from cl._store.write.writer import RecordingWriter
 
     from .plan import RecordingPlan
@@ -38,24 +41,26 @@ def choose_folder(folder: str | os.PathLike[str] | None, is_simulator: bool) -> 
     return absolute(".")
 
 
-def create(plan: RecordingPlan, info: DeviceInfo, has_clock: bool, sync_seconds: float) -> RecordingWriter:
+def create(
+    plan: RecordingPlan, info: DeviceInfo, has_clock: bool, sync_seconds: float
+) -> tuple[RecordingWriter, list[Path]]:
     """Make a file with a name that nobody has taken, in UTC, and its folder where there is none.
 
-    `has_clock` and `sync_seconds` are those of `plan.header`.
+    `has_clock` and `sync_seconds` are those of `plan.header`. Returned with the folders that were made.
     """
-    from cl._store.write.writer import RecordingWriter
-
     folder = choose_folder(plan.folder, info.is_simulator)
     header = plan.header(info, has_clock, sync_seconds)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"file_location={str(folder)!r} is not a folder, and cannot be made one: {error.strerror}"
-        raise type(error)(error.errno, reason) from error
+    with folders.made(folder) as new:
+        return _file_in(folder, plan.suffix, header), new
+
+
+def _file_in(folder: Path, suffix: str, header: RecordingHeader) -> RecordingWriter:
+    from cl._store.write.writer import RecordingWriter
+
     stamp = utc_stamp()
     number = 1
     while True:
-        path = folder / f"{stamp}_{plan.suffix}{'' if number == 1 else f'_{number}'}.h5"
+        path = folder / f"{stamp}_{suffix}{'' if number == 1 else f'_{number}'}.h5"
         try:
             return RecordingWriter(path, header)
         except FileExistsError:

@@ -18,6 +18,7 @@ from recording_tools import (
 
 import cl
 from cl._recording import files as _recording_file
+from cl._recording import folders
 
 SECOND = 25_000
 accelerated = pytest.mark.usefixtures("accelerated")
@@ -50,6 +51,38 @@ def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
             recording.wait_until_stopped()
             assert Path(recording.file["path"]).parent == tmp_path / location
     assert len(list((tmp_path / "new" / "dir").iterdir())) == 2
+
+
+@accelerated
+def test_no_folder_is_left_where_no_recording_came_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    (tmp_path / "there").mkdir()
+    with cl.open() as neurons:
+        neurons.read(10)
+        for location in ("new/dir", "there/new", "there"):
+            with pytest.raises(OSError, match="too long"):
+                neurons.record("x" * 300, location)
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", refuse)
+                with pytest.raises(RuntimeError, match="can't start"):
+                    neurons.record(file_location=location)
+        with pytest.raises(OSError, match="cannot be made one: File name too long"):
+            neurons.record(file_location=f"new/{'x' * 300}")
+        with pytest.raises(NotADirectoryError, match="cannot be made one"):
+            neurons.record(file_location=f"{neurons.record().file['name']}/new")
+    assert [path.name for path in tmp_path.rglob("*") if path.suffix != ".h5"] == ["there"]
+
+
+@accelerated
+def test_a_folder_that_another_recording_uses_stays(tmp_path: Path) -> None:
+    with folders.made(tmp_path / "a" / "b") as new:
+        (tmp_path / "a" / "other.h5").touch()
+    folders.remove(new)
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["other.h5"]
 
 
 @accelerated
