@@ -1,4 +1,4 @@
-"""The visualiser in a notebook. Needs IPython, which a notebook has."""
+"""The visualiser in a notebook. Needs IPython, which a notebook has, and the extra `dropin`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _show(text: str) -> None:
         from IPython.display import HTML, display
     except ImportError as error:
         raise ImportError(
-            "this shows something in a notebook, whose IPython is not installed here; "
+            "this shows something in a notebook, whose IPython is not installed here (the extra dropin has it); "
             "cl.visualisation.create_visualiser() returns the HTML itself"
         ) from error
     show: Any = display

@@ -25,7 +25,7 @@ from vendor import finish, need_vendor, start_vendor
 
 _VARIABLES: Final = {"CL_SDK_ACCELERATED_TIME": "1", "CL_SDK_RANDOM_SEED": "7"}
 _EXTRAS: Final = {
-    "installed_along": ("dropin", "msgpack_numpy", "networkx", "pandas", "pydantic", "scipy", "tables"),
+    "installed_along": ("dropin", "ipykernel", "msgpack_numpy", "networkx", "pandas", "scipy", "tables"),
     "plot_spike_module": ("plot", "matplotlib"),
     "plots": ("plot", "matplotlib"),
     "recorded": ("tables", "tables"),

@@ -2,11 +2,19 @@
 
 import importlib
 
-for name in ("matplotlib", "msgpack_numpy", "networkx", "numpy", "pandas", "pydantic", "scipy", "tables"):
+NAMES = (
+    *("IPython", "dotenv", "ipykernel", "matplotlib", "msgpack", "msgpack_numpy", "networkx", "numpy"),
+    *("pandas", "pydantic", "scipy", "tables", "websockets"),
+)
+for name in NAMES:
     print(importlib.import_module(name).__name__)
 
 # prints:
+#   IPython
+#   dotenv
+#   ipykernel
 #   matplotlib
+#   msgpack
 #   msgpack_numpy
 #   networkx
 #   numpy
@@ -14,3 +22,4 @@ for name in ("matplotlib", "msgpack_numpy", "networkx", "numpy", "pandas", "pyda
 #   pydantic
 #   scipy
 #   tables
+#   websockets
