@@ -78,8 +78,8 @@ def _show(text: str) -> None:
         from IPython.display import HTML, display
     except ImportError as error:
         raise ImportError(
-            "this shows something in a notebook, whose IPython is not installed here (the extra dropin has it); "
-            "cl.visualisation.create_visualiser() returns the HTML itself"
+            "this shows something in a notebook, whose IPython is not installed here: "
+            "the extra dropin has it; cl.visualisation.create_visualiser() returns the HTML itself"
         ) from error
     show: Any = display
     show(HTML(text))
