@@ -8,11 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cl._values.descriptors import fill_standard
-from cl._values.printing import printable_lines
+from cl._values.printing import printable_lines, settle_stdout
 from cl._values.saying import say
 
-COMMANDS = ("analyse", "info", "recover", "stream", "view")
+COMMANDS = ("analyse", "app", "info", "recover", "stream", "view")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,16 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _settle_surroundings() -> None:
-    """Have a stdout, if only to nowhere, that takes every text: with escapes for what it cannot show."""
-    fill_standard()
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # as long as the process lives
-    if getattr(sys.stdout, "errors", None) in ("strict", "surrogateescape"):
-        reconfigure = getattr(sys.stdout, "reconfigure", lambda **_: None)
-        reconfigure(errors="backslashreplace")
-
-
 if __name__ == "__main__":
-    _settle_surroundings()
+    settle_stdout()
     sys.exit(main())

@@ -49,6 +49,10 @@ class OpenSession(Protocol):
     visualiser: Page | None
     """The server of its page, or None."""
 
+    def close(self) -> None:
+        """Finalise what is being recorded, and close the device."""
+        ...
+
     def disown(self) -> None:
         """Let go of the device in a fork: every call of it raises an error from now on."""
         ...

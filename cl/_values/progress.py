@@ -35,6 +35,11 @@ class Progress:
         self._stream = _terminal()
         self._width = 0
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is a terminal to show it on."""
+        return self._stream is not None
+
     def step(self, count: float = 1, label: str | None = None) -> None:
         """Say that so much more is done, and what is done next where that has another name."""
         self.to(self.done + count, label)

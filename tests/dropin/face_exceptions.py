@@ -11,7 +11,6 @@ _MADE_BY = "users do not make one: "
 _INNER = "an inner part of cl-sdk, which no program was found to use: "
 
 EXCEPTIONS: Final = {
-    "cl.app*:*": "pending: the issue on applications",
     "cl:DataStream": f"{_MADE_BY}neurons.create_data_stream(...) does",
     "cl:Loop": f"{_MADE_BY}neurons.loop(...) does",
     "cl:LoopTick": f"{_MADE_BY}a loop does",

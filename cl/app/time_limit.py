@@ -1,0 +1,103 @@
+"""The end of a run that takes too long: by an exception, and where that is ignored by force."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Final
+
+from cl._current import devices
+from cl._values.saying import say
+
+GRACE_S: Final = 10.0
+"""After the exception: what closing files, and a last summary, may take."""
+STATUS: Final = 124
+_CLOSING_S: Final = 10.0
+"""What is given to devices that are closed from outside of the program's main thread."""
+_SIGNAL: Final = getattr(signal, "SIGRTMAX", signal.SIGALRM)
+"""One that no application is known to use for itself."""
+
+
+class TimeLimit:
+    """A context manager: after `seconds` of wall-clock time the main thread gets a `TimeoutError`, once.
+
+    10 s later the process ends with status 124, after the devices that are open have been closed, which makes
+    their recordings whole. 0: no limit. To be entered in the main thread; in another one nothing is raised.
+    """
+
+    def __init__(self, seconds: float, grace_s: float = GRACE_S) -> None:
+        self.expired = False
+        self._seconds = seconds
+        self._grace_s = grace_s
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="cl-timeout", daemon=True)
+        self._ending = threading.Event()
+        self._deciding = threading.Lock()
+        self._before: object = None
+
+    def __enter__(self) -> TimeLimit:
+        if self._seconds > 0:
+            if self._in_main():
+                self._before = signal.signal(_SIGNAL, self._raise)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._seconds <= 0:
+            return
+        self._left.set()
+        # Past its end by force there is nothing to go on with: the process is about to end.
+        self._thread.join()
+        if self._in_main():
+            signal.signal(_SIGNAL, self._before)  # type: ignore[arg-type]
+
+    def _in_main(self) -> bool:
+        return threading.current_thread() is threading.main_thread()
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        if not self._left.is_set():
+            raise TimeoutError(f"the run has taken longer than its timeout of {self._seconds:g} s")
+
+    def _watch(self) -> None:
+        if self._wait(self._seconds):
+            return
+        self.expired = True
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, _SIGNAL)
+        if not self._wait(self._grace_s):
+            self._end()
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait, also for longer than a lock can; return whether the run has ended meanwhile."""
+        until = time.monotonic() + seconds
+        while not self._left.wait(min(max(until - time.monotonic(), 0.0), threading.TIMEOUT_MAX)):
+            if time.monotonic() >= until:
+                return False
+        return True
+
+    def _end(self) -> None:
+        say(
+            f"Error: the run goes on {self._grace_s:g} s after its timeout of {self._seconds:g} s: "
+            "the process is ended"
+        )
+        closing = threading.Thread(target=_close_devices, name="cl-closing", daemon=True)
+        closing.start()
+        closing.join(_CLOSING_S)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        os._exit(STATUS)
+
+
+def _close_devices() -> None:
+    for session in devices.sessions():
+        with suppress(Exception):
+            session.close()
