@@ -155,12 +155,14 @@ def number(file: h5py.File, name: str, default: float | None = None, above: floa
     without a default.
     """
     from .attributes_view import read_attribute
+    from .scalar_attribute import scalar
 
-    if name not in file.attrs:
+    value = scalar(file, name)
+    if value is None and name not in file.attrs:
         if default is not None:
             return default
         raise ValueError(f"{file.filename} is not a recording: it has no attribute {name!r}")
-    value = read_attribute(file, name)
+    value = read_attribute(file, name) if value is None else value
     if type(value) not in (int, float):
         raise ValueError(f"{file.filename}: the attribute {name!r} should be a number, it is {value!r}")
     if not above < value < LARGEST:
