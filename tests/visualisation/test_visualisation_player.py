@@ -204,3 +204,47 @@ def test_a_recording_that_still_runs_is_followed(tmp_path: Path, monkeypatch: py
         assert player.status()["state"] == "ended"
     finally:
         recorded.close()
+
+
+def test_one_that_is_shared_is_steered_by_all(recorded: Recorded) -> None:
+    player = Player(recorded, playing=False)
+    server = VisualiserServer(lambda: player, port_from=0)
+    try:
+        with page(server) as one, page(server) as other:
+            other.subscribe("status")
+            assert other.message("status")["state"] == "paused"
+            one.command(type="seek", position=recorded.start + 10_000)
+            assert other.message("reset")["position"] == recorded.start + 10_000
+            player.control(Seek(recorded.start + 5_000))  # from elsewhere: a key, another thread
+            for each in (one, other):
+                while each.message("reset")["position"] != recorded.start + 5_000:
+                    pass
+            assert player.position() == recorded.start + 5_000
+    finally:
+        server.stop()
+
+
+def test_it_pauses_at_the_end_and_stays_paused(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    player = Player(recorded, playing=False)
+    clock.now += 5
+    assert (player.position(), player.playing, player.at_end) == (recorded.start, False, False)
+    player.control(Play(True))
+    clock.now += 5
+    assert (player.position(), player.playing, player.at_end) == (recorded.stop, False, True)
+    player.control(Seek(recorded.start + 7))
+    clock.now += 5
+    assert (player.position(), player.playing) == (recorded.start + 7, False)
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.5, 0.75, 1.25, 3.75])
+def test_speeds_are_exact_however_often_they_are_set(
+    speed: float, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    player = Player(recorded)
+    for _ in range(50):
+        clock.now += 1 / 250 + 1e-5  # no whole number of frames
+        player.control(Speed(speed))
+    passed = (1 / 250 + 1e-5) * 25_000 * (1 + 49 * speed)
+    assert player.position() - recorded.start == pytest.approx(min(passed, 25_000), abs=1.0)

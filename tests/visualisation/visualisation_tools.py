@@ -195,6 +195,7 @@ class Script:
     """A source whose events are given and whose time stands where it is put."""
 
     now: int = 0
+    jumps: int = 0
     history: int = 131_072
     spikes: list[tuple[int, int]] = field(default_factory=list)
     stims: list[tuple[int, int]] = field(default_factory=list)

@@ -56,6 +56,7 @@ class Client:
         self._source = source
         self._sections = sections
         self._session = session
+        self._jumps = source.jumps
         self._binary: dict[str, BinaryTopic] = {}
         self._summaries: StreamSummaries | None = None
         self._entries: StreamEntries | None = None
@@ -111,11 +112,15 @@ class Client:
     def _control(self, command: commands.Play | commands.Seek | commands.Speed) -> None:
         self._next_status = 0.0
         if self._source.control(command):
-            # The page subscribes anew, from the time that it wants to see.
-            self._sections.clear()
-            self._binary.clear()
-            self._summaries = self._entries = None
-            self._outbox.append({"type": "reset", "position": self._source.position()})
+            self._reset()
+
+    def _reset(self) -> None:
+        """Let the page subscribe anew, from the time that it wants to see."""
+        self._jumps = self._source.jumps
+        self._sections.clear()
+        self._binary.clear()
+        self._summaries = self._entries = None
+        self._outbox.append({"type": "reset", "position": self._source.position()})
 
     def _subscribe(self, command: commands.Subscribe) -> None:
         self._unsubscribe(command.topic)
@@ -155,9 +160,11 @@ class Client:
             await self._link.close(FELL_BEHIND, "too slow: spikes or stims have left the history")
 
     async def _serve(self) -> None:
-        while self._outbox:
-            await self._send(self._outbox.popleft())
         while True:
+            if self._source.jumps != self._jumps:  # others steer it as well
+                self._reset()
+            while self._outbox:
+                await self._send(self._outbox.popleft())
             self._source.wait_for_tick_gap()
             position = self._source.position()
             slow = self._waited > _SLOW_S

@@ -1,11 +1,12 @@
-"""A recording as a source for pages: each page plays it by itself."""
+"""A recording as a source for pages, which share a player or have one each."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -71,7 +72,9 @@ class Recorded:
         self.name = name
         self.start = int(attributes.get("start_timestamp", 0))
         self.events = {SPIKES: self._events(self.view.spikes), STIMS: self._events(self.view.stims)}
-        self.stop = self.start + max(1, self._duration(attributes))
+        self.length = self._duration(attributes)
+        """In frames; `stop` is a frame later than the start at least."""
+        self.stop = self.start + max(1, self.length)
         self.unit = float(attributes.get("uV_per_sample_unit", DEFAULT_UV_PER_SAMPLE_UNIT))
         columns = () if self.view.spikes is None else self.view.spikes.colnames
         self._has_waveforms = "samples" in columns
@@ -149,15 +152,28 @@ class Recorded:
         self.view.close()
 
 
-class Player:
-    """A recording being played: time goes on by itself, from where and as fast as the page says."""
+class _Pace(NamedTuple):
+    """How the position goes on; replaced as a whole, so that it can be read without a lock."""
 
-    def __init__(self, recorded: Recorded) -> None:
+    playing: bool
+    speed: float
+    base: float
+    """The position at `since`, in frames with their fraction."""
+    since: float
+
+
+class Player:
+    """A recording being played: its time goes on by itself, from where and as fast as any thread says.
+
+    At the end of a recording it pauses; at that of one that still runs it waits for more.
+    """
+
+    def __init__(self, recorded: Recorded, playing: bool = True) -> None:
         self._recorded = recorded
-        self._speed = 1.0
-        self._playing = True
-        self._base = float(recorded.start)
-        self._since = host_seconds()
+        self._lock = threading.Lock()
+        self._pace = _Pace(playing, 1.0, float(recorded.start), host_seconds())
+        self.jumps = 0
+        """How often it has gone elsewhere."""
 
     def describe(self) -> dict[str, Any]:
         recorded = self._recorded
@@ -171,10 +187,29 @@ class Player:
         }
 
     def position(self) -> int:
-        if not self._playing:
-            return int(self._base)
-        passed = (host_seconds() - self._since) * FRAMES_PER_SECOND * self._speed
-        return int(min(self._recorded.stop, self._base + passed))
+        return int(self._exact())
+
+    def _exact(self) -> float:
+        pace = self._pace
+        if not pace.playing:
+            return pace.base
+        passed = (host_seconds() - pace.since) * FRAMES_PER_SECOND * pace.speed
+        return min(self._recorded.stop, pace.base + passed)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything has been played, and no more will come."""
+        return self._recorded.view.complete and self._exact() >= self._recorded.stop
+
+    @property
+    def playing(self) -> bool:
+        """Whether the position goes on."""
+        return self._pace.playing and not self.at_end
+
+    @property
+    def speed(self) -> float:
+        """How fast it is played, 1 being the speed of life."""
+        return self._pace.speed
 
     def oldest(self) -> int:
         return self._recorded.start
@@ -209,12 +244,11 @@ class Player:
     def status(self) -> dict[str, Any]:
         self._recorded.follow()
         recorded = self._recorded
-        ended = recorded.view.complete and self.position() >= recorded.stop
-        state = "ended" if ended else "playing" if self._playing else "paused"
+        state = "ended" if self.at_end else "playing" if self.playing else "paused"
         told: dict[str, Any] = {
             "state": state,
             "error": None,
-            "speed": self._speed,
+            "speed": self.speed,
             "loops": [],
             "recordings": [],
         }
@@ -225,20 +259,21 @@ class Player:
 
     def control(self, command: Play | Seek | Speed) -> bool:
         recorded = self._recorded
-        position = self.position()
-        match command:
-            case Play(playing):
-                again = playing and position >= recorded.stop
-                self._go(recorded.start if again else position)
-                self._playing = playing
-                return again
-            case Speed(factor):
-                self._go(position)
-                self._speed = factor
-                return False
-            case Seek(wanted):
-                self._go(max(recorded.start, min(wanted, recorded.stop)))
-                return True
+        with self._lock:
+            match command:
+                case Play(playing):
+                    again = playing and self.at_end
+                    self._go(float(recorded.start) if again else self._exact(), playing=playing)
+                    self.jumps += again
+                    return again
+                case Speed(factor):
+                    self._go(self._exact(), speed=factor)
+                    return False
+                case Seek(wanted):
+                    self._go(float(max(recorded.start, min(wanted, recorded.stop))))
+                    self.jumps += 1
+                    return True
 
-    def _go(self, position: int) -> None:
-        self._base, self._since = float(position), host_seconds()
+    def _go(self, base: float, playing: bool | None = None, speed: float | None = None) -> None:
+        playing = self.playing if playing is None else playing
+        self._pace = _Pace(playing, self.speed if speed is None else speed, base, host_seconds())

@@ -34,6 +34,11 @@ _MARGIN: Final = 15_000
 class Source(Protocol):
     """What a page's connection takes its data from; everything before `position` is there."""
 
+    @property
+    def jumps(self) -> int:
+        """How often the position has jumped."""
+        ...
+
     def describe(self) -> dict[str, Any]:
         """Return what does not change: the `hello` message without its type."""
         ...
@@ -109,6 +114,8 @@ class LiveSource:
     Nobody waits for the picture, and a device that nobody reads is brought up to date by the keeper
     thread; moving time from here would only delay what a program commands.
     """
+
+    jumps = 0
 
     def __init__(self, engine: Engine, status: StatusProvider) -> None:
         self._engine = engine
