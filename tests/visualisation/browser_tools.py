@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -151,6 +153,28 @@ def tab(browser: Any, url: str, scheme: str = "dark", width: int = 1280, height:
         yield found
     finally:
         context.close()
+
+
+@contextmanager
+def elsewhere(folder: Path) -> Iterator[str]:
+    """Serve a folder on another origin."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *more: Any) -> None:
+            super().__init__(*more, directory=str(folder))
+
+        def log_message(self, *more: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        server.daemon_threads = False
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def near(one: tuple[int, int, int], other: tuple[int, int, int], tolerance: int = 40) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_tools import Tab, chromium, near, tab
+from browser_tools import Tab, chromium, elsewhere, near, tab
 from visualisation_tools import device, page
 
 import cl
@@ -410,28 +408,6 @@ def test_what_is_wrong_with_a_custom_visualiser_is_told(
                 arg=text,
                 polling=50,
             )
-
-
-@contextmanager
-def elsewhere(folder: Path) -> Iterator[str]:
-    """Serve a folder on another origin."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *more: Any) -> None:
-            super().__init__(*more, directory=str(folder))
-
-        def log_message(self, *more: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
-        server.daemon_threads = False
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://localhost:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_a_page_of_another_site_cannot_read_the_device(browser: Any, tmp_path: Path) -> None:

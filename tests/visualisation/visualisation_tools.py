@@ -201,6 +201,7 @@ class Script:
     stims: list[tuple[int, int]] = field(default_factory=list)
     log: list[StreamEntry] = field(default_factory=list)
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)
+    makers: dict[str, object] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         return {**description("script", 0.195, 0), "mode": "live"}
@@ -224,6 +225,13 @@ class Script:
     def spikes_on(self, channel: int, start: int, stop: int) -> Sequence[Spike]:
         shape = np.arange(75, dtype=np.float32)
         return [Spike(t, c, samples=shape) for t, c in self.spikes if c == channel and start <= t < stop]
+
+    def spikes_between(self, start: int, stop: int) -> Sequence[Spike]:
+        shape = np.arange(75, dtype=np.float32)
+        return [Spike(t, c, samples=shape) for t, c in self.spikes if start <= t < stop]
+
+    def made(self) -> Mapping[str, object]:
+        return self.makers
 
     def frames(self, start: int, stop: int) -> Any:
         return samples(start, stop)

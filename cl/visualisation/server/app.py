@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PERIOD_S: Final = 0.08
 """Between two messages to a page."""
+QUICK_S: Final = 0.016
+"""The same for pages of custom visualisers, which show what comes as soon as a screen can."""
 STAGGER_S: Final = 0.003
 """Between two pages, so that the program's threads run meanwhile."""
 GOING_AWAY: Final = 1001
@@ -241,7 +243,17 @@ class _App:
             for client in tuple(self._clients):
                 client.wake()
                 await asyncio.sleep(STAGGER_S)
-            await asyncio.sleep(PERIOD_S - min(PERIOD_S, STAGGER_S * len(self._clients)))
+            await self._wake_quick(PERIOD_S - STAGGER_S * len(self._clients))
+
+    async def _wake_quick(self, seconds: float) -> None:
+        """Wait, and meanwhile wake those again and again that want what there is at once."""
+        while seconds > 0:
+            quick = [client for client in self._clients if client.quick]
+            pause = min(seconds, QUICK_S) if quick else seconds
+            seconds -= pause
+            await asyncio.sleep(pause)
+            for client in quick if seconds > 0 else ():
+                client.wake()
 
 
 def _await_in(loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, None]]) -> None:

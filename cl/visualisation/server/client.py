@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from cl._values.saying import Log
 
 from . import commands, messages
+from .entries import PackedEntries
 from .streams import StreamEntries, StreamSummaries
 from .topics import BinaryTopic, FellBehindError, Missed, Sections, binary_topic
 
@@ -60,6 +61,7 @@ class Client:
         self._binary: dict[str, BinaryTopic] = {}
         self._summaries: StreamSummaries | None = None
         self._entries: StreamEntries | None = None
+        self._packed: PackedEntries | None = None
         self._status = False
         self._next_status = 0.0
         self._missed = Missed()
@@ -73,6 +75,11 @@ class Client:
     def wake(self) -> None:
         """Let what is there be sent."""
         self._awake.set()
+
+    @property
+    def quick(self) -> bool:
+        """Whether it wants what there is as soon as a screen can show it."""
+        return self._packed is not None
 
     # -- commands -------------------------------------------------------------------------
 
@@ -119,7 +126,7 @@ class Client:
         self._jumps = self._source.jumps
         self._sections.clear()
         self._binary.clear()
-        self._summaries = self._entries = None
+        self._summaries = self._entries = self._packed = None
         self._outbox.append({"type": "reset", "position": self._source.position()})
 
     def _subscribe(self, command: commands.Subscribe) -> None:
@@ -127,6 +134,8 @@ class Client:
         match command.topic:
             case "streams":
                 self._summaries = StreamSummaries(self._source, command)
+            case "entries" if command.packed:
+                self._packed = PackedEntries(self._source, command)
             case "entries":
                 self._entries = StreamEntries(self._source, command)
             case "status":
@@ -142,7 +151,7 @@ class Client:
             case "streams":
                 self._summaries = None
             case "entries":
-                self._entries = None
+                self._entries = self._packed = None
             case "status":
                 self._status = False
 
@@ -184,9 +193,21 @@ class Client:
         await self._link.send(message)
         self._waited += clock() - before
 
+    async def _serve_packed(self, now: float) -> None:
+        while (packed := self._packed) is not None:
+            position = self._source.position()
+            sections = packed.take(position, now)
+            if sections:
+                await self._link.send(messages.message(sections, position, self._missed.frames))
+            if not packed.behind:
+                break
+            await asyncio.sleep(_PAUSE_S)
+            self._source.wait_for_tick_gap()
+
     async def _serve_json(self) -> None:
         self._source.wait_for_tick_gap()
         now = asyncio.get_running_loop().time()
+        await self._serve_packed(now)
         if self._entries is not None:
             for message in self._entries.take():
                 await self._send(message)

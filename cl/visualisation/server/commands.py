@@ -35,6 +35,7 @@ class Subscribe:
     channels: tuple[int, ...] = ()
     bin_frames: int = 1
     names: tuple[str, ...] = ()
+    packed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,13 @@ def _names(found: dict[str, Any]) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _packed(found: dict[str, Any]) -> bool:
+    value = found.get("format", "json")
+    if value not in ("json", "msgpack"):
+        raise CommandError(f"format must be json or msgpack, not {_shown(value)}")
+    return bool(value == "msgpack")
+
+
 def _subscribe(found: dict[str, Any]) -> Subscribe:
     topic = _topic(found)
     since = None if found.get("since") is None else _whole(found, "since", 0, _LATEST)
@@ -154,7 +162,7 @@ def _subscribe(found: dict[str, Any]) -> Subscribe:
     if topic == "waveforms":
         return Subscribe(topic, since, (_whole(found, "channel", 0, CHANNELS - 1),))
     if topic == "entries":
-        return Subscribe(topic, since, names=_names(found))
+        return Subscribe(topic, since, names=_names(found), packed=_packed(found))
     return Subscribe(topic, since)
 
 

@@ -73,7 +73,9 @@ def create_visualiser(
     size = Size(width, height, aspect_ratio)
     server = server_of_frames()
     return (
-        frame_without_data(size) if server is None else frame(server.show(visualiser), size, visualiser.title)
+        frame_without_data(size)
+        if server is None
+        else frame(server.show(visualiser), size, visualiser.title, follow=True)
     )
 
 

@@ -12,6 +12,19 @@ Ratio = float | str
 """Width by height: a number, or a text such as "16/9"."""
 _HEIGHT: Final = 400
 _RATIO: Final = re.compile(r"\d+(\.\d+)?( ?/ ?\d+(\.\d+)?)?", re.ASCII)
+# A page tells its own height; what others say, or what is no height, changes nothing.
+_FOLLOW: Final = """<script>
+if (!window.clVisualiserFrames) {
+  window.clVisualiserFrames = true;
+  addEventListener("message", ({ source, data }) => {
+    const height = data && data.clVisualiserHeight;
+    if (!Number.isFinite(height)) return;
+    for (const frame of document.querySelectorAll(".cl-visualiser > iframe[data-follow]")) {
+      if (frame.contentWindow === source) frame.style.height = `${Math.min(4000, Math.max(40, height))}px`;
+    }
+  });
+}
+</script>"""
 _OFF: Final = "The data visualiser is off (CL_SDK_VISUALISATION=0)."
 
 
@@ -42,9 +55,14 @@ class Size:
         return f"width:{_length(self.width)};{height};border:0;display:block"
 
 
-def frame(url: str, size: Size, title: str) -> str:
-    """Return the HTML that shows the page under a URL."""
-    return _frame(f'src="{html.escape(url)}"', size, title)
+def frame(url: str, size: Size, title: str, follow: bool = False) -> str:
+    """Return the HTML that shows the page under a URL.
+
+    With `follow` its height follows what is in it, where the size says nothing about it and scripts may run.
+    """
+    if not follow or size.height is not None or size.aspect_ratio is not None:
+        return _frame(f'src="{html.escape(url)}"', size, title)
+    return _frame(f'src="{html.escape(url)}" data-follow', size, title) + _FOLLOW
 
 
 def frame_without_data(size: Size) -> str:

@@ -18,6 +18,8 @@ STIMS: Final = 2
 OVERVIEW: Final = 3
 TRACES: Final = 4
 WAVEFORMS: Final = 5
+ENTRIES: Final = 6
+ATTRIBUTES: Final = 7
 
 _HEAD: Final = struct.Struct("<BBHIq")
 _SECTION: Final = struct.Struct("<BBHIqqII")
@@ -89,3 +91,8 @@ def waveforms(
     """Return the section of a channel's spike waveforms, 75 samples in µV each."""
     body = np.array(samples, "<f4").tobytes()
     return _section(WAVEFORMS, channel, 0, len(times), start, stop, _offsets(times, start), body)
+
+
+def packed(kind: int, count: int, body: bytes, argument: int = 0) -> bytes:
+    """Return a section of msgpack values."""
+    return _section(kind, argument, 0, count, 0, 0, body)

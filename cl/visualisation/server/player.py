@@ -32,6 +32,19 @@ _LOOK_S: Final = 1.0
 """How often it is looked whether a recording has grown."""
 
 
+class _Row:
+    """Where a recorded spike's samples are."""
+
+    __slots__ = ("_recorded", "_row")
+
+    def __init__(self, recorded: Recorded, row: int) -> None:
+        self._recorded = recorded
+        self._row = row
+
+    def waveform(self, timestamp: int, channel: int) -> tuple[NDArray[np.float32], float]:
+        return self._recorded.waveform(timestamp, channel, self._row), 0.0
+
+
 class Recorded:
     """An open recording: its events in memory, its samples and waveforms in the file.
 
@@ -110,11 +123,23 @@ class Recorded:
         chosen = low + np.flatnonzero(channels[low:high] == channel)[-_MOST_WAVEFORMS:]
         found = []
         for at in chosen.tolist():
-            samples = self._waveform(int(times[at]), channel, int(rows[at]))
+            samples = self.waveform(int(times[at]), channel, int(rows[at]))
             found.append(Spike(int(times[at]), channel, samples=samples))
         return found
 
-    def _waveform(self, time: int, channel: int, row: int) -> NDArray[np.float32]:
+    def spikes_between(self, start: int, stop: int) -> list[Spike]:
+        """Return the first 20 000 spikes of [start, stop), whose samples are read when they are looked at."""
+        times, channels, rows = self.events[SPIKES]
+        low, high = np.searchsorted(times, (start, stop)).tolist()
+        found = slice(low, min(high, low + _MOST_EVENTS))
+        columns = (each[found].tolist() for each in (times, channels, rows))
+        return [
+            Spike(time, channel, waveforms=_Row(self, row))
+            for time, channel, row in zip(*columns, strict=True)
+        ]
+
+    def waveform(self, time: int, channel: int, row: int) -> NDArray[np.float32]:
+        """Return the samples of a spike in µV, float32 (75,); `row` is where it lies in the table."""
         if self._has_waveforms:
             return np.asarray(self.view.spikes[row]["samples"], np.float32)
         cut = self.frames(time - 25, time + 50)[:, channel].astype(np.float64)
@@ -228,6 +253,9 @@ class Player:
     def spikes_on(self, channel: int, start: int, stop: int) -> Sequence[Spike]:
         return self._recorded.spikes_on(channel, start, stop)
 
+    def spikes_between(self, start: int, stop: int) -> Sequence[Spike]:
+        return self._recorded.spikes_between(start, stop)
+
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         return self._recorded.frames(start, stop)
 
@@ -240,6 +268,9 @@ class Player:
 
     def attributes(self) -> Mapping[str, Mapping[str, Any]]:
         return self._recorded.attributes()
+
+    def made(self) -> Mapping[str, object]:
+        return {}
 
     def status(self) -> dict[str, Any]:
         self._recorded.follow()

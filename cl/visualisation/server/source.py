@@ -63,6 +63,10 @@ class Source(Protocol):
         """Return one channel's spikes of [start, stop), whose samples can be loaded."""
         ...
 
+    def spikes_between(self, start: int, stop: int) -> Sequence[Spike]:
+        """Return all channels' spikes of [start, stop), in order, whose samples can be loaded."""
+        ...
+
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         """Return the frames of [start, stop), int16 (n, 64)."""
         ...
@@ -77,6 +81,10 @@ class Source(Protocol):
 
     def attributes(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the data streams' attributes by the streams' names."""
+        ...
+
+    def made(self) -> Mapping[str, object]:
+        """Return an object for each data stream that is another one when the stream was made anew."""
         ...
 
     def status(self) -> dict[str, Any]:
@@ -161,9 +169,11 @@ class LiveSource:
         return times, [item.channel for item in items], stop
 
     def spikes_on(self, channel: int, start: int, stop: int) -> Sequence[Spike]:
+        return [spike for spike in self.spikes_between(start, stop) if spike.channel == channel]
+
+    def spikes_between(self, start: int, stop: int) -> Sequence[Spike]:
         with self._engine.lock:
-            spikes = self._engine.history.spikes.window(start, stop)
-        return [spike for spike in spikes if spike.channel == channel]
+            return self._engine.history.spikes.window(start, stop)
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         return self._engine.frames(start, stop)
@@ -180,6 +190,9 @@ class LiveSource:
 
     def attributes(self) -> Mapping[str, Mapping[str, Any]]:
         return {stream.name: stream.attributes for stream in self._status.streams()}
+
+    def made(self) -> Mapping[str, object]:
+        return {stream.name: stream for stream in self._status.streams()}
 
     def status(self) -> dict[str, Any]:
         engine = self._engine

@@ -1,6 +1,9 @@
 // The frame of a custom visualiser: it loads the application's script and feeds it data streams.
 
 import { Connection } from "./connection.js";
+import { Feed } from "./feed.js";
+import { Reader } from "./msgpack.js";
+import { ATTRIBUTES, ENTRIES } from "./protocol.js";
 
 const div = document.getElementById("visualiser");
 const note = document.getElementById("visualiser-note");
@@ -28,7 +31,7 @@ function load() {
   return new Promise((done, failed) => {
     const element = document.createElement("script");
     let reason = "it did not come to its end";
-    const heard = (event) => (reason = event.message ?? event.reason);
+    const heard = (event) => (reason = event.message ?? reason);
     const ended = () => {
       removeEventListener("error", heard);
       if (globalThis.clVisualiser) done(globalThis.clVisualiser);
@@ -45,27 +48,46 @@ function load() {
 async function start() {
   const script = await load();
   if (typeof script.createVisualiser !== "function") throw new Error("The script defines no createVisualiser(uniqueId, div)");
-  const names = JSON.parse(div.dataset.streams) ?? script.dataStreams ?? [];
+  const names = [JSON.parse(div.dataset.streams) ?? script.dataStreams ?? []].flat();
   const visualiser = script.createVisualiser(div.id, div) ?? {};
-  connect(visualiser, Array.isArray(names) ? names : [names]);
-  const draw = () => {
-    call(visualiser, "draw");
+  const feed = new Feed(names);
+  connect(visualiser, feed);
+  const draw = (ms) => {
     requestAnimationFrame(draw);
+    const now = feed.frame(ms, (...entry) => call(visualiser, "process", ...entry));
+    if (now !== null) call(visualiser, "draw", ms, now);
   };
   requestAnimationFrame(draw);
 }
 
-function connect(visualiser, names) {
+function connect(visualiser, feed) {
+  let recorded = false;
+  const begin = () => {
+    feed.reset();
+    call(visualiser, "reset");
+    // What a device has just told comes first, so that a page that is loaded anew is not empty until the next entry.
+    if (feed.names.length) link.subscribe("entries", { names: feed.names, format: "msgpack", ...(recorded ? {} : { since: 0 }) });
+  };
   const link = new Connection({
-    hello: () => {
+    hello: (message) => {
+      recorded = message.mode === "recording";
       state.connected = true;
       show("");
-      call(visualiser, "reset");
+      begin();
       link.subscribe("status");
-      if (names.length) link.subscribe("entries", { names, since: 0 });
     },
-    message: (message) => take(visualiser, message),
-    binary: () => {},
+    message: (message) => {
+      const now = performance.now();
+      if (message.type === "error") show(message.text);
+      if (message.type === "reset") begin();
+      if (message.type !== "status") return;
+      if (recorded) feed.setPace(message.state === "paused" ? 0 : message.speed, now);
+      // Who wants no entries is not left waiting for the first.
+      if (!feed.names.length && feed.tie === null) feed.begin(message.position, now);
+    },
+    binary: ({ sections }) => {
+      for (const section of sections) take(visualiser, feed, section);
+    },
     closed: () => {
       state.connected = false;
       show("The device is closed.");
@@ -73,19 +95,34 @@ function connect(visualiser, names) {
   });
 }
 
-function take(visualiser, message) {
-  if (message.type === "error") show(message.text);
-  if (message.type === "entries") {
-    state.dropped = message.dropped;
-    for (const [name, timestamp, data] of message.entries) {
-      state.entries++;
-      call(visualiser, "process", name, timestamp, data);
-    }
+function take(visualiser, feed, { kind, count, argument, bytes }) {
+  if (kind === ATTRIBUTES) {
+    const { name, reset, updated } = new Reader(bytes).next();
+    if (reset) call(visualiser, "attributesReset", name, reset);
+    else call(visualiser, "attributesUpdated", name, updated);
   }
-  if (message.type === "attributes") {
-    if (message.reset) call(visualiser, "attributesReset", message.name, message.reset);
-    else call(visualiser, "attributesUpdated", message.name, message.updated);
+  if (kind !== ENTRIES) return;
+  const reader = new Reader(bytes);
+  const missed = reader.next();
+  const now = performance.now();
+  for (let i = 0; i < count; i++) {
+    const [name, timestamp, data] = reader.next();
+    feed.add(name, timestamp, data, argument === 1, now, visualiser.bufferMs);
   }
+  state.entries += count;
+  state.dropped = missed + feed.dropped;
+}
+
+// What the device tells is not to be carried elsewhere: a page of this server it stays. The policy of the page
+// forbids the rest (server/files.py).
+globalThis.navigation?.addEventListener("navigate", (event) => {
+  if (event.cancelable && new URL(event.destination.url).origin !== location.origin) event.preventDefault();
+});
+
+// The page around this one may make its frame as high as what is in it.
+if (window.parent !== window) {
+  const tell = () => window.parent.postMessage({ clVisualiserHeight: Math.ceil(div.offsetTop + div.scrollHeight) }, "*");
+  new ResizeObserver(tell).observe(div);
 }
 
 window.visualiser = () => ({ ...state });

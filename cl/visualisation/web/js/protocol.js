@@ -6,6 +6,8 @@ export const STIMS = 2;
 export const OVERVIEW = 3;
 export const TRACES = 4;
 export const WAVEFORMS = 5;
+export const ENTRIES = 6;
+export const ATTRIBUTES = 7;
 export const SAMPLES_BEFORE = 25;
 export const SAMPLES_PER_SPIKE = 75;
 
@@ -29,7 +31,7 @@ export function decode(buffer) {
       stop: whole(view, at + 16),
     };
     const length = view.getUint32(at + 24, true);
-    READERS[section.kind]?.(section, buffer, at + 32);
+    READERS[section.kind]?.(section, buffer, at + 32, length);
     sections.push(section);
     at += 32 + length;
   }
@@ -47,7 +49,11 @@ function extremes(section, buffer, at, channels) {
   section.high = new Int16Array(buffer, at + padded(2 * size), size);
 }
 
+const packed = (section, buffer, at, length) => (section.bytes = new Uint8Array(buffer, at, length));
+
 const READERS = {
+  [ENTRIES]: packed,
+  [ATTRIBUTES]: packed,
   [SPIKES]: events,
   [STIMS]: events,
   [OVERVIEW]: (section, buffer, at) => extremes(section, buffer, at, section.argument),
