@@ -98,8 +98,8 @@ class Run:
     """One pass over a loop: its decisions, which the sync and the async iterator act on."""
 
     __slots__ = (
-        "_begun", "_lateness", "_outer", "due", "engine", "floor", "given", "index", "known_losses", "loop",
-        "n", "participant", "serves", "tick", "total",
+        "_began_late_ns", "_begun", "_late_index", "_lateness", "_outer", "due", "engine", "floor", "given",
+        "index", "known_losses", "loop", "n", "participant", "serves", "tick", "total",
     )  # fmt: skip
 
     def __init__(self, loop: LoopBase) -> None:
@@ -116,6 +116,7 @@ class Run:
         self._outer: Body | None = None
         self._begun = False
         self.index = self.due = self.known_losses = 0
+        self._late_index, self._began_late_ns = -1, 0
         self.tick = LoopTick(loop, engine, n)
 
     def begin(self) -> None:
@@ -194,7 +195,17 @@ class Run:
             f"iteration. Jitter tolerance is currently set to {tolerance} frame{'s' * (tolerance != 1)}. "
             "Ideally - optimise the worst-case performance of your loop body. You may also adjust the "
             f"jitter tolerance via jitter_tolerance_frames={behind}, or ignore jitter entirely via "
-            "ignore_jitter=True."
+            f"ignore_jitter=True.{self._late_beginning(behind)}"
+        )
+
+    def _late_beginning(self, behind: int) -> str:
+        """Return what to say where the last body took less than a tick, but began a whole tick late."""
+        began = self._began_late_ns // FRAME_NS if self._late_index == self.index - 1 else 0
+        if began < max(behind, self.n):
+            return ""
+        return (
+            f" The body is not what took long: it began {_frames(began)} late, since its data came late (a "
+            "source of one's own may give them in portions longer than a tick) or the computer was busy."
         )
 
     def check_losses(self) -> None:
@@ -227,6 +238,7 @@ class Run:
             self._lateness.punctual += 1
         else:
             self._lateness.add(late)
+            self._late_index, self._began_late_ns = self.index, late
 
     def finish(self) -> None:
         """Set the tick to how many have run: the loop has come to its end."""

@@ -31,6 +31,26 @@ def test_a_late_body_raises_the_seeds_text(neurons: cl.Neurons) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("began_late", "took", "blamed"),
+    [(450, 3, False), (450, 25, False), (450, 26, True), (26, 0, False), (24, 20, True), (0, 100, True)],
+)
+def test_a_body_that_began_late_and_took_less_than_a_tick_is_not_blamed(
+    began_late: int, took: int, blamed: bool, neurons: cl.Neurons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a live source gives its data in portions longer than a tick."""
+    time = neurons._engine.time
+    monkeypatch.setattr(time, "lone_pass", lambda participant, lends: None)
+    monkeypatch.setattr(time, "lateness_ns", lambda due: began_late * 40_000)
+    ticks = iter(neurons.loop(1_000))
+    next(ticks)
+    monkeypatch.setattr(time, "lateness", lambda due: began_late + took - 25)
+    with pytest.raises(TimeoutError, match="Loop fell behind by .*ignore_jitter=True") as caught:
+        next(ticks)
+    text = f"The body is not what took long: it began {began_late} frames ({began_late * 40} µs) late, since"
+    assert (text in str(caught.value)) is not blamed
+
+
 def test_a_body_that_ends_when_the_next_is_due_is_not_late(neurons: cl.Neurons) -> None:
     assert [t.iteration for t in neurons.loop(100, stop_after_ticks=4) if neurons.read(250) is not None]
 
