@@ -1,4 +1,4 @@
-"""`python -m cl stream`: the device's spikes as UDP datagrams, or as JSON lines."""
+"""`python -m cl stream`: the device's events as UDP datagrams, JSON lines, or what other programs take."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     import cl
     from cl._streams.events import EventStream
+    from cl.interop.bridge import Bridge
 
     Send = Callable[[list[bytes]], Awaitable[None]]
     Encode = Callable[[int, bytes], bytes]
 
-SUMMARY = "Send the spikes of the device as they come: as UDP datagrams, or as JSON lines."
+SUMMARY = "Send what happens on the device as it happens: as UDP datagrams, JSON lines, ZeroMQ or OSC."
 
 _GRACE_FRAMES = 250
 """How long after the end the last spikes may still be on their way."""
@@ -35,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.epilog = (
         "A datagram holds the spikes of one frame: its timestamp (little-endian, 64 bits, unsigned), then a "
-        "byte for each channel that spiked. A JSON line holds the same: timestamp and channels."
+        "byte for each channel that spiked. A JSON line holds the same: timestamp and channels. ZeroMQ and "
+        "OSC have stims as well; docs/streaming.md describes their messages."
     )
     parser.add_argument(
         "--udp",
@@ -44,8 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="send datagrams there; without a host to this computer (127.0.0.1)",
     )
     parser.add_argument(
-        "--jsonl", action="store_true", help="write JSON lines to stdout (where no --udp is given)"
+        "--jsonl", action="store_true", help="write JSON lines to stdout (as where no other output is given)"
     )
+    parser.add_argument(
+        "--zmq", metavar="[HOST:]PORT", type=_address_text, help="publish there over ZeroMQ (the extra zmq)"
+    )
+    parser.add_argument("--osc", metavar="[HOST:]PORT", type=_address_text, help="send OSC bundles there")
     parser.add_argument("--channels", metavar="C,C,...", type=_channels, help="these channels only")
     parser.add_argument("--seconds", metavar="S", type=float, help="end after so much device time")
 
@@ -108,9 +114,25 @@ async def _stream(options: argparse.Namespace) -> None:
         async with anyio.create_task_group() as senders:
             if options.udp is not None:
                 senders.start_soon(_to_udp, neurons, options, end)
-            if options.jsonl or options.udp is None:
+            bridges = _bridges(neurons, options)
+            for bridge in bridges:
+                senders.start_soon(bridge.run, end)
+            if options.jsonl or (options.udp is None and not bridges):
                 senders.start_soon(_to_stdout, neurons, options, end)
         group.cancel_scope.cancel()
+
+
+def _bridges(neurons: cl.Neurons, options: argparse.Namespace) -> list[Bridge]:
+    found: list[Bridge] = []
+    if options.zmq is not None:
+        from cl.interop.zmq import Publisher
+
+        found.append(Publisher(neurons, options.zmq, channels=options.channels))
+    if options.osc is not None:
+        from cl.interop.osc import Sender
+
+        found.append(Sender(neurons, options.osc, channels=options.channels))
+    return found
 
 
 async def _until_terminated(scope: Any) -> None:
@@ -206,10 +228,17 @@ def _write(out: int, data: bytes) -> None:
 
 
 def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise argparse.ArgumentTypeError(f"{text!r} is no [HOST:]PORT with a port from 1 to 65535")
-    return host.strip("[]") or "127.0.0.1", int(port)
+    from cl.interop.addresses import host_and_port
+
+    try:
+        return host_and_port(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _address_text(text: str) -> str:
+    _address(text)
+    return text
 
 
 def _channels(text: str) -> list[int]:
