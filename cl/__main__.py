@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cl._values.printing import printable_lines, settle_stdout
 from cl._values.saying import say
 
-COMMANDS = ("analyse", "app", "info", "recover", "stream", "view")
+COMMANDS = ("analyse", "app", "export", "info", "recover", "stream", "view")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

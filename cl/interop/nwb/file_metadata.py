@@ -1,0 +1,87 @@
+"""What an NWB file says of itself: who, when, and from which recording."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from cl.interop.recorded import Recorded
+from cl.interop.texts import as_json
+
+_NAMESPACE: Final = uuid.UUID("6f6c3f5e-1c0e-5d8a-9a52-0d2c6d6ad0f7")
+_IDENTITY: Final = ("hostname", "project_id", "cell_batch_id", "created_utc", "start_timestamp")
+
+
+def new(pynwb: Any, recorded: Recorded, subject: Any, fields: Mapping[str, Any]) -> Any:
+    """Return an `NWBFile` that has nothing but its metadata; TypeError for fields that there are not."""
+    if isinstance(subject, Mapping):
+        subject = pynwb.file.Subject(**subject)
+    given = dict(fields)
+    start = given.pop("session_start_time", None)
+    defaults = {
+        "session_description": description(recorded),
+        "identifier": identifier(recorded),
+        "session_id": Path(recorded.paths[0]).stem,
+        "notes": notes(recorded),
+        "keywords": ["multi-electrode array", "in vitro", "closed loop"],
+    }
+    return pynwb.NWBFile(
+        session_start_time=start or session_start(recorded), subject=subject, **(defaults | given)
+    )
+
+
+def is_simulated(recorded: Recorded) -> bool:
+    """Whether a simulator recorded."""
+    declared = recorded.attributes[0].get("file_format")
+    return isinstance(declared, dict) and declared.get("version") == "SDK"
+
+
+def description(recorded: Recorded) -> str:
+    """Return a sentence of what was recorded."""
+    what = "simulator of a CL1" if is_simulated(recorded) else "CL1"
+    several = f", {len(recorded.parts)} recordings as one" if len(recorded.parts) > 1 else ""
+    return (
+        f"Extracellular recording of a {what} by Cortical Labs, 64 channels at {recorded.rate:g} Hz{several}."
+    )
+
+
+def identifier(recorded: Recorded) -> str:
+    """Return an identifier that follows from what the recordings are."""
+    parts = [
+        [str(attributes.get(name, "")) for name in _IDENTITY]
+        + [part.frames, part.spikes, part.stims, part.start]
+        for part, attributes in zip(recorded.parts, recorded.attributes, strict=True)
+    ]
+    return str(uuid.uuid5(_NAMESPACE, as_json(parts)))
+
+
+def session_start(recorded: Recorded) -> datetime:
+    """Return when frame 0 was; ValueError where the recording does not say it."""
+    for zone in ("utc", "localtime"):
+        try:
+            found = datetime.fromisoformat(str(recorded.attributes[0].get(f"created_{zone}", "")))
+        except ValueError:
+            continue
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    raise ValueError(f"{recorded.paths[0]} does not say when it was made: give session_start_time")
+
+
+def notes(recorded: Recorded) -> str:
+    """Return, as JSON, all attributes of the recordings and how much there is of each part."""
+    return as_json(
+        [
+            {
+                "attributes": attributes,
+                "first_frame": part.start,
+                "frames": part.frames,
+                "samples": part.samples,
+                "spikes": part.spikes,
+                "stims": part.stims,
+                "data_streams": part.streams,
+            }
+            for part, attributes in zip(recorded.parts, recorded.attributes, strict=True)
+        ]
+    )
