@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cl._values.constants import FRAMES_PER_SECOND, NEVER
 from cl._values.saying import Log
+from cl._values.thread_start import start_thread
 from cl.error import DeviceDisconnectedError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Recorder:
     def begin(self) -> None:
         """Start to record, with what the history has of the window."""
         try:
-            self._thread.start()
+            start_thread(self._thread)
         except RuntimeError:  # There are too many.
             self._capture.undo()
             self.done.set()

@@ -9,6 +9,8 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .thread_start import start_thread
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
@@ -43,7 +45,7 @@ async def _beside(loop: AbstractEventLoop, function: Callable[[], R], abandon_on
         target=_answer, args=(loop, answer, _own_context(), function), name="cl-call", daemon=True
     )
     with CancelScope(shield=not abandon_on_cancel):
-        thread.start()
+        start_thread(thread)
         result = await answer
     thread.join()  # It has nothing more to do.
     return result

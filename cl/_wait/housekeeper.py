@@ -11,6 +11,7 @@ from cl._core.reentry_lock import ReentryLock
 from cl._values.constants import FRAMES_PER_SECOND
 from cl._values.no_op import no_op
 from cl._values.saying import Log
+from cl._values.thread_start import start_thread
 
 from .threads import go_on
 
@@ -138,7 +139,7 @@ class Housekeeper:
             # Known before it starts: Ctrl-C may come while that is waited for.
             self._thread = thread
             try:
-                thread.start()
+                start_thread(thread)
             except BaseException:
                 if thread.ident is None:
                     self._thread = None  # It was not to be: the next one who waits starts it.

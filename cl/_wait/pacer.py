@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.host_clock import host_ns, host_sleep
+from cl._values.thread_start import start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -86,7 +87,7 @@ class Pacer:
     def _start(self, changes: Changes) -> None:
         thread = threading.Thread(target=_Pace(changes).run, name="cl-pacer", daemon=True)
         try:
-            thread.start()
+            start_thread(thread)
         except BaseException:
             changes.put(None)  # An interruption may come when it runs already.
             raise

@@ -9,6 +9,7 @@ from cl._core.host_clock import host_ns
 from cl._core.reentry_lock import ReentryLock
 from cl._values.descriptors import let_go
 from cl._values.no_op import no_op
+from cl._values.thread_start import start_thread
 from cl.error import ControlRequiredError, DeviceDisconnectedError
 from cl.hw.wire.layout import (
     DESIGNS_SINCE,
@@ -177,7 +178,7 @@ class Link:
         for events in (self._spikes, self._stims):
             if events is not None:
                 events.seek(start)
-        self._reader.start()
+        start_thread(self._reader)
         return start
 
     def forgive_no_more(self) -> None:

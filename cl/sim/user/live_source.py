@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._values.saying import Log
+from cl._values.thread_start import start_thread
 
 from .caller import Caller
 from .checks import Fault, SourceEndedError
@@ -180,7 +181,7 @@ class _Starter:
     def start(self, name: str) -> None:
         """Start the thread."""
         self._thread = threading.Thread(target=self._run, name=f"cl-live {name}", daemon=True)
-        self._thread.start()
+        start_thread(self._thread)
 
     def cancel(self) -> bool:
         """Cancel an async start, and return whether it is one."""

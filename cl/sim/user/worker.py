@@ -8,6 +8,8 @@ from queue import SimpleQueue
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from cl._values.thread_start import start_thread
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -81,7 +83,7 @@ class Worker:
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                start_thread(self._thread)
                 self.ident = self._thread.ident
         call = Call(function, arguments)
         self._calls.put(call)

@@ -19,6 +19,7 @@ from cl._current import devices
 from cl._values.descriptors import hang_up, let_go
 from cl._values.process_switches import switch_interval
 from cl._values.saying import Log, say
+from cl._values.thread_start import start_thread
 
 from .access import is_loopback
 from .address import url_for_others, url_of
@@ -74,7 +75,7 @@ class VisualiserServer:
         self._waker, self._wakened = socket.socketpair()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cl-visualiser", daemon=True)
-        self._thread.start()
+        start_thread(self._thread)
 
     def show(self, visualiser: CustomVisualiser) -> str:
         """Serve a custom visualiser until `stop`, and return its URL, which cannot be guessed."""
