@@ -190,7 +190,7 @@ class Commander:
         registers = self._session.regions[RegionKind.REGISTERS].words
         deadline = host_ns() + self._timeout_ns
         while registers[Register.CONTROL_DONE] != word:
-            self._wait(deadline, f"a request to {Control(word & 0xFF).name.lower()}")
+            self._wait(deadline, f"a request to {_spoken(word & 0xFF)}")
 
     def _wait(self, deadline: int, what: str) -> None:
         """Wait for the completion interrupt, or a little while: it may have got lost."""
@@ -217,3 +217,8 @@ class Commander:
         record = self._record(at)
         text = record[4:].tobytes()[: min(record[3], _TEXT_LIMIT)]
         return record[1], record[2], text.decode(errors="replace")
+
+
+def _spoken(request: int) -> str:
+    """Return a control request as a verb, also one that only the device may know."""
+    return next((known.name.lower() for known in Control if known == request), f"do {request}")
