@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from .exports import nwb
+from .exports.table import csv, parquet
 
-SUMMARY = "Write a recording in the form of other programs: NWB."
+SUMMARY = "Write a recording in the form of other programs: NWB, CSV, Parquet."
 
-FORMS = {"nwb": nwb}
+FORMS: dict[str, Any] = {"csv": csv, "nwb": nwb, "parquet": parquet}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ import cl
 from cl.__main__ import main
 
 need_extra("nwb", "pynwb")
+need_extra("parquet", "pyarrow")
 
 PAGE = Path(cl.__file__).parents[1] / "docs" / "export.md"
 
@@ -35,4 +36,6 @@ def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(arguments) == 0, (line, capsys.readouterr().err)
     for block in blocks("python"):
         exec(block, {})  # noqa: S102
-    assert {"recording.nwb", "experiment.nwb", "copy.nwb"} <= set(os.listdir(tmp_path))
+    assert {"recording.nwb", "experiment.nwb", "copy.nwb", "game.csv", "game.parquet"} <= set(
+        os.listdir(tmp_path)
+    )
