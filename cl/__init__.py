@@ -28,7 +28,7 @@ from .error import (
 )
 
 if TYPE_CHECKING:
-    from . import analysis, app, error, hw, sim, testing, util, visualisation
+    from . import analysis, app, error, hw, playback, sim, testing, util, visualisation
     from ._core.virtual_time import VirtualTime
     from ._session.opening import aopen, get_system_attributes, is_simulator, open
     from .data_stream import DataStream
@@ -64,7 +64,7 @@ _LAZY = {
     "is_simulator": "._session",
     "open": "._session",
 }
-_SUBMODULES = {"analysis", "app", "error", "hw", "sim", "testing", "util", "visualisation"}
+_SUBMODULES = {"analysis", "app", "error", "hw", "playback", "sim", "testing", "util", "visualisation"}
 
 __all__ = [
     "AsyncLoop",
@@ -102,6 +102,7 @@ __all__ = [
     "hw",
     "is_simulator",
     "open",
+    "playback",
     "sim",
     "testing",
     "util",

@@ -34,6 +34,7 @@ def test_a_recording_is_served_until_it_is_interrupted(shared_data: Path) -> Non
             server = Elsewhere(line.split()[-1])
             assert http(server)[0] == 200  # type: ignore[arg-type]
             with page(server) as one:  # type: ignore[arg-type]
+                one.command(type="play")  # it starts paused
                 one.subscribe("spikes", since=0)
                 assert next(one.sections(1)).start == one.hello["start"]
             process.send_signal(signal.SIGINT)

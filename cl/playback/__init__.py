@@ -1,0 +1,1 @@
+"""`python -m cl.playback FILE [APP]`: a recording on a page in the browser, steered by it and by keys."""

@@ -1,0 +1,41 @@
+"""The page of an application beside a recording: of its folder, or out of its zip without unpacking it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cl._values.printing import printable
+from cl._values.saying import Log
+from cl.app.packed import Packed, open_packed
+from cl.visualisation.server.application import Application
+
+_log = Log()
+
+
+def load_application(path: str, recorded_info: object) -> Application | None:
+    """Return an application's page, or None where it has none or cannot be read, which is logged.
+
+    `recorded_info` is the recording's attribute `app_info`: another version of the application is logged.
+    """
+    try:
+        packed = open_packed(path)
+    except (OSError, ValueError) as error:
+        _log.warning("the application cannot be shown: %s", printable(str(error)))
+        return None
+    _compare(packed, recorded_info)
+    if packed.page is None or packed.script is None:
+        _log.warning("the application %s has no page: web/vis.html and web/vis.mjs", printable(packed.id))
+        return None
+    return Application(packed.script, packed.page, None, f"{packed.id} Visualiser", packed.style or "")
+
+
+def _compare(packed: Packed, recorded_info: Any) -> None:
+    if not isinstance(recorded_info, dict) or "version" not in recorded_info or packed.info is None:
+        return
+    recorded, now = recorded_info["version"], packed.info.get("version")
+    if recorded != now:
+        _log.warning(
+            "the recording was made by version %s of the application, this is %s",
+            printable(str(recorded)),
+            printable(str(now)),
+        )
