@@ -19,6 +19,7 @@ GRACE_S: Final = 10.0
 STATUS: Final = 124
 _CLOSING_S: Final = 10.0
 """What is given to devices that are closed from outside of the program's main thread."""
+_AGAIN_S: Final = 0.1
 _SIGNAL: Final = getattr(signal, "SIGRTMAX", signal.SIGALRM)
 """One that no application is known to use for itself."""
 
@@ -36,13 +37,14 @@ class TimeLimit:
         self._grace_s = grace_s
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="cl-timeout", daemon=True)
-        self._ending = threading.Event()
-        self._deciding = threading.Lock()
+        self._interrupts = False
+        self._raised = False
         self._before: object = None
 
     def __enter__(self) -> TimeLimit:
         if self._seconds > 0:
-            if self._in_main():
+            self._interrupts = threading.current_thread() is threading.main_thread()
+            if self._interrupts:
                 self._before = signal.signal(_SIGNAL, self._raise)
             self._thread.start()
         return self
@@ -55,25 +57,30 @@ class TimeLimit:
         self._left.set()
         # Past its end by force there is nothing to go on with: the process is about to end.
         self._thread.join()
-        if self._in_main():
+        if self._interrupts:
             signal.signal(_SIGNAL, self._before)  # type: ignore[arg-type]
 
-    def _in_main(self) -> bool:
-        return threading.current_thread() is threading.main_thread()
-
     def _raise(self, number: int, frame: FrameType | None) -> None:
-        if not self._left.is_set():
+        if not (self._left.is_set() or self._raised):
+            self._raised = True
             raise TimeoutError(f"the run has taken longer than its timeout of {self._seconds:g} s")
 
     def _watch(self) -> None:
         if self._wait(self._seconds):
             return
         self.expired = True
-        main = threading.main_thread().ident
-        if main is not None:
-            signal.pthread_kill(main, _SIGNAL)
-        if not self._wait(self._grace_s):
+        ending = time.monotonic() + self._grace_s
+        self._interrupt(ending)
+        if not self._wait(ending - time.monotonic()):
             self._end()
+
+    def _interrupt(self, until: float) -> None:
+        """Send the signal until it has been heard: one that comes right before a wait begins is not."""
+        main = threading.main_thread().ident
+        while main is not None and self._interrupts and not self._raised and time.monotonic() < until:
+            signal.pthread_kill(main, _SIGNAL)
+            if self._left.wait(_AGAIN_S):
+                return
 
     def _wait(self, seconds: float) -> bool:
         """Wait, also for longer than a lock can; return whether the run has ended meanwhile."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,7 @@ class _Shown:
     def __init__(self, label: str, total: float) -> None:
         self.label, self.total, self.is_shown = label, total, True
         self.seen: list[float] = []
+        self.told = threading.Event()
 
     def __enter__(self) -> _Shown:
         return self
@@ -130,7 +131,7 @@ class _Shown:
 
     def to(self, seconds: float) -> None:
         self.seen.append(seconds)
-        os.kill(os.getpid(), signal.SIGUSR1)
+        self.told.set()
 
 
 def test_an_estimate_is_shown_as_progress(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,13 +143,8 @@ def test_an_estimate_is_shown_as_progress(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(progress, "Progress", make)
     monkeypatch.setattr(progress, "_EVERY_S", 0.01)
-    before = signal.signal(signal.SIGUSR1, lambda *_: None)
-    try:
-        with progress.RunProgress("quick", 5.0):
-            while not made[0].seen:
-                signal.pause()
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+    with progress.RunProgress("quick", 5.0):
+        assert made[0].told.wait(30)
     assert (made[0].label, made[0].total) == ("quick", 5.0)
     assert made[0].seen[0] > 0 and made[0].seen[-1] == -1.0
 
@@ -157,3 +153,32 @@ def test_without_an_estimate_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(progress, "Progress", pytest.fail)
     with progress.RunProgress("quick", None):
         pass
+
+
+def test_the_signal_is_sent_until_it_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = []
+    send = signal.pthread_kill
+
+    def lose_two(thread: int, number: int) -> None:
+        sent.append(number)
+        if len(sent) > 2:
+            send(thread, number)
+
+    monkeypatch.setattr(time_limit.signal, "pthread_kill", lose_two)
+    monkeypatch.setattr(time_limit, "_AGAIN_S", 0.01)
+    with pytest.raises(TimeoutError), TimeLimit(0.01):
+        signal.pause()
+    assert len(sent) > 2
+
+
+def test_another_thread_is_not_interrupted() -> None:
+    def wait() -> None:
+        with TimeLimit(0.01) as limit:
+            limit._thread.join(0.1)
+        done.append(limit.expired)
+
+    done: list[bool] = []
+    thread = threading.Thread(target=wait)
+    thread.start()
+    thread.join(30)
+    assert done == [True]
