@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from visualisation_tools import device, page
 import cl
 import cl._current
 from cl.visualisation import start_server
+from cl.visualisation.server.player import Player, Recorded
 
 
 @pytest.fixture(autouse=True)
@@ -185,3 +187,21 @@ def test_where_it_is_is_said_on_stderr(capsys: pytest.CaptureFixture[str]) -> No
     with device() as (_, server):
         pass
     assert capsys.readouterr().err.splitlines()[0] == f"Data visualiser: {server.url}"
+
+
+def test_stims_are_told_with_their_currents_also_from_recordings(tmp_path: Path) -> None:
+    with device() as (neurons, server), page(server) as one:
+        recording = neurons.record(file_location=str(tmp_path))
+        one.subscribe("stims")
+        neurons.stim(8, cl.StimDesign(160, -0.5, 160, 1.5, 160, -0.5))
+        section = next(section for section in one.sections(2) if section.count)
+        recording.stop()
+        assert np.frombuffer(section.body, "<f4", 1, 16).tolist() == [1.5]
+    recorded = Recorded(recording.file["path"])
+    try:
+        start, stop = recorded.start, recorded.stop
+        assert Player(recorded).currents(start, stop) == [1.5]
+        recorded.view.stim_designs = None
+        assert np.isnan(recorded.currents(start, stop)).tolist() == [True]
+    finally:
+        recorded.close()

@@ -57,6 +57,10 @@ def test_the_recording_is_all_there(recorded: Recorded, path: Path) -> None:
     time, channel = int(row["timestamp"]) + start, int(row["channel"])
     (spike,) = player.spikes_on(channel, time, time + 1)
     assert np.array_equal(spike.samples, row["samples"])
+    between = player.spikes_between(start, stop)
+    assert len(between) == len(spikes)
+    (same,) = (each for each in between if each == spike)
+    assert np.array_equal(same.samples, row["samples"])
 
 
 def test_time_goes_as_it_is_told(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,6 +230,9 @@ class Script:
         shape = np.arange(75, dtype=np.float32)
         return [Spike(t, c, samples=shape) for t, c in self.spikes if start <= t < stop]
 
+    def currents(self, start: int, stop: int) -> Sequence[float]:
+        return [0.5 * channel for time, channel in self.stims if start <= time < stop]
+
     def made(self) -> Mapping[str, object]:
         return self.makers
 

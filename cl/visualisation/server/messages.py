@@ -50,9 +50,17 @@ def _offsets(times: Sequence[int], start: int) -> bytes:
     return offsets
 
 
-def events(kind: int, start: int, stop: int, times: Sequence[int], channels: Sequence[int]) -> bytes:
-    """Return the section of all spikes or stims of [start, stop)."""
-    return _section(kind, 0, 0, len(times), start, stop, _offsets(times, start), bytes(channels))
+def events(
+    kind: int,
+    start: int,
+    stop: int,
+    times: Sequence[int],
+    channels: Sequence[int],
+    currents: Sequence[float] = (),
+) -> bytes:
+    """Return the section of all spikes, or stims with their currents in µA, of [start, stop)."""
+    more = np.array(currents, "<f4").tobytes()
+    return _section(kind, 0, 0, len(times), start, stop, _offsets(times, start), bytes(channels), more)
 
 
 def _extremes(frames: NDArray[np.int16], bin_frames: int) -> tuple[bytes, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 
 from cl._core.entries import StreamEntry
 from cl._core.host_clock import host_seconds
+from cl._store.read.design_rows import design_of
 from cl._store.read.reader import DEFAULT_UV_PER_SAMPLE_UNIT
 from cl._store.read.view import RecordingView
 from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
@@ -20,7 +22,7 @@ from cl.events import Spike
 
 from .commands import Play, Seek, Speed
 from .messages import SPIKES, STIMS
-from .source import description
+from .source import description, largest_current
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,6 +128,21 @@ class Recorded:
             samples = self.waveform(int(times[at]), channel, int(rows[at]))
             found.append(Spike(int(times[at]), channel, samples=samples))
         return found
+
+    def currents(self, start: int, stop: int) -> list[float]:
+        """Return the largest current of each stim of [start, stop), NaN where it is not known."""
+        times, _, rows = self.events[STIMS]
+        low, high = np.searchsorted(times, (start, stop))
+        designs = self.view.stim_designs
+        if designs is None:
+            return [math.nan] * int(high - low)
+        return [self._current(designs, row) for row in rows[low:high].tolist()]
+
+    def _current(self, designs: Any, row: int) -> float:
+        try:
+            return largest_current(design_of(designs[row]))
+        except (IndexError, ValueError):  # written since, or by what is no stimulator
+            return math.nan
 
     def spikes_between(self, start: int, stop: int) -> list[Spike]:
         """Return the first 20 000 spikes of [start, stop), whose samples are read when they are looked at."""
@@ -252,6 +269,9 @@ class Player:
 
     def spikes_on(self, channel: int, start: int, stop: int) -> Sequence[Spike]:
         return self._recorded.spikes_on(channel, start, stop)
+
+    def currents(self, start: int, stop: int) -> Sequence[float]:
+        return self._recorded.currents(start, stop)
 
     def spikes_between(self, start: int, stop: int) -> Sequence[Spike]:
         return self._recorded.spikes_between(start, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cl._core.engine import Engine
     from cl._core.entries import StreamEntry
     from cl._core.history import EventLog
+    from cl._stim.designs import StimDesign
     from cl.events import Spike
 
     from .commands import Play, Seek, Speed
@@ -57,6 +59,10 @@ class Source(Protocol):
 
     def events(self, kind: int, start: int, stop: int) -> tuple[list[int], list[int], int]:
         """Return timestamps and channels from `start` on, and up to where they are complete."""
+        ...
+
+    def currents(self, start: int, stop: int) -> Sequence[float]:
+        """Return the largest current, in µA with its sign, of each stim of [start, stop); NaN: not known."""
         ...
 
     def spikes_on(self, channel: int, start: int, stop: int) -> Sequence[Spike]:
@@ -168,6 +174,11 @@ class LiveSource:
             times, items = log.times[first:last], log.items[first:last]
         return times, [item.channel for item in items], stop
 
+    def currents(self, start: int, stop: int) -> Sequence[float]:
+        with self._engine.lock:
+            stims = self._engine.history.stims.window(start, stop)
+        return [largest_current(stim.design) for stim in stims]
+
     def spikes_on(self, channel: int, start: int, stop: int) -> Sequence[Spike]:
         return [spike for spike in self.spikes_between(start, stop) if spike.channel == channel]
 
@@ -227,6 +238,11 @@ def _loop(loop: RunningLoop) -> dict[str, Any]:
         "p999_us": round(found.p999_us, 1),
         "max_us": round(found.max_us, 1),
     }
+
+
+def largest_current(design: StimDesign | None) -> float:
+    """Return the largest current of a design, in µA with its sign; the first of those as large."""
+    return math.nan if design is None else max(design.phase_currents_uA, key=abs)
 
 
 def loadable_until(position: int) -> int:

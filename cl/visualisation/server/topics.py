@@ -79,7 +79,10 @@ class Sections:
 
     def _make_events(self, kind: int, start: int, stop: int) -> tuple[bytes, int]:
         times, channels, stop = self.source.events(kind, start, stop)
-        return messages.events(kind, start, stop, times, channels), stop
+        currents = self.source.currents(start, stop) if kind == messages.STIMS and times else ()
+        if len(currents) != len(times):  # they have left the history meanwhile
+            currents = ()
+        return messages.events(kind, start, stop, times, channels, currents), stop
 
     def frames(self, start: int, stop: int) -> NDArray[np.int16]:
         """Return the frames of [start, stop)."""

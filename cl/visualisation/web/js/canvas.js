@@ -101,6 +101,13 @@ export class Strip {
 const MARGIN = 64;
 export const modulo = (a, b) => ((a % b) + b) % b;
 
+/** A pleasant number just above a value, for axes that fit what they show. */
+export function closeAbove(value) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
+  for (const step of [1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9, 10]) if (step * power >= value * 0.999999) return +(step * power).toPrecision(3);
+  return 10 * power;
+}
+
 /** A pleasant number at or above a value: 1, 2 or 5 times a power of ten. */
 export function niceAbove(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));

@@ -4,10 +4,13 @@ import { Header } from "./header.js";
 import { fillTable, listenToKeys } from "./keys.js";
 import { ElectrodeMap } from "./map.js";
 import { Page, RASTER_SECONDS, SPEEDS, TRACE_SECONDS } from "./page.js";
+import { PsthPanel } from "./psth.js";
 import { Raster } from "./raster.js";
+import { listenToSaving } from "./save.js";
 import { StreamPanel } from "./streams.js";
 import { Theme } from "./theme.js";
 import { Timeline } from "./timeline.js";
+import { Tip } from "./tip.js";
 import { Traces } from "./traces.js";
 import { WaveformPanel } from "./waveforms.js";
 
@@ -18,10 +21,13 @@ const theme = new Theme(() => {});
 const page = new Page(say, () => refresh?.());
 page.theme = theme;
 
+page.focus(new URLSearchParams(location.search).get("focus_on_channels"));
+
 const map = new ElectrodeMap(page);
 const raster = new Raster(page);
 const traces = new Traces(page);
-const panels = [raster, traces, map, new WaveformPanel(page), new StreamPanel(page), new Timeline(page), new Header(page)];
+const psth = new PsthPanel(page);
+const panels = [raster, traces, map, new WaveformPanel(page), psth, new StreamPanel(page), new Timeline(page), new Header(page)];
 
 // -- buttons ---------------------------------------------------------------------------------
 
@@ -55,6 +61,8 @@ byId("forward").onclick = () => page.scroll(0.1);
 byId("live").onclick = () => page.toEdge(!page.recorded);
 for (const value of SPEEDS) byId("speed").add(new Option(`${value}×`, value));
 byId("speed").onchange = (event) => page.setSpeed(Number(event.target.value));
+new Tip(page, raster);
+listenToSaving(page);
 listenToKeys(page, { map, traces, theme, showKeys });
 
 let refresh = () => {
@@ -116,7 +124,7 @@ window.visualiser = () => {
     theme: theme.name, rates: Array.from(map.rates), spikes: list(page.spikes), stims: list(page.stims),
     begin: page.spikes.begin, until: page.spikes.until, gaps: page.spikes.gaps + page.stims.gaps,
     waveforms: page.waveforms.last(50, page.clock.end(now)).length, streams: Array.from(page.streams.streams.keys()), dropped: page.dropped,
-    fps: meter.fps, cost: meter.cost, bytesPerSecond: meter.rate, traceGain: traces.gain, rasterSeconds: page.rasterSeconds,
+    fps: meter.fps, cost: meter.cost, bytesPerSecond: meter.rate, traceGain: traces.gain, psth: psth.shown, limits: page.limits, rateTop: raster.rateTop, rasterSeconds: page.rasterSeconds,
     traceSeconds: page.traceSeconds, status: page.status, error: page.lastError, range: page.range(),
   };
 };

@@ -139,7 +139,7 @@ export class ElectrodeMap {
     context.globalAlpha = 0.75;
     context.fillText(channel === device.reference ? `${channel} ref` : channel, x + 3 * px, y + 2.5 * px);
     context.globalAlpha = 1;
-    if (this.rates[channel] > 0 && height > 34 * px) {
+    if (this.rates[channel] > 0 && height > 30 * px) {
       this.surface.font(10, 600);
       context.textAlign = "right";
       context.textBaseline = "bottom";

@@ -226,6 +226,16 @@ export class Page {
     this.changed();
   }
 
+  /** Begin with these channels ("8,9"), as a notebook asks for: the first is selected, their traces are shown. */
+  focus(text) {
+    const channels = (text ?? "").split(",").filter((part) => /^\d+$/.test(part)).map(Number).filter((channel) => whole(channel, 0, 63) !== null);
+    if (channels.length === 0) return;
+    this.selected = channels[0];
+    this.chosen = [...new Set(channels)].slice(0, MOST_TRACES);
+    this.waveforms.select(this.selected);
+    this.#newTraces();
+  }
+
   step(by) { this.select((this.selected + by + 64) % 64); }
 
   move(down, right) { this.select(neighbour(this.selected, down, right)); }

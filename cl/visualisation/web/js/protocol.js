@@ -38,9 +38,12 @@ export function decode(buffer) {
   return { position: whole(view, 8), dropped: view.getUint32(4, true), sections };
 }
 
-function events(section, buffer, at) {
-  section.offsets = new Uint32Array(buffer, at, section.count);
-  section.channels = new Uint8Array(buffer, at + padded(4 * section.count), section.count);
+function events(section, buffer, at, length) {
+  const { count } = section;
+  section.offsets = new Uint32Array(buffer, at, count);
+  section.channels = new Uint8Array(buffer, at + padded(4 * count), count);
+  const rest = padded(4 * count) + padded(count);
+  if (section.kind === STIMS && length >= rest + 4 * count) section.values = new Float32Array(buffer, at + rest, count); // µA
 }
 
 function extremes(section, buffer, at, channels) {

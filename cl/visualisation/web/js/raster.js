@@ -1,6 +1,6 @@
 // The raster: a row for every channel, time running to the right; above it how much the whole array fires.
 
-import { niceAbove, Strip, Surface } from "./canvas.js";
+import { closeAbove, Strip, Surface } from "./canvas.js";
 import { CHANNELS, SIDE } from "./layout.js";
 import { drawTimeAxis } from "./axis.js";
 
@@ -8,6 +8,9 @@ const LEFT = 40;
 const RIGHT = 8;
 const RATE = 34;
 const AXIS = 18;
+const REACH = 4; // how near, in pixels and in rows, a pointer is to what it points at
+const REACH_ROWS = 1.2;
+const CALM = 40; // pictures for which the axis of the rate stays, though all is lower
 
 export class Raster {
   constructor(page) {
@@ -15,6 +18,8 @@ export class Raster {
     this.surface = new Surface(document.getElementById("raster"));
     this.strip = new Strip();
     this.rateTop = 20;
+    this.cells = new Float64Array(CHANNELS).fill(-1);
+    this.counts = new Uint32Array(CHANNELS);
     this.canvas = this.surface.canvas;
     this.canvas.onclick = (event) => this.#pick(event);
   }
@@ -42,6 +47,28 @@ export class Raster {
     const scale = plotWidth / frames;
     const column = Math.floor(time * scale) - Math.floor(end * scale) + plotWidth - 1;
     return [left + column, Math.floor(top + ((channel + 0.5) * plotHeight) / CHANNELS)];
+  }
+
+  /** The spike or stim that is nearest to a place on the canvas, in CSS pixels: {kind, time, channel, current}. */
+  near(x, y, end) {
+    const { left, top, plotWidth, plotHeight, frames } = this.#plot();
+    const { spikes, stims } = this.page;
+    const ratio = this.surface.px / this.surface.zoom;
+    const scale = plotWidth / frames;
+    const channel = ((y * ratio - top) / plotHeight) * CHANNELS;
+    const time = end - (left + plotWidth - x * ratio) / scale;
+    const reach = (REACH * this.surface.px) / scale;
+    let best = null;
+    for (const [kind, store] of [["spike", spikes], ["stim", stims]]) {
+      const last = store.index(Math.min(end, time + reach));
+      for (let i = store.index(time - reach); i < last; i++) {
+        const rows = Math.abs(store.channel(i) + 0.5 - channel);
+        if (rows > REACH_ROWS) continue;
+        const distance = Math.abs(store.time(i) - time) / reach + rows / REACH_ROWS - (kind === "stim" ? 0.5 : 0);
+        if (best === null || distance < best.distance) best = { kind, distance, time: store.time(i), channel: store.channel(i), current: store.value(i) };
+      }
+    }
+    return best;
   }
 
   draw(now, end) {
@@ -92,7 +119,7 @@ export class Raster {
   }
 
   #marks(strip, from, to, columnOf, slotOf, row) {
-    const { spikes, stims, theme, selected } = this.page;
+    const { stims, theme } = this.page;
     const px = this.surface.px;
     const tall = Math.max(2, Math.ceil(row) - (row > 4 ? 1 : 0));
     const mark = (store, thick, extra, colourOf) => {
@@ -103,9 +130,27 @@ export class Raster {
         strip.fillRect(slotOf(columnOf(store.time(i))) - thick + 1, Math.floor(channel * row) - extra, thick, tall + 2 * extra);
       }
     };
-    const thick = Math.max(1, Math.round(1.6 * px));
-    mark(spikes, thick, 0, (channel) => (channel === selected ? theme.accent : theme.spike));
+    this.#spikes(strip, from, to, columnOf, slotOf, row, tall, Math.max(1, Math.round(1.6 * px)));
     mark(stims, Math.round(3 * px), Math.round(px), () => theme.stim);
+  }
+
+  // How many of a channel fall into one place is what its colour says, so that bursts keep their shape.
+  #spikes(strip, from, to, columnOf, slotOf, row, tall, thick) {
+    const { spikes, theme, selected } = this.page;
+    if (from !== this.marked) this.cells.fill(-1);
+    this.marked = to;
+    const last = spikes.index(to);
+    for (let i = spikes.index(from); i < last; i++) {
+      const channel = spikes.channel(i);
+      const column = columnOf(spikes.time(i));
+      const cell = Math.floor(column / thick);
+      const count = (this.counts[channel] = cell === this.cells[channel] ? this.counts[channel] + 1 : 1);
+      this.cells[channel] = cell;
+      strip.fillStyle = count > 1 ? theme.dense[count > 4 ? 2 : count > 2 ? 1 : 0] : channel === selected ? theme.accent : theme.spike;
+      // A single one is as thick as a mark, several fill the place as far as time has come.
+      const wide = count > 1 ? column - cell * thick + 1 : thick;
+      strip.fillRect(slotOf(column) - wide + 1, Math.floor(channel * row), wide, tall);
+    }
   }
 
   #rate(left, top, width, end, frames) {
@@ -118,9 +163,9 @@ export class Raster {
     const tall = top - Math.round(9 * px);
     let most = 20;
     for (let bin = first; bin < last; bin++) most = Math.max(most, spikes.countOf(bin) * perSecond);
-    const wanted = niceAbove(most);
+    const wanted = closeAbove(most);
     this.held = wanted >= this.rateTop ? 0 : (this.held ?? 0) + 1;
-    if (wanted > this.rateTop || this.held > 120) this.rateTop = wanted;
+    if (wanted > this.rateTop || this.held > CALM) this.rateTop = wanted;
     const scale = width / frames;
     const bar = Math.max(1, size * scale - (size * scale > 3 ? 1 : 0));
     context.fillStyle = theme.muted;

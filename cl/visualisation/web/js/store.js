@@ -7,6 +7,7 @@ export class EventStore {
     this.binFrames = binFrames;
     this.times = new Float64Array(capacity);
     this.channels = new Uint8Array(capacity);
+    this.values = new Float32Array(capacity); // of stims their currents in µA; NaN: not known
     this.counts = new Uint32Array(4096);
     this.clear();
   }
@@ -27,12 +28,13 @@ export class EventStore {
       if (this.until === 0) this.begin = section.start;
     }
     this.until = section.stop;
-    const { start, offsets, channels, count } = section;
+    const { start, offsets, channels, values, count } = section;
     for (let i = 0; i < count; i++) {
       const time = start + offsets[i];
       const slot = this.end % this.capacity;
       this.times[slot] = time;
       this.channels[slot] = channels[i];
+      this.values[slot] = values?.[i] ?? NaN;
       this.end++;
       this.#countIn(time);
     }
@@ -55,6 +57,7 @@ export class EventStore {
   }
 
   time(index) { return this.times[index % this.capacity]; }
+  value(index) { return this.values[index % this.capacity]; }
   channel(index) { return this.channels[index % this.capacity]; }
 
   /** The absolute index of the first event at or after a time. */

@@ -1,8 +1,9 @@
 // Colours. They are defined in style.css; canvases read them from there.
 
-const NAMES = ["page", "panel", "plot", "line", "grid", "text", "muted", "accent", "spike", "stim", "good", "bad", "warn", "dead"];
+const NAMES = ["page", "panel", "plot", "line", "grid", "text", "muted", "accent", "spike", "stim", "good", "bad", "warn", "dead", "limit"];
 const RAMP = 5;
 const TRACES = 8;
+const DENSE = 3;
 const STEPS = 256;
 
 export class Theme {
@@ -28,6 +29,7 @@ export class Theme {
     const read = (name) => style.getPropertyValue(`--${name}`).trim();
     for (const name of NAMES) this[name] = read(name);
     this.traces = Array.from({ length: TRACES }, (_, i) => read(`trace-${i}`));
+    this.dense = Array.from({ length: DENSE }, (_, i) => read(`dense-${i}`));
     this.#ramp(Array.from({ length: RAMP }, (_, i) => rgb(read(`ramp-${i}`))));
     this.changed();
   }

@@ -2,6 +2,7 @@
 
 import { drawTimeAxis } from "./axis.js";
 import { niceAbove, Strip, Surface } from "./canvas.js";
+import { dashed, line } from "./waveforms.js";
 
 const LEFT = 62;
 const RIGHT = 8;
@@ -55,6 +56,7 @@ export class Traces {
     const key = `${theme.name}|${chosen}|${this.gain}|${this.version}|${store.binFrames}|${store.serial}`;
     this.strip.show(context, left, top, plotWidth, plotHeight, end, frames, key,
       (strip, from, to, columnOf, slotOf) => chosen.forEach((channel, i) => this.#lane(strip, store, channel, i, lane, from, to, columnOf, slotOf)));
+    this.#limits(left, top, plotWidth, lane);
     if (store.until < end) this.strip.spoil(); // more of it is on its way
     if (store.from !== null && store.begin >= end) this.#nothing("The samples of this time are gone: these traces were chosen later");
     drawTimeAxis(this.surface, theme, left, top + plotHeight, plotWidth, end, frames, this.page);
@@ -134,6 +136,20 @@ export class Traces {
       context.fillText(channel === device.reference ? `${channel} ref` : channel, 11 * px, middle);
       if (lane > 30 * px) this.#bar(left, middle, lane);
     });
+  }
+
+  // The threshold is known of the channel whose waveforms are shown (waveforms.js).
+  #limits(left, top, width, lane) {
+    const { limits, chosen } = this.page;
+    const at = chosen.indexOf(limits?.channel);
+    if (at < 0) return;
+    const { context, px } = this.surface;
+    dashed(context, this.page.theme.limit, px);
+    for (const limit of limits.limits) {
+      const y = top + (at + 0.5) * lane - (lane * 0.46 * limit) / this.gain;
+      if (Math.abs(limit) <= this.gain) line(context, left, Math.round(y) + 0.5, left + width);
+    }
+    context.setLineDash([]);
   }
 
   // The scale: half a lane, in µV.

@@ -11,6 +11,32 @@ const FRAME_MS = 0.04;
 const SHOWN = 50;
 const FEW = 3; // as many are wanted for a scale and for a mean
 
+/**
+ * Beyond which voltages spikes are detected, as far as they tell: no spike of either sign was detected at less. In µV
+ * from the mean; the device does not say it.
+ */
+export function limitsOf(shapes) {
+  const found = shapes.map(({ samples }) => samples[SAMPLES_BEFORE]);
+  const of = (sign) => {
+    const sizes = found.map((value) => value * sign).filter((size) => size > 0);
+    return sizes.length < FEW ? [] : [sign * Math.min(...sizes)];
+  };
+  return [...of(1), ...of(-1)];
+}
+
+export function dashed(context, colour, px) {
+  context.strokeStyle = colour;
+  context.lineWidth = px;
+  context.setLineDash([4 * px, 4 * px]);
+}
+
+export function line(context, from, y, to) {
+  context.beginPath();
+  context.moveTo(from, y);
+  context.lineTo(to, y);
+  context.stroke();
+}
+
 export class WaveformPanel {
   constructor(page) {
     this.page = page;
@@ -39,9 +65,22 @@ export class WaveformPanel {
     context.fillStyle = theme.plot;
     context.fillRect(plot.x, plot.y, plot.width, plot.height);
     const top = this.#scale(shapes, calm);
+    const limits = limitsOf(calm);
+    this.page.limits = { channel: waveforms.channel, limits };
     this.#axes(plot, top);
     if (shapes.length) this.#lines(plot, top, shapes, calm);
     else this.#nothing(plot);
+    this.#limits(plot, top, limits);
+  }
+
+  #limits(plot, top, limits) {
+    const { context, px } = this.surface;
+    dashed(context, this.page.theme.limit, px);
+    for (const limit of limits) {
+      const y = Math.round(plot.y + plot.height * (0.5 - (0.46 * limit) / top)) + 0.5;
+      line(context, plot.x, y, plot.x + plot.width);
+    }
+    context.setLineDash([]);
   }
 
   #noted(count, beside) {
