@@ -28,6 +28,7 @@ _REAL_TIME = (
     "test_contract_wall_clock",
     "test_aio_web_service",
     "test_interop_bridges",
+    "test_interop_lsl",
 )
 """Folders and modules of tests that have bounds in the host's time, or several processes each."""
 _LOOPS = [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Send = Callable[[list[bytes]], Awaitable[None]]
     Encode = Callable[[int, bytes], bytes]
 
-SUMMARY = "Send what happens on the device as it happens: as UDP datagrams, JSON lines, ZeroMQ or OSC."
+SUMMARY = "Send what happens on the device as it happens: as UDP datagrams, JSON lines, ZeroMQ, OSC or LSL."
 
 _GRACE_FRAMES = 250
 """How long after the end the last spikes may still be on their way."""
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "A datagram holds the spikes of one frame: its timestamp (little-endian, 64 bits, unsigned), then a "
         "byte for each channel that spiked. A JSON line holds the same: timestamp and channels. ZeroMQ and "
-        "OSC have stims as well; docs/streaming.md describes their messages."
+        "OSC, and LSL, have stims as well; docs/streaming.md describes their messages."
     )
     parser.add_argument(
         "--udp",
@@ -52,6 +52,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--zmq", metavar="[HOST:]PORT", type=_address_text, help="publish there over ZeroMQ (the extra zmq)"
     )
     parser.add_argument("--osc", metavar="[HOST:]PORT", type=_address_text, help="send OSC bundles there")
+    parser.add_argument(
+        "--lsl", action="store_true", help="have LSL streams of spikes and stims (the extra lsl)"
+    )
+    parser.add_argument(
+        "--lsl-samples", action="store_true", help="have an LSL stream of the samples as well"
+    )
+    parser.add_argument(
+        "--markers",
+        metavar="NAME",
+        help="write the samples of this LSL stream into a data stream, for --record",
+    )
+    parser.add_argument("--record", metavar="FOLDER", help="record meanwhile, into a file in this folder")
     parser.add_argument("--channels", metavar="C,C,...", type=_channels, help="these channels only")
     parser.add_argument("--seconds", metavar="S", type=float, help="end after so much device time")
 
@@ -111,6 +123,12 @@ async def _stream(options: argparse.Namespace) -> None:
         end = None
         if options.seconds is not None:
             end = neurons.timestamp() + round(options.seconds * neurons.get_frames_per_second())
+        if options.markers is not None:
+            from cl.interop.lsl import Markers
+
+            group.start_soon(Markers(neurons, options.markers).run)
+        if options.record is not None:
+            neurons.record(file_location=options.record)
         async with anyio.create_task_group() as senders:
             if options.udp is not None:
                 senders.start_soon(_to_udp, neurons, options, end)
@@ -132,6 +150,10 @@ def _bridges(neurons: cl.Neurons, options: argparse.Namespace) -> list[Bridge]:
         from cl.interop.osc import Sender
 
         found.append(Sender(neurons, options.osc, channels=options.channels))
+    if options.lsl or options.lsl_samples:
+        from cl.interop.lsl import Outlet
+
+        found.append(Outlet(neurons, samples=options.lsl_samples, channels=options.channels))
     return found
 
 
