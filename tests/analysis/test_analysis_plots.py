@@ -22,6 +22,9 @@ from matplotlib import pyplot  # noqa: E402
 from matplotlib.colors import to_rgba  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
+from cl import RecordingView  # noqa: E402
+
+SHOW = pyplot.show
 PLOTS = {
     "plot": ("network_bursts", "dct_features", "spike_triggered_histogram", "functional_connectivity"),
     "plot_avalanche_sizes": ("criticality",),
@@ -99,6 +102,24 @@ def test_given_axes_are_only_drawn_on(
     assert drawn == given and shown == []
     assert not other.axes
     pyplot.close(other)
+
+
+def test_a_plot_that_cannot_be_shown_says_nothing_and_is_not_left_open(
+    results: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pyplot, "show", SHOW)
+    results["criticality"].plot_branching_ratio()
+    with RecordingView(write_recording(tmp_path / "a.h5", 1000, [(3, 9), (4, 10)])) as view:
+        view.plot_spike(view.spikes[0])
+        view.plot_rates()
+        view.plot_spikes_and_stims()
+
+
+def test_all_plots_are_shown_alike(tmp_path: Path, shown: Any) -> None:
+    with RecordingView(write_recording(tmp_path / "a.h5", 1000, [(3, 9), (4, 10)])) as view:
+        for plot in (lambda: view.plot_spike(view.spikes[0]), view.plot_rates, view.plot_spikes_and_stims):
+            plot()
+    assert [block for _, block in shown] == [True] * 3
 
 
 def test_given_axes_are_saved_with_their_figure(results: dict[str, Any], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any, Final, TypeAlias
 
 FilePath: TypeAlias = str | os.PathLike[str]
@@ -21,11 +22,24 @@ def pyplot() -> Any:
 
 
 def present(figure: Any, save_path: FilePath | None, is_own: bool) -> None:
-    """Save a figure, or show it where it is a plot's own and there is a window or a notebook for it."""
+    """Save a figure, or show it where it is a plot's own."""
     if save_path is not None:
         figure.savefig(save_path, bbox_inches="tight")
         if is_own:
             # Pyplot keeps what nobody closes, and a notebook shows it.
             pyplot().close(figure)
-    elif is_own and pyplot().get_backend().lower() not in _SILENT_BACKENDS:
-        pyplot().show(block=True)
+    elif is_own:
+        show(figure)
+
+
+def show(figure: Any) -> None:
+    """Show a figure of pyplot until its window is closed; one that no backend shows is not left open."""
+    module = pyplot()
+    try:
+        with warnings.catch_warnings():
+            # matplotlib says of backends without a screen that they show nothing.
+            warnings.filterwarnings("ignore", message=".*non-interactive")
+            module.show(block=True)
+    finally:
+        if module.get_backend().lower() in _SILENT_BACKENDS:
+            module.close(figure)

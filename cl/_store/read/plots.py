@@ -1,6 +1,6 @@
 """Plots of spikes and stims, with matplotlib (the extra `cl-aio[plot]`).
 
-A plot shows itself, unless it goes to a file or into given axes, or matplotlib's backend cannot show.
+A plot shows itself, unless it goes to a file or into given axes.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cl._store.read.figures import show
 from cl.analysis.optional import missing
 
 if TYPE_CHECKING:
@@ -45,9 +45,6 @@ def _shown(figsize: tuple[float, float]) -> Iterator[Any]:
     made = pyplot.figure(figsize=figsize, layout="constrained")
     try:
         yield made
-        with warnings.catch_warnings():
-            # matplotlib says of backends without a screen that they show nothing.
-            warnings.filterwarnings("ignore", message=".*non-interactive")
-            pyplot.show(block=True)
+        show(made)
     finally:
         pyplot.close(made)
