@@ -301,3 +301,59 @@ def bounds(data: list[int], limit: float) -> tuple[float, float, float]:
             break
         high = float(max(rest))
     return low, high, ks
+
+
+def collapse(shapes: list[list[float]]) -> float:
+    """Return the first of the exponents 0, 0.001 … 1 at which ln v·T^2β spreads least; NaN without shapes."""
+    logs = []
+    for shape in shapes:
+        length = len(shape)
+        mean = sum(j / length * p for j, p in enumerate(shape, 1))
+        spread = sum((j / length - mean) ** 2 * p for j, p in enumerate(shape, 1))
+        if spread > 0:
+            logs.append((math.log(spread), math.log(length)))
+    if not logs:
+        return math.nan
+    if len({length for _, length in logs}) == 1:
+        return 0.0
+    exponents = [i * 0.001 for i in range(1001)]
+    return min(exponents, key=lambda beta: variance([v + 2 * beta * length for v, length in logs]))
+
+
+def bootstrap(shapes: list[list[float]], draws: int, seed: int) -> float:
+    """Return the standard deviation of the exponent over draws of the shapes."""
+    import numpy as np
+
+    if len(shapes) < 2 or draws < 1:
+        return math.nan
+    random = np.random.RandomState(seed)
+    every = range(len(shapes))
+    chosen = [random.choice(every, size=len(shapes), replace=True).tolist() for _ in range(draws)]
+    return math.sqrt(variance([collapse([shapes[i] for i in draw]) for draw in chosen]))
+
+
+def scaling(result: Any) -> dict[str, Any]:
+    """Return the scaling relation of a result's avalanches, between the bounds and exponents it has."""
+    tau, alpha = result.tau_exponent_spike_counts, result.alpha_exponent_durations
+    low = result.exclusion_bounds_durations[0]
+    found: dict[int, list[int]] = {}
+    for size, duration in zip(
+        result.avalanche_sizes.tolist(), result.avalanche_durations.tolist(), strict=True
+    ):
+        if math.isfinite(tau) and math.isfinite(alpha) and tau != 1 and low < duration < low + 60:
+            found.setdefault(duration, []).append(size)
+    times = sorted(found)
+    slope = predicted = math.nan
+    if len(times) > 1:
+        x, y = [math.log(t) for t in times], [math.log(fmean(found[t])) for t in times]
+        mean_x, mean_y = fmean(x), fmean(y)
+        above = math.fsum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+        slope = above / math.fsum((a - mean_x) ** 2 for a in x)
+        predicted = (alpha - 1) / (tau - 1)
+    return {
+        "scaling_relation_time_values": times,
+        "scaling_relation_exponent_fitted": slope,
+        "scaling_relation_exponent_predicted": predicted,
+        "deviation_from_criticality_coefficient": abs(predicted - slope),
+        "avalanche_shape_collapse_error": abs(result.beta_exponent - slope),
+    }

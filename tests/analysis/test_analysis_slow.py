@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from analysis import slow_metrics as slow
 from analysis.analysis_files import write_recording
+from analysis.analysis_samples import write_sample
 from analysis.slow_metrics import Slow
 from analysis.test_analysis_vectors import check, largest, plain
 from extras import need_extra
@@ -243,6 +244,54 @@ def test_avalanches(
     expected = slow.avalanches(Slow(rows, DURATION, limit), seconds, percentile)
     equal(found, expected)
     equal(found, slow.profiles(expected["avalanche_spike_counts_per_bin"], 1, high))
+
+
+@pytest.mark.parametrize("lengths", [(2, 3, 5), (1, 2, 4, 7), (4,), (3, 3), (1,), ()])
+def test_the_collapse_and_its_bootstrap(lengths: tuple[int, ...]) -> None:
+    from cl.analysis.criticality.shape_collapse import Collapse
+
+    chance = Random(3)
+    # As many bins wide whatever the duration, about: the longer, the narrower in scaled time.
+    shapes = [
+        [math.exp(-abs(2 * j + 1 - length)) + chance.random() / 20 for j in range(length)]
+        for length in lengths
+    ]
+    shapes = [[p / sum(shape) for p in shape] for shape in shapes]
+    collapse = Collapse([np.array(shape) for shape in shapes])
+    every = np.arange(len(shapes))
+    best = collapse.best(every, collapse.spread(every))
+    assert best == pytest.approx(slow.collapse(shapes), abs=1e-12, nan_ok=True)
+    std = collapse.bootstrap(20, 7)
+    assert std == pytest.approx(slow.bootstrap(shapes, 20, 7), abs=1e-12, nan_ok=True)
+    assert len(lengths) < 3 or (0 < best < 1 and std > 0)
+
+
+def test_a_draw_of_one_duration_and_avalanches_of_one_bin_collapses_at_0() -> None:
+    from cl.analysis.criticality.shape_collapse import Collapse
+
+    chance = Random(1)
+    for _ in range(30):
+        collapse = Collapse([np.array([1.0]), np.array([chance.random() for _ in range(7)])])
+        drawn = np.array([1, 1, 0, 1])
+        assert collapse.best(drawn, collapse.spread(drawn)) == 0
+
+
+@pytest.mark.parametrize(("seed", "seconds"), [(5, 0.004), (6, 0.002), (8, 0.02)])
+def test_the_scaling_relation(tmp_path: Path, seed: int, seconds: float) -> None:
+    with RecordingView(write_sample(tmp_path / "a.h5", seed)) as view:
+        found = view.analyse_criticality(seconds, 0.3, 5, min_spike_count_threshold=4, n_bootstraps=0)
+    equal(found, slow.scaling(found))
+    assert seed != 5 or len(found.scaling_relation_time_values) > 3
+
+
+def test_the_first_of_equal_power_laws_is_taken() -> None:
+    from cl.analysis.criticality.power_law import Histogram, fit
+
+    class Level(Histogram):
+        def distance(self, exponent: float, least: int, first: int) -> float:
+            return 0.5 if least == 1 else 0.25
+
+    assert fit(Level.of(np.array([1, 2, 2, 3, 4, 7])), 4).least == 2
 
 
 @settings(max_examples=25, deadline=None)

@@ -40,6 +40,8 @@ def branching_ratio(active: NDArray[np.int64], spans: NDArray[np.int64], max_lag
     arrays if a lag has fewer than ten pairs, or nothing can be fitted.
     """
     lags = range(1, max_lags)
+    if max_lags > len(active) or _pairs(spans, max_lags - 1) < _LEAST_PAIRS:
+        return _NONE  # rather than after as many regressions as there are bins
     regressions = []
     for lag in lags:
         found = _regression(active, spans, lag)
@@ -55,8 +57,13 @@ def branching_ratio(active: NDArray[np.int64], spans: NDArray[np.int64], max_lag
     return Branching(abs(float(parameters[1])), np.array(lags, np.float64), slopes, parameters)
 
 
+def _pairs(spans: NDArray[np.int64], lag: int) -> int:
+    """Return how many bins of the same recording are so far apart; the fewer, the longer the lag."""
+    return int(np.maximum(np.bincount(spans) - lag, 0).sum())
+
+
 def _regression(active: NDArray[np.int64], spans: NDArray[np.int64], lag: int) -> tuple[float, float] | None:
-    """Return slope and standard error, as `scipy.stats.linregress` has them; None if there are none.
+    """Return slope and standard error, as `scipy.stats.linregress` has them; None where activity is constant.
 
     Of sums of integers, which are exact.
     """
@@ -65,8 +72,6 @@ def _regression(active: NDArray[np.int64], spans: NDArray[np.int64], lag: int) -
         same = spans[lag:] == spans[:-lag]
         before, after = before[same], after[same]
     pairs = len(before)
-    if pairs < _LEAST_PAIRS:
-        return None
     x, y = int(before.sum()), int(after.sum())
     xx = pairs * int(before @ before) - x * x
     yy = pairs * int(after @ after) - y * y

@@ -35,21 +35,30 @@ class Collapse:
 
     def spread(self, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the spread of some of the profiles at each β; NaN without any."""
-        durations, variances = self._durations[chosen], self._variances[chosen]
-        valid = (variances > 0) & np.isfinite(variances)
-        if not valid.any():
+        valid = self._usable(chosen)
+        if not len(valid):
             return np.full(len(self.betas), np.nan)
-        logs = np.log(variances[valid]) + 2 * self.betas[:, None] * np.log(durations[valid])
+        logs = np.log(self._variances[valid]) + 2 * self.betas[:, None] * np.log(self._durations[valid])
         spread: NDArray[np.float64] = logs.std(axis=1)
         return spread
 
     def best(self, chosen: NDArray[np.int64], spread: NDArray[np.float64]) -> float:
-        """Return the first β of least spread; NaN if there is none, 0 of one duration only."""
-        if not len(chosen) or np.isnan(spread[0]):
+        """Return the first β of least spread; NaN if there is none, 0 of one duration only (D18).
+
+        Avalanches of one bin have no variance: they are no second duration.
+        """
+        durations = self._durations[self._usable(chosen)]
+        if not len(durations):
             return math.nan
-        if (self._durations[chosen] == self._durations[chosen[0]]).all():
+        if (durations == durations[0]).all():
             return 0.0
         return float(self.betas[int(np.argmin(spread))])
+
+    def _usable(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of the chosen profiles that have a variance."""
+        variances = self._variances[chosen]
+        usable: NDArray[np.int64] = chosen[(variances > 0) & np.isfinite(variances)]
+        return usable
 
     def bootstrap(self, draws: int, seed: int) -> float:
         """Return the standard deviation of β over draws of the profiles; NaN for fewer than two profiles."""
