@@ -7,10 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from cl._values.numbers import decimal, real
+from cl._values.numbers import decimal, real, whole
 
 _MOST_FRAMES: Final = 1 << 62
 """Larger bins hold all of any recording as well."""
+_LARGEST: Final = 1 << 62
 
 
 def number(
@@ -30,6 +31,11 @@ def number(
     if found > most:
         raise ValueError(f"{what} must be at most {most:g}, not {found!r}")
     return found
+
+
+def count(value: object, what: str, least: int = -_LARGEST) -> int:
+    """Return an integer that arrays and floats can be compared with; errors as those of `whole`."""
+    return whole(value, what, least, _LARGEST)
 
 
 def truth(value: object, what: str) -> bool:

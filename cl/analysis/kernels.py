@@ -99,6 +99,8 @@ def count_lags(
         firsts, lasts = np.maximum(firsts, within[0]), np.minimum(lasts, within[1])
     numbers = np.maximum(lasts - firsts, 0)
     found = np.zeros(len(edges) - 1, np.int64)
+    if not len(found):  # of numpy.arange, where a bin is far longer than all lags
+        return found
     for part in _parts(np.cumsum(numbers)):
         some = numbers[part]
         ends = np.cumsum(some)

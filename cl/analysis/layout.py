@@ -37,9 +37,10 @@ def check_layout(view: Analysable) -> None:
         return
     for _, recording in view.recordings():
         if _spikes_on_ground(recording) and not _is_grounded(recording):
+            samples = "" if recording.samples is None else " and samples other than zero"
             raise ValueError(
                 f"{recording.file_path} has not the common layout: channels {', '.join(map(str, GROUNDED))}, "
-                "which are grounded in it, have spikes and samples other than zero"
+                f"which are grounded in it, have spikes{samples}"
             )
 
 

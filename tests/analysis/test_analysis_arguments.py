@@ -47,12 +47,15 @@ for metric in ("firing_stats", "network_bursts", "criticality", "functional_conn
 wrong("network_bursts", "onset_freq_hz", [-1, NAN, INF])
 wrong("network_bursts", "offset_freq_hz", [-1, NAN, INF])
 wrong("network_bursts", "offset_freq_hz", ["2"], TypeError)
-wrong("network_bursts", "min_active_channels", [-1])
+wrong("network_bursts", "min_active_channels", [-1, 10**400])
 wrong("network_bursts", "min_active_channels", [1.5, "2"], TypeError)
 wrong("criticality", "percentile_threshold", [-0.1, 1.1, NAN])
 wrong("criticality", "duration_thresholds", [(1,), (1, 2, 3)])
 wrong("criticality", "duration_thresholds", [3, "25", (1.5, 2), (1, "2")], TypeError)
 wrong("criticality", "random_seed", [-1, 2**32])
+for argument in ("n_bootstraps", "max_lags_branching_ratio", "min_spike_count_threshold"):
+    wrong("criticality", argument, [10**400, -(10**400)])
+wrong("criticality", "duration_thresholds", [(10**400, 2), (2, 10**400)])
 for argument in ("random_seed", "n_bootstraps", "max_lags_branching_ratio", "min_spike_count_threshold"):
     wrong("criticality", argument, [1.5, None, "1", True], TypeError)
 wrong("information_entropy", "log_base", [0, 1, -2, NAN, INF])
@@ -62,14 +65,15 @@ wrong("lempel_ziv_complexity", "min_bin_count", [-1])
 wrong("lempel_ziv_complexity", "min_bin_count", [2.0], TypeError)
 wrong("lempel_ziv_complexity", "normalise", [1, None, "yes"], TypeError)
 wrong("lempel_ziv_complexity", "use_binary", [0], TypeError)
-wrong("dct_features", "k", [0, -1])
+wrong("dct_features", "k", [0, -1, 1001])
 wrong("dct_features", "k", [2.0, "2", None], TypeError)
 wrong("spike_triggered_histogram", "start_sec", [-1, -2, NAN, INF])
 wrong("spike_triggered_histogram", "end_sec", [-1, NAN])
+wrong("spike_triggered_histogram", "bin_size_sec", [1e-6, 1e-320])
 wrong("spike_triggered_histogram", "num_channels", [-1])
 wrong("spike_triggered_histogram", "num_channels", [2.5], TypeError)
 wrong("spike_triggered_histogram", "min_firing_rate_threshold_hz", [NAN])
-wrong("functional_connectivity", "correlation_threshold", [-0.1, NAN])
+wrong("functional_connectivity", "correlation_threshold", [-0.1, 1.1, NAN])
 wrong("functional_connectivity", "correlation_threshold", ["0.5"], TypeError)
 
 
@@ -102,6 +106,23 @@ def test_bins_of_any_size(tmp_path: Path, bin_size: float) -> None:
         bins = 1000 if bin_size < 1 else 1
         assert len(view.analyse_information_entropy(bin_size).information_entropy_per_time_bin) == bins
         assert view.analyse_lempel_ziv_complexity(bin_size).lzc_scores_per_channel.shape == (64, 1)
+
+
+def test_a_bin_that_is_far_longer_than_all_lags(tmp_path: Path) -> None:
+    with RecordingView(write_recording(tmp_path / "a.h5", 1000, [(3, 9), (3, 10)])) as view:
+        found = view.analyse_spike_triggered_histogram(1, 1e-20, 1e-20, 2)
+    assert found.histogram_bins.tolist() == [-1e-20]
+    assert {pair: counts.tolist() for pair, counts in found.histograms.items()} == {(9, 10): [], (10, 9): []}
+
+
+def test_lags_beyond_the_recording_are_not_regressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cl.analysis.criticality import branching
+
+    with RecordingView(write_sample(tmp_path / "a.h5")) as view:
+        monkeypatch.setattr(branching, "_regression", lambda *_: pytest.fail("a lag was regressed"))
+        found = view.analyse_criticality(0.001, 0.3, 3_992)
+        assert np.isnan(found.branching_ratio)
+        assert np.isnan(view.analyse_criticality(0.001, 0.3, 1 << 62).branching_ratio)
 
 
 def test_a_limit_that_is_refused_changes_nothing(tmp_path: Path) -> None:

@@ -38,11 +38,11 @@ def analyse_functional_connectivity(
       being the length of its edge (K7; the field uses 1/w or 1 − w).
 
     Review: Rubinov & Sporns 2010, NeuroImage 52:1059. elephant's `correlation_coefficient` is the matrix
-    only. `bin_size_sec`: at least one frame; `correlation_threshold`: at least 0. `ValueError` for a
+    only. `bin_size_sec`: at least one frame; `correlation_threshold`: 0 to 1. `ValueError` for a
     recording that has not the common layout (looked at in all of the recording).
     """
     seconds = bin_seconds(bin_size_sec)
-    threshold = number(correlation_threshold, "correlation_threshold", 0)
+    threshold = number(correlation_threshold, "correlation_threshold", 0, 1)
     size = whole_frames(seconds, rate_of(view))
     window = window_of(view)
     check_layout(view)

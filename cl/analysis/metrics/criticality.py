@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cl._values.numbers import whole
-from cl.analysis.arguments import bin_seconds, number, whole_frames
+from cl.analysis.arguments import bin_seconds, count, number, whole_frames
 from cl.analysis.criticality.avalanches import Avalanches, find_avalanches
 from cl.analysis.criticality.branching import branching_ratio
 from cl.analysis.criticality.power_law import Bounds, Histogram, find_bounds, fit
@@ -61,10 +61,10 @@ def analyse_criticality(
     """
     seconds = bin_seconds(bin_size_sec)
     percentile = number(percentile_threshold, "percentile_threshold", 0, 1)
-    max_lags = whole(max_lags_branching_ratio, "max_lags_branching_ratio")
+    max_lags = count(max_lags_branching_ratio, "max_lags_branching_ratio")
     durations = _pair(duration_thresholds)
-    least_size = whole(min_spike_count_threshold, "min_spike_count_threshold")
-    draws = whole(n_bootstraps, "n_bootstraps")
+    least_size = count(min_spike_count_threshold, "min_spike_count_threshold")
+    draws = count(n_bootstraps, "n_bootstraps")
     seed = whole(random_seed, "random_seed", 0, 2**32 - 1)
     size = whole_frames(seconds, rate_of(view))
     window = _until_last_spike(view)
@@ -126,7 +126,7 @@ def _pair(value: Any) -> tuple[int, int]:
         raise TypeError(f"duration_thresholds must be a pair of integers, not {value!r}")
     if len(value) != 2:
         raise ValueError(f"duration_thresholds must be a pair of integers, not {value!r}")
-    low, high = (whole(item, f"duration_thresholds[{i}]") for i, item in enumerate(value))
+    low, high = (count(item, f"duration_thresholds[{i}]") for i, item in enumerate(value))
     return low, high
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from cl._store.read.analysable import Analysable
 
+_MOST: Final = 1000
+"""Frequencies each way: a million of features."""
+
 
 def analyse_dct_features(view: Analysable, k: int) -> AnalysisResultDctFeatures:
     """Return the k × k lowest frequencies of the spikes over the electrode grid (DCT-II).
@@ -26,10 +29,10 @@ def analyse_dct_features(view: Analysable, k: int) -> AnalysisResultDctFeatures:
     `scipy.fft.dctn(grid, norm="ortho")[i, j]`, but for row and column 0, which are twice as large (K6). Only
     the first eight rows of the basis are of their own: those beyond repeat them, or are about 0.
 
-    `k`: at least 1. `ValueError` for a recording that has not the common layout of 64 channels (looked at in
+    `k`: 1 to 1000. `ValueError` for a recording that has not the common layout of 64 channels (looked at in
     all of the recording).
     """
-    size = whole(k, "k", 1)
+    size = whole(k, "k", 1, _MOST)
     check_channels(view)
     window = window_of(view)
     check_layout(view)

@@ -11,6 +11,7 @@ from cl._values.saying import Log
 from cl.analysis.arguments import bin_seconds, number
 from cl.analysis.kernels import count_lags
 from cl.analysis.layout import SILENT, check_layout
+from cl.analysis.peri_stim import MOST_BINS
 from cl.analysis.results.histogram import AnalysisResultSpikeTriggeredHistogram
 from cl.analysis.results.metadata import metadata_of
 from cl.analysis.window import Trains, Window, window_of
@@ -41,13 +42,18 @@ def analyse_spike_triggered_histogram(
 
     Perkel, Gerstein & Moore 1967, Biophys J 7:419. elephant's `cross_correlation_histogram` takes trains that
     are binned before: other numbers.
-    `bin_size_sec`: above 0; start_sec + end_sec: above 0; `num_channels`: at least 0. `ValueError` for a
-    recording that has not the common layout (looked at in all of the recording).
+    `bin_size_sec`: above 0; start_sec + end_sec: above 0, at most a million bins; `num_channels`: at least 0.
+    `ValueError` for a recording that has not the common layout (looked at in all of the recording).
     """
     seconds = bin_seconds(bin_size_sec)
     start, end = number(start_sec, "start_sec"), number(end_sec, "end_sec")
     if not start + end > 0:
         raise ValueError(f"start_sec + end_sec must be more than 0, not {start_sec!r} + {end_sec!r}")
+    if not (start + end) / seconds <= MOST_BINS:
+        raise ValueError(
+            f"bin_size_sec {bin_size_sec!r} makes more than {MOST_BINS} bins of start_sec {start_sec!r} and "
+            f"end_sec {end_sec!r}"
+        )
     most = whole(num_channels, "num_channels", 0)
     least_rate = number(min_firing_rate_threshold_hz, "min_firing_rate_threshold_hz")
     window = window_of(view)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cl._values.numbers import whole
-from cl.analysis.arguments import bin_seconds, number, whole_frames
+from cl.analysis.arguments import bin_seconds, count, number, whole_frames
 from cl.analysis.kernels import burst_threshold, find_bursts
 from cl.analysis.recorded import rate_of
 from cl.analysis.results.bursts import Burst, Bursts
@@ -44,7 +43,7 @@ def analyse_network_bursts(
     onset = number(onset_freq_hz, "onset_freq_hz", 0)
     offset = number(offset_freq_hz, "offset_freq_hz", 0)
     size = whole_frames(seconds, rate_of(view))
-    active = None if min_active_channels is None else whole(min_active_channels, "min_active_channels", 0)
+    active = None if min_active_channels is None else count(min_active_channels, "min_active_channels", 0)
     window = window_of(view)
     channels = window.channel_count if active is None else active
     bins = Bins(window, size)
