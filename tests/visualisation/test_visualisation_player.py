@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import h5py
+import msgpack
 import numpy as np
 import pytest
-from visualisation_tools import page
+from visualisation_tools import decode, page
 
+from cl._store.packing import unpack
 from cl._store.write.writer import RecordingWriter
 from cl.visualisation.server import player as player_module
-from cl.visualisation.server.commands import Play, Seek, Speed
+from cl.visualisation.server.commands import Play, Seek, Speed, Subscribe
+from cl.visualisation.server.entries import SPIKE_STREAM, STIM_STREAM, PackedEntries
+from cl.visualisation.server.messages import SPIKES, STIMS, message
 from cl.visualisation.server.player import Player, Recorded
 from cl.visualisation.server.server import VisualiserServer
 
@@ -252,3 +257,24 @@ def test_speeds_are_exact_however_often_they_are_set(
         player.control(Speed(speed))
     passed = (1 / 250 + 1e-5) * 25_000 * (1 + 49 * speed)
     assert player.position() - recorded.start == pytest.approx(min(passed, 25_000), abs=1.0)
+
+
+def test_custom_visualisers_are_fed_from_recordings(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    player = Player(recorded)
+    one = PackedEntries(player, Subscribe("entries", names=(SPIKE_STREAM, STIM_STREAM), packed=True))
+    clock.now += 100.0
+    rows = []
+    while not rows or one.behind:
+        _, _, sections = decode(message(one.take(recorded.stop + 50, 0.0), 0, 0))
+        for section in sections:
+            unpacker = msgpack.Unpacker(BytesIO(section.body), strict_map_key=False)
+            rows += [unpack(msgpack.packb(unpacker.unpack())) for _ in range(section.count + 1)][1:]
+    for name, kind in ((SPIKE_STREAM, SPIKES), (STIM_STREAM, STIMS)):
+        times, channels, _ = player.events(kind, recorded.start, recorded.stop)
+        found = [(time, data["channel"]) for each, time, data in rows if each == name]
+        assert found == list(zip(times, channels, strict=True)) and found
+    first = next(data["samples"] for each, _, data in rows if each == SPIKE_STREAM)
+    assert np.array_equal(first, player.spikes_between(recorded.start, recorded.stop)[0].samples)
