@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .exports import nwb
+from .exports import h5, nwb
 from .exports.table import csv, parquet
 
-SUMMARY = "Write a recording in the form of other programs: NWB, CSV, Parquet."
+SUMMARY = (
+    "Write a recording in the form of other programs: NWB, CSV, Parquet; or cuts and joins of recordings."
+)
 
-FORMS: dict[str, Any] = {"csv": csv, "nwb": nwb, "parquet": parquet}
+FORMS: dict[str, Any] = {"csv": csv, "h5": h5, "nwb": nwb, "parquet": parquet}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -41,6 +41,9 @@ class Part:
     spikes: int | None
     stims: int | None
     streams: dict[str, int]
+    has_streams: bool
+    """Whether data streams were recorded, if there were any."""
+    clock: int | None
 
 
 class Events(NamedTuple):
@@ -122,11 +125,17 @@ class Recorded:
         for part, (_, view) in zip(self.parts, self._view.recordings(), strict=True):
             yield part, view
 
-    def samples(self) -> Iterator[tuple[int, NDArray[np.int16]]]:
-        """Yield blocks of samples, int16 (frames, 64), and the frame that each begins at."""
+    def samples(self, first: int = 0, last: int | None = None) -> Iterator[tuple[int, NDArray[np.int16]]]:
+        """Yield blocks of samples, int16 (frames, 64), and the frame that each begins at.
+
+        Of those from the frame `first` on, and before the frame `last`.
+        """
         for part, view in self.views():
-            for start in range(0, part.samples or 0, FRAMES_AT_ONCE):
-                stop = min(start + FRAMES_AT_ONCE, part.samples or 0)
+            end = part.samples or 0
+            if last is not None:
+                end = min(end, last - part.start)
+            for start in range(max(first - part.start, 0), end, FRAMES_AT_ONCE):
+                stop = min(start + FRAMES_AT_ONCE, end)
                 yield part.start + start, _table(view.samples, part).read(start, stop)
 
     def events(self, name: str) -> Iterator[Events]:
@@ -175,6 +184,8 @@ def _part(view: RecordingView, start: int, frames: int, several: bool) -> Part:
             name: len(stream.keys_for_range(None, frames)) if grows else len(stream)
             for name, stream in streams.items()
         },
+        has_streams=view.data_streams is not None,
+        clock=_rows(view.clock, frames if grows else None),
     )
 
 
@@ -184,7 +195,7 @@ def _rows(table: Any, end: int | None) -> int | None:
         return None
     if end is None:
         return len(table)
-    timestamps, _ = table.times_and_channels()
+    timestamps = table.col("timestamp")
     return int(np.count_nonzero(np.maximum.accumulate(timestamps) < end)) if len(timestamps) else 0
 
 

@@ -43,6 +43,8 @@ class RecordingHeader:
     """What is older is on the disk, also after a power cut; 0: that is not provided for."""
     created: datetime | None = None
     directory: str | os.PathLike[str] = "."
+    git: Mapping[str, str] | None = None
+    """`git_hash git_branch git_tags git_status` of another recording, instead of those of `directory`."""
 
     def attributes(self) -> list[hdf5.Attribute]:
         """Return the root's attributes; TypeError or ValueError for what no file can hold."""
@@ -55,10 +57,13 @@ class RecordingHeader:
             *layout.identity(self.system),
             *layout.times("created", self.created or datetime.now(UTC)),
             *layout.times("ended", None),
-            *(hdf5.text(name, value) for name, value in git_state(Path(self.directory)).items()),
+            *(hdf5.text(name, value) for name, value in self._git().items()),
             *simulation,
             *synced,
             *layout.signal(self.channel_count, rate, self.uV_per_sample_unit, start),
             *layout.duration(start, 0, rate),
             pickled("file_format", {"version": self.file_version, layout.RELATIVE: True}),
         ]
+
+    def _git(self) -> Mapping[str, str]:
+        return git_state(Path(self.directory)) if self.git is None else self.git
