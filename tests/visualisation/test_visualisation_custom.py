@@ -132,6 +132,10 @@ def test_frames_of_pages(server: VisualiserServer) -> None:
     assert source_of(create_iframe_visualiser("/app?a=1")) == server.url + "/app?a=1"
     elsewhere = create_iframe_visualiser("http://127.0.0.1:9/", False, 2)
     assert source_of(elsewhere) == "http://127.0.0.1:9/" and "aspect-ratio:2;" in elsewhere
+    # Only pages of the server tell how high they are.
+    assert "data-follow" in create_iframe_visualiser("/app")
+    assert "data-follow" not in create_iframe_visualiser("http://127.0.0.1:9/")
+    assert "data-follow" not in create_iframe_visualiser("/app", height=300)
 
 
 def test_the_oldest_visualisers_make_room(server: VisualiserServer, script: Path) -> None:

@@ -62,7 +62,8 @@ def create_visualiser(
     `createVisualiser(uniqueId, div)`, which returns an object of any of the functions `reset process
     draw attributesReset attributesUpdated`: see docs/visualiser-protocol.md. `html_file` is a
     fragment that is put into `div`; `data_streams` is used instead of `dataStreams`. The HTML is a
-    frame of `width` by `height` (pixels, or a CSS length; 400 pixels), or as high as `aspect_ratio` says.
+    frame of `width` by `height` (pixels, or a CSS length), or as high as `aspect_ratio` says; without either
+    it is as high as what is in it, where scripts may run, and else 400 pixels.
     `use_sidebar` is taken, and makes no difference: the frame stays where it is put.
 
     A frame that is made while a device with a page is open shows that device; RuntimeError with several of
@@ -96,7 +97,9 @@ def create_iframe_visualiser(
     if not iframe_url.startswith("/"):
         return frame(iframe_url, size, title)
     server = server_of_frames()
-    return frame_without_data(size) if server is None else frame(server.url + iframe_url, size, title)
+    if server is None:
+        return frame_without_data(size)
+    return frame(server.url + iframe_url, size, title, follow=True)
 
 
 def server_of_frames() -> Page | None:
