@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _GRACE_FRAMES: Final = 250
 """How long after the end the last events may still be on their way."""
-_REST_S: Final = 0.004
+_REST_S: Final = 0.008
 """What comes within it goes out together: more sendings than that cost more than they are worth."""
 _DRAIN_S: Final = 0.5
 """How long closing waits until what has happened is sent."""
@@ -106,7 +107,7 @@ class Bridge(ABC):
         import anyio
 
         try:
-            anyio.run(self._follow, None, begun.set)
+            anyio.run(self._follow, None, begun.set, backend_options={"use_uvloop": _has_uvloop()})
         except BaseException as error:
             self._error = error
         finally:
@@ -178,6 +179,10 @@ def phases_of(stim: Stim) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return the durations in µs and the currents in µA of a stim's phases, none where they are not known."""
     design = stim.design
     return ((), ()) if design is None else (design.phase_durations_us, design.phase_currents_uA)
+
+
+def _has_uvloop() -> bool:
+    return importlib.util.find_spec("uvloop") is not None
 
 
 def _is_before(event: Event, until: int) -> bool:

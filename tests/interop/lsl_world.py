@@ -2,14 +2,17 @@
 
     python lsl_world.py FOLDER
     python lsl_world.py inlets FOLDER
+    python lsl_world.py stalled FOLDER
 
-Writes `found.json` and `samples.npz` of what the inlets got, and `recorded.json`.
+Writes `found.json` and `samples.npz` of what the inlets got, and `recorded.json`; `stalled.json` of a
+receiver that the system lets wait.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -86,6 +89,62 @@ def inlets(folder: Path) -> None:
     (folder / "found.json").write_text(json.dumps(result))
 
 
+def stalled(folder: Path) -> None:
+    """Send 80 000 spikes to a process that is stopped; then let it go on."""
+    import cl
+    from cl.interop.lsl import Outlet
+
+    receiver = subprocess.Popen(
+        [sys.executable, __file__, "receiver", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with cl.open() as neurons:
+        outlet = Outlet(neurons)
+        outlet._open()
+        try:
+            assert receiver.stdout is not None
+            while not outlet.have_consumers():
+                time.sleep(0.01)
+            outlet._send([cl.Spike(0, 9)])
+            assert receiver.stdout.readline() == b"ready\n"
+            receiver.send_signal(signal.SIGSTOP)
+            _send(outlet, range(1, 20_000))
+            before = _resident()
+            _send(outlet, range(20_000, 80_000))
+            grown = _resident() - before
+            receiver.send_signal(signal.SIGCONT)
+            numbers = json.loads(receiver.communicate(timeout=PATIENCE)[0])
+        finally:
+            receiver.kill()
+            receiver.wait()
+            outlet._close()
+    (folder / "stalled.json").write_text(json.dumps({"grown": grown, "numbers": numbers}))
+
+
+def receiver() -> None:
+    inlet = _inlet("cl-spikes")
+    inlet.pull_sample(PATIENCE)
+    print("ready", flush=True)
+    numbers = []
+    while (sample := inlet.pull_sample(2.0)[0]) is not None:
+        numbers.append(int(sample[2]))
+        if numbers[-1] == 79_999:
+            break
+    print(json.dumps(numbers))
+
+
+def _send(outlet: Any, frames: range) -> None:
+    import cl
+
+    for frame in frames:
+        outlet._send([cl.Spike(frame, 9)])
+
+
+def _resident() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("VmRSS"))
+    return int(line.split()[1])
+
+
 def _inlet(name: str) -> Any:
     import pylsl
 
@@ -98,5 +157,9 @@ def _inlet(name: str) -> Any:
 if __name__ == "__main__":
     if sys.argv[1] == "inlets":
         inlets(Path(sys.argv[2]))
+    elif sys.argv[1] == "stalled":
+        stalled(Path(sys.argv[2]))
+    elif sys.argv[1] == "receiver":
+        receiver()
     else:
         main(Path(sys.argv[1]))

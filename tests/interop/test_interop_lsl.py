@@ -155,6 +155,17 @@ def test_streams_are_described(found: dict[str, Any]) -> None:
     assert samples.count("<unit>microvolts</unit>") == 64
 
 
+def test_a_stalled_inlet_leaves_memory_flat_and_sees_the_gap(tmp_path: Path) -> None:
+    need_apart()
+    run_apart(tmp_path, str(WORLD), "stalled", str(tmp_path), CL_SDK_VISUALISATION="0")
+    found = json.loads((tmp_path / "stalled.json").read_text())
+    assert found["grown"] < 2_000, "KB for 60 000 spikes"
+    numbers = found["numbers"]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] == 79_999
+    assert len(numbers) < 79_999, "the gap shows"
+
+
 def test_accelerated_time_has_no_clock(accelerated: None) -> None:
     from cl.interop.lsl import Markers, Outlet
 
