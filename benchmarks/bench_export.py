@@ -2,7 +2,8 @@
 
     python benchmarks/bench_export.py [seconds]
 
-Records so many seconds (120) of the random source in accelerated time, with stims, and exports them in each form.
+Records so many seconds (120) of the random source in accelerated time, with stims, and exports them in each
+form.
 Prints real time divided by the processor's time, and by the time that passed, with the machine's load.
 Each form runs in a process of its own, under `ulimit -v` of 1.5 GB; pynwb is imported before.
 Files go to a temporary folder (TMPDIR).
