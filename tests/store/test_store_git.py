@@ -79,6 +79,19 @@ def test_a_repository_that_the_environment_names(tmp_path: Path, monkeypatch: py
     assert git_state(one) == NOTHING
 
 
+def test_no_repository_is_looked_for_beyond_a_ceiling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = repository(tmp_path / "a")
+    inside = folder / "b" / "c"
+    inside.mkdir(parents=True)
+    found = git_state(folder)["git_hash"]
+    assert git_state(inside)["git_hash"] == found != ""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", f"/nowhere{os.pathsep}{folder}")
+    assert git_state(inside)["git_hash"] == ""
+    assert git_state(folder)["git_hash"] == found
+
+
 def test_a_branch_that_stands_for_another(tmp_path: Path) -> None:
     folder = repository(tmp_path / "r")
     git(folder, "symbolic-ref", "refs/heads/alias", "refs/heads/main")

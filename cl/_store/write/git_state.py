@@ -42,7 +42,12 @@ def _git_directory(directory: Path) -> Path | None:
     given = os.environ.get("GIT_DIR")
     if given:  # as git itself does
         return directory / given
+    ceilings = {
+        Path(path) for path in os.environ.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep) if path
+    }
     for parent in (directory, *directory.parents):
+        if parent in ceilings and parent != directory:  # as git itself does, too
+            return None
         git = parent / ".git"
         if git.is_dir():
             return git
