@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cl._values.progress import Progress
     from cl.analysis.report.computing import Report
     from cl.analysis.report.settings import Settings
@@ -44,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     from cl.analysis.report.settings import Settings
 
     settings = Settings(options.metric, options.set)
+    if options.html:
+        _need_matplotlib()
     groups = [options.files] if options.join else [[path] for path in options.files]
     parts = len(settings.metrics)
     if options.html:
@@ -61,6 +65,24 @@ def run(options: argparse.Namespace) -> int:
     return int(any(outcome.refused is not None for report in reports for outcome in report.metrics))
 
 
+def _need_matplotlib() -> None:
+    """Have matplotlib draw into files only; ImportError that names the extra, before anything is computed."""
+    from cl.analysis.optional import missing
+
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise missing("matplotlib") from error
+    matplotlib.use("agg")
+
+
+def _opened(paths: list[str], progress: Progress) -> Iterator[str]:
+    """Yield the paths, and say which is being opened."""
+    for path in paths:
+        progress.step(0, f"opening {path}")
+        yield path
+
+
 def _report(paths: list[str], settings: Settings, options: argparse.Namespace, progress: Progress) -> Report:
     from cl._store.read.view import RecordingView
     from cl.analysis import open_many
@@ -68,7 +90,9 @@ def _report(paths: list[str], settings: Settings, options: argparse.Namespace, p
     from cl.analysis.report.facts import facts
 
     with ExitStack() as stack:
-        view: Any = stack.enter_context(open_many(paths) if options.join else RecordingView(paths[0]))
+        view: Any = stack.enter_context(
+            open_many(_opened(paths, progress)) if options.join else RecordingView(paths[0])
+        )
         report = Report(view.paths if options.join else paths, facts(view))
         compute(view, report, settings, options.html is not None, lambda name: progress.step(1, name))
     return report
@@ -79,11 +103,8 @@ def _write_page(out: str, reports: list[Report], progress: Progress) -> None:
     import os
     from pathlib import Path
 
-    import matplotlib
-
     from cl.analysis.report.page import as_page
 
-    matplotlib.use("agg")
     text = as_page(reports, lambda name: progress.step(1, f"drawing {name}"))
     part = Path(f"{out}.part")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -257,3 +258,26 @@ def test_a_file_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "x.h5").write_text("nothing")
     assert main(["analyse", str(tmp_path / "x.h5")]) == 1
     assert "x.h5 is not an HDF5 file" in capsys.readouterr().err
+
+
+def test_a_page_without_matplotlib_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_recording(tmp_path / "a.h5", 1000, [(3, 9)])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr(RecordingView, "__init__", lambda *_: pytest.fail("the recording was opened"))
+    assert main(["analyse", str(path), "--html", str(tmp_path / "page.html")]) == 1
+    assert "pip install 'cl-aio[analysis]'" in capsys.readouterr().err
+    assert [found.name for found in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_what_is_joined_is_named_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cl._values import progress
+
+    labels: list[str | None] = []
+    monkeypatch.setattr(progress.Progress, "to", lambda self, done, label=None: labels.append(label))
+    paths = [
+        str(write_recording(tmp_path / f"{i}.h5", 1000, [(3, 9)], start_timestamp=i * 1000)) for i in (1, 2)
+    ]
+    assert main(["analyse", *paths, "--join", "--json", "--metric", "dct_features"]) == 0
+    assert labels == [f"opening {paths[0]}", f"opening {paths[1]}", "dct_features"]
