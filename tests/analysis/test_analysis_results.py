@@ -232,3 +232,20 @@ def test_the_models_are_pydantic_and_the_names_are_there() -> None:
     assert {"Array1DInt", "BurstsType", "AnalysisResultsFunctionalConnectivity"} <= set(dir(analysis))
     assert all(hasattr(analysis, name) for name in analysis.__all__)
     assert Array1DInt is not None
+
+
+def test_editors_are_told_what_the_metrics_take_and_return(results: dict[str, Any]) -> None:
+    import ast
+
+    from cl._store.read import metrics
+
+    def methods(path: Path) -> dict[str, ast.FunctionDef]:
+        found = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        return {node.name: node for node in found if isinstance(node, ast.FunctionDef)}
+
+    code = Path(metrics.__file__)
+    real, told = methods(code), methods(code.with_suffix(".pyi"))
+    assert list(real) == list(told) and set(told) == {f"analyse_{name}" for name in results}
+    for name, method in told.items():
+        assert ast.dump(method.args) == ast.dump(real[name].args), name
+        assert ast.unparse(method.returns) == type(results[name.removeprefix("analyse_")]).__name__
