@@ -10,7 +10,7 @@ from typing import Any, Final
 from cl._values.printing import printable
 
 from .loading import application_of, import_source
-from .project import Project, ProjectError, read_configuration, read_object, refusals
+from .project import Project, ProjectError, read_object, refusals
 
 _ID: Final = re.compile(r"[\w.-]+\Z")
 _FIELDS: Final = {
@@ -93,13 +93,17 @@ def configurations(project: Project, config_class: Callable[..., Any]) -> Iterat
     for path in project.configurations():
         told = project.told(path)
         try:
-            data = read_configuration(path)
+            data = read_object(path)
         except ProjectError as error:
             yield str(error)
             continue
-        other = names.setdefault(data["name"], told)
+        missing = [key for key in ("name", "timeout_s") if key not in data]
+        yield from (f"{told} has no '{key}'" for key in missing)
+        if missing:
+            continue
+        other = names.setdefault(str(data["name"]), told)
         if other != told:
-            yield f"{told}: the name {data['name']!r} is that of {other} already"
+            yield f"{told}: the name {printable(repr(data['name']))} is that of {other} already"
         try:
             config_class(**data)
         except Exception as error:

@@ -111,6 +111,7 @@ def packed(project: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, list
             (),
             ["presets/a.json: the name 'Default' is that of default.json", "b.json must hold a JSON object"],
         ),
+        ({"default.json": {**DEFAULT, "name": ["x"]}}, (), ["default.json: name: Input should be"]),
     ],
 )
 def test_pack_tells_all_that_is_wrong_in_a_step(
@@ -129,7 +130,7 @@ def test_pack_takes_what_the_reference_takes(tmp_path: Path, capsys: Any) -> Non
         "info.json": {**INFO, "config_version": True},
         "web/vis.html": PAGE,
         "web/vis.mjs": "const  dataStreams = [];\nexport function createVisualiser($a, b_) {}",
-        "presets/a.json": {"name": "other", "timeout_s": 0},
+        "presets/a.json": {"name": "other", "timeout_s": 0.0},  # the class takes it
     }
     status, told = packed(make_project(tmp_path / "cl-my.app", files=files), capsys)
     assert status == 0
