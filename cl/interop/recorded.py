@@ -145,8 +145,7 @@ class Recorded:
             for start in range(0, rows, _ROWS_AT_ONCE):
                 stop = min(start + _ROWS_AT_ONCE, rows)
                 block = _table(getattr(view, name), part).read(start, stop)
-                designs = view.stim_designs if name == "stims" else None
-                yield _events(block, None if designs is None else designs.read(start, stop), part)
+                yield _events(block, _designs(view, start, stop) if name == "stims" else None, part)
 
     def entries(self, name: str) -> Iterator[tuple[int, Any]]:
         """Yield the entries of a data stream: timestamps in frames of the whole, and values."""
@@ -211,6 +210,12 @@ def _events(rows: NDArray[Any], designs: NDArray[Any] | None, part: Part) -> Eve
         raise ValueError(f"{part.path} has events of channel {wrong[0]}, channels are below {CHANNEL_COUNT}")
     timestamps = rows["timestamp"].astype(np.int64) + (part.start - part.origin)
     return Events(timestamps, rows["channel"].astype(np.uint8), rows, designs)
+
+
+def _designs(view: RecordingView, start: int, stop: int) -> NDArray[Any] | None:
+    """Return the designs of these stims; None where other programs' files have not one for each."""
+    table = view.stim_designs
+    return None if table is None or len(table) < stop else table.read(start, stop)
 
 
 def _readable(attributes: Any) -> dict[str, Any]:

@@ -280,6 +280,44 @@ def test_a_recording_without_an_end_and_one_that_grows(tmp_path: Path, accelerat
         np.testing.assert_array_equal(found["samples"], view.samples[:held])
 
 
+def test_a_series_whose_last_recording_grows(tmp_path: Path, accelerated: None) -> None:
+    with cl.open() as neurons:
+        first = neurons.record(file_suffix="first")
+        neurons.read(10_000)
+        first.stop()
+        neurons.read(5_000)
+        last = neurons.record(file_suffix="last")
+        neurons.read(20_000)
+        with open_many([first.file["path"], last.file["path"]]) as joined:
+            frames, spans = joined.attributes["duration_frames"], joined.spans()
+            neurons.read(20_000)
+            found = read(export(joined, tmp_path / "out.nwb"))
+        last.stop()
+    assert len(found["samples"]) == frames
+    wanted = []
+    for recording, (start, length) in zip((first, last), spans, strict=True):
+        with recording.open() as view:
+            np.testing.assert_array_equal(found["samples"][start : start + length], view.samples[:length])
+            wanted += [
+                int(spike["timestamp"]) + start for spike in view.spikes if spike["timestamp"] < length
+            ]
+    times = [time for times, *_ in found["spikes"].values() for time in times]
+    assert sorted(np.round(np.array(times) * 25_000)) == wanted
+
+
+def test_where_only_some_of_several_have_samples(tmp_path: Path) -> None:
+    paths = [
+        Content(frames=100).write(tmp_path / "a.h5"),
+        Content(frames=50, start=100).write(tmp_path / "b.h5", include_raw_samples=False),
+        Content(frames=30, start=150).write(tmp_path / "c.h5"),
+    ]
+    found = read(export(paths))
+    assert len(found["samples"]) == 180
+    (gap,) = found["gaps"].itertuples()
+    assert (round(gap.start_time * 25_000), round(gap.stop_time * 25_000)) == (100, 150)
+    assert gap.tags == ["no samples"]
+
+
 def test_parts_that_were_not_recorded(tmp_path: Path) -> None:
     header = {f"include_{part}": False for part in ("raw_samples", "spikes", "stims", "data_streams")}
     found = read(export(Content().write(tmp_path / "nothing.h5", **header), units=True))

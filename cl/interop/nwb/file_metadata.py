@@ -24,7 +24,7 @@ def new(pynwb: Any, recorded: Recorded, subject: Any, fields: Mapping[str, Any])
     defaults = {
         "session_description": description(recorded),
         "identifier": identifier(recorded),
-        "session_id": Path(recorded.paths[0]).stem,
+        "session_id": Path(recorded.paths[0]).stem.encode("utf-8", "replace").decode(),
         "notes": notes(recorded),
         "keywords": ["multi-electrode array", "in vitro", "closed loop"],
     }
