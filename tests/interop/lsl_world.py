@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -43,9 +45,11 @@ def main(folder: Path) -> None:
             assert markers.wait_for_stream(PATIENCE)
             recording = neurons.record(file_location=str(folder))
             neurons.stim(9, cl.StimDesign(160, -1.0, 180, 0.9))
-            neurons.read(25_000)
+            _tell(inlets, "recording")
+            assert inlets.stdout.readline() == b"marked\n"
+            neurons.read(12_500)
             recording.stop()
-            neurons.read(5_000)
+            _tell(inlets, str(neurons.timestamp()))
             inlets.communicate(timeout=PATIENCE)
         finally:
             inlets.kill()
@@ -54,6 +58,12 @@ def main(folder: Path) -> None:
         statistics = outlet.statistics()
         found = {"path": recording.file["path"], "missed": statistics.missed, "sent": statistics.sent}
     (folder / "recorded.json").write_text(json.dumps(found, default=str))
+
+
+def _tell(process: subprocess.Popen[bytes], line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n".encode())
+    process.stdin.flush()
 
 
 def inlets(folder: Path) -> None:
@@ -68,17 +78,20 @@ def inlets(folder: Path) -> None:
     print("ready", flush=True)
     while not marks.wait_for_consumers(PATIENCE):
         raise TimeoutError("nobody takes the markers")
-    sent = []
+    sent: list[float] = []
     got: list[list[Any]] = [[], [], []]
-    until = time.monotonic() + 2.2
-    while time.monotonic() < until:
-        if len(sent) < MARKERS and time.monotonic() > until - 1.6 + 0.1 * len(sent):
-            sent.append(pylsl.local_clock())
-            marks.push_sample([f"märk {len(sent)}"], sent[-1])
-        for inlet, all_ in zip(found, got, strict=True):
-            samples, stamps = inlet.pull_chunk(timeout=0.0, max_samples=20_000)
-            all_ += zip(stamps, samples, strict=True)
-        time.sleep(0.005)
+    _take(found, got, lambda: bool(select.select([sys.stdin], [], [], 0)[0]))
+    sys.stdin.readline()
+    for number in range(1, MARKERS + 1):
+        sent.append(pylsl.local_clock())
+        marks.push_sample([f"märk {number}"], sent[-1])
+        after = time.monotonic() + 0.05
+        _take(found, got, lambda after=after: time.monotonic() > after)
+    print("marked", flush=True)
+    _take(found, got, lambda: bool(select.select([sys.stdin], [], [], 0)[0]))
+    stop = int(sys.stdin.readline())
+    # What has come after a time has come after all that was before it; samples go out by blocks of 20 ms.
+    _take(found, got, lambda: got[0][-1][1][0] > stop + 500 and got[2][-1][0] > got[0][-1][0])
     np.savez(
         folder / "samples.npz",
         stamps=[stamp for stamp, _ in got[2]],
@@ -87,6 +100,16 @@ def inlets(folder: Path) -> None:
     description = [inlet.info(PATIENCE).as_xml() for inlet in found]
     result = {"spikes": got[0], "stims": got[1], "marks": sent, "descriptions": description}
     (folder / "found.json").write_text(json.dumps(result))
+
+
+def _take(inlets: list[Any], got: list[list[Any]], is_enough: Callable[[], bool]) -> None:
+    """Take what comes until it is enough."""
+    until = time.monotonic() + PATIENCE
+    while not is_enough() and time.monotonic() < until:
+        for inlet, all_ in zip(inlets, got, strict=True):
+            samples, stamps = inlet.pull_chunk(timeout=0.0, max_samples=20_000)
+            all_ += zip(stamps, samples, strict=True)
+        time.sleep(0.005)
 
 
 def stalled(folder: Path) -> None:
