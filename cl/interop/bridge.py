@@ -79,6 +79,9 @@ class Bridge(ABC):
         )
         self._thread.start()
         begun.wait()
+        if self._error is not None:
+            self.close()
+            raise self._error
         return self
 
     def __exit__(

@@ -293,6 +293,15 @@ def test_a_device_that_is_closed_ends_it(accelerated: None) -> None:
         assert sender.statistics().sent > 0
 
 
+def test_what_cannot_begin_is_told_at_once(accelerated: None) -> None:
+    with udp() as (_, address), cl.open() as neurons:
+        neurons.read(1)
+        for _ in range(8):
+            neurons.read(SECOND, neurons.timestamp())
+        with pytest.raises(ValueError, match="timestamp"), Sender(neurons, address, from_timestamp=5):
+            pytest.fail("what is asked for is no longer there")
+
+
 def test_an_address_that_is_taken_is_told(accelerated: None) -> None:
     need_extra("zmq", "zmq")
     from cl.interop.zmq import Publisher
