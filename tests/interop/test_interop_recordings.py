@@ -57,7 +57,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=6, phases=[Phase.explicit, Phase.generate])
 @given(
     spikes=st.lists(st.tuples(AT, st.integers(0, 63)), max_size=20, unique=True).map(sorted),
     stims=st.lists(st.tuples(AT, st.integers(0, 63), DESIGNS), max_size=20).map(
