@@ -49,7 +49,9 @@ def open_many(
         raise ValueError(f"order must be 'start' or 'given', not {order!r}")
     if isinstance(paths, (str, bytes, os.PathLike)):
         raise TypeError(f"paths must be several, not one: {paths!r}")
-    parts = [_look(os.fspath(path)) for path in paths]
+    if not isinstance(paths, Iterable):
+        raise TypeError(f"paths must be several paths, not {paths!r}")
+    parts = [_look(_path(path)) for path in paths]
     if not parts:
         raise ValueError("paths must be at least one, there is none")
     for part in parts[1:]:
@@ -62,6 +64,12 @@ def open_many(
         return JoinedView(parts, _end_to_end(parts))
     parts.sort(key=lambda part: part.start_timestamp)
     return JoinedView(parts, _by_timestamp(parts))
+
+
+def _path(path: object) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"paths must be paths of recordings, not {path!r}")
+    return os.fspath(path)
 
 
 def _look(path: str) -> _Part:

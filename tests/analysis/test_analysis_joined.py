@@ -171,6 +171,10 @@ def test_what_cannot_be_joined_is_said(whole: Path, tmp_path: Path) -> None:
         open_many([whole], order="name")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="not one"):
         open_many(str(whole))
+    with pytest.raises(TypeError, match="paths must be several paths, not None"):
+        open_many(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="paths must be paths of recordings, not 3"):
+        open_many([whole, 3])  # type: ignore[list-item]
     with pytest.raises(FileNotFoundError):
         open_many([whole, tmp_path / "none.h5"])
     without = write_recording(tmp_path / "without.h5", 1000, None, start_timestamp=1 << 30)
