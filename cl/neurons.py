@@ -291,6 +291,8 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
                 engine.time.take_hold(hold)
             yield
         finally:
+            # First, which no interruption can come before: the lock is taken by a call, where one may.
+            hold.over = True
             with engine.lock:
                 engine.time.give_back(hold)
                 threads.go_on(engine)

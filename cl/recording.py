@@ -12,6 +12,8 @@ from ._wait import threads
 from .error import DeviceDisconnectedError, RecordingFailedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ._core.engine import Engine
     from ._recording.plan import RecordingPlan
     from ._recording.recorder import Recorder
@@ -303,11 +305,13 @@ class Recordings:
 
         engine = self._engine
         has_clock = engine.time.clock is not None
-        writer, folders = create(plan, engine.device.info, has_clock, self._sync_seconds())
+        writer: RecordingWriter | None = None
+        folders: list[Path] = []
         try:
+            writer, folders = create(plan, engine.device.info, has_clock, self._sync_seconds())
             return self._begin(writer, plan, present)
         except BaseException:
-            if not any(recording._path == writer.path for recording in self._recordings):
+            if writer and not any(recording._path == writer.path for recording in self._recordings):
                 # Interrupted before it was known: nobody would end it.
                 writer.abort()
                 writer.path.unlink(missing_ok=True)

@@ -27,7 +27,8 @@ class Interruption:
 
     The lines of a `with` that end its block do not count: a signal is handled after the call that leaves the
     block and not before it, which only tracing can do; it would keep a lock that no signal can keep.
-    So with the release that a `finally` begins with: a signal is handled within the `try`, or after it.
+    So with the release, or the assignment of a constant, that a `finally` begins with: a signal is handled
+    within the `try`, or after it.
     """
 
     def __init__(self, moment: int = 0, below: str = "") -> None:
@@ -104,9 +105,12 @@ def _with_lines(path: str) -> frozenset[int]:
 
 @cache
 def _releases(path: str) -> frozenset[int]:
-    """Return the lines of releases that a `finally` begins with, up to them."""
+    """Return the lines of releases and assignments that a `finally` begins with, up to them."""
     found: set[int] = set()
     for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+        first = node.finalbody[0] if isinstance(node, ast.Try) and node.finalbody else None
+        if isinstance(first, ast.Assign) and isinstance(first.value, ast.Constant):
+            found.add(first.lineno)
         if isinstance(node, ast.Try) and node.finalbody and isinstance(inner := node.finalbody[0], ast.Try):
             call = inner.body[0]
             if isinstance(call, ast.Expr) and ast.unparse(call).endswith(".release()"):

@@ -115,7 +115,7 @@ class Holds:
         """Return the first of a line of holds that is its owner's present one, and not `owner`'s."""
         while hold is not None:
             if hold.owner is not owner and self._present.get(hold.owner) is hold:
-                if not self._ended(hold.owner):
+                if not (hold.over or self._ended(hold.owner)):
                     return hold
                 self.forget(hold)
             hold = hold.parent
@@ -130,14 +130,15 @@ class Holds:
         for hold in tuple(self._active):
             if hold.workers:
                 continue
-            if not self._ended(hold.owner):
+            if not (hold.over or self._ended(hold.owner)):
                 return True
             self.forget(hold)
         return False
 
     def names(self) -> list[str]:
         """Return the names of the holds that stop time."""
-        return [hold.name for hold in self._present.values() if hold.counts and not self._ended(hold.owner)]
+        held = [hold for hold in self._present.values() if hold.counts and not hold.over]
+        return [hold.name for hold in held if not self._ended(hold.owner)]
 
     def are_only_of(self, owner: object) -> bool:
         """Return whether no other owner has an active hold."""

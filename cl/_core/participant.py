@@ -31,7 +31,7 @@ class Hold:
     participants that wait and work for it, does not count: its body may be waiting for them.
     """
 
-    __slots__ = ("active", "device", "name", "owner", "parent", "scheduler", "transient", "workers")
+    __slots__ = ("active", "device", "name", "over", "owner", "parent", "scheduler", "transient", "workers")
 
     def __init__(
         self,
@@ -50,6 +50,8 @@ class Hold:
         self.device: object = None
         """The engine that its owner waited for when it was served, or held; None of a time's own hold."""
         self.active = False
+        self.over = False
+        """Whether its block has ended, which counts before the hold is forgotten."""
         self.workers: set[Participant] | None = None
 
     @property

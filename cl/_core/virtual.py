@@ -223,7 +223,7 @@ class Scheduler:
         if any(ident == thread and other is not participant for other, ident in self._arriving.items()):
             raise RuntimeError(REENTRY)
         for hold, ident in self._explicit.items():
-            if ident == thread and hold.active:
+            if ident == thread and hold.active and not hold.over:
                 raise RuntimeError(
                     f"{participant.name} would never end: this thread holds accelerated time itself "
                     f"({hold.name}); wait outside of that block, or in another thread"

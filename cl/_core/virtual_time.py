@@ -64,6 +64,8 @@ class VirtualTime:
                 self._scheduler.take(hold)
             yield
         finally:
+            # First, which no interruption can come before: the lock is taken by a call, where one may.
+            hold.over = True
             with self._lock:
                 self._scheduler.give_back(hold)
                 # Whether a task calls, which must not move time for others, is not known here.

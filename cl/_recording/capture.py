@@ -91,8 +91,8 @@ class Capture:
         self._clock_log = ClockLog(engine.time.clock, writer, start)
         with engine.lock:
             self._losses = engine.losses.follow()
+            # What was there before the recording began is in no hurry.
             self._past = engine.position
-            """What was there before the recording began is in no hurry."""
 
     def write(self, stop: int, entries: Sequence[StreamEntry], foresee: bool) -> None:
         """Write everything before `stop`, which the device has come to, and make it readable.

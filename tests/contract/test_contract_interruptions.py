@@ -164,6 +164,21 @@ def test_a_recording_that_is_interrupted_while_it_begins_or_ends_leaves_no_half_
     explore(lambda interruption: run(None, record, interruption), SOME)
 
 
+@pytest.mark.parametrize("below", ["neurons.py", "_core", "_wait"])
+def test_time_goes_on_after_a_hold_that_was_interrupted(below: str) -> None:
+    def hold(interruption: Interruption) -> None:
+        with cl.open(device=Simulator(seed=7, accelerated=True)) as neurons:
+            with interruption.watching(), neurons.hold():
+                neurons.timestamp()
+            assert sum(1 for _ in neurons.loop(100, stop_after_ticks=2)) == 2
+
+    watched = Interruption(below=below)
+    hold(watched)
+    for moment in range(1, watched.count + 1):
+        hold(Interruption(moment, below))
+    assert watched.count >= 3
+
+
 def test_a_device_that_is_interrupted_while_it_opens_or_closes_can_be_opened_again() -> None:
     before = {*threading.enumerate()}
 

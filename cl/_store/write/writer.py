@@ -77,7 +77,8 @@ class RecordingWriter:
         attributes = header.attributes()
         descriptor = -1
         try:
-            descriptor = above_standard(os.open(self.path, _NEW_FILE, 0o644))
+            descriptor = os.open(self.path, _NEW_FILE, 0o644)
+            descriptor = above_standard(descriptor)
             found = os.fstat(descriptor)
             self._identity = found.st_dev, found.st_ino
             self._file = OrderedFile(descriptor)
