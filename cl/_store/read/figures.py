@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 FilePath: TypeAlias = str | os.PathLike[str]
-
-_SILENT_BACKENDS: Final = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
-"""Those of matplotlib's own that only draw."""
 
 
 def pyplot() -> Any:
@@ -29,17 +26,15 @@ def present(figure: Any, save_path: FilePath | None, is_own: bool) -> None:
             # Pyplot keeps what nobody closes, and a notebook shows it.
             pyplot().close(figure)
     elif is_own:
-        show(figure)
+        show()
 
 
-def show(figure: Any) -> None:
-    """Show a figure of pyplot until its window is closed; one that no backend shows is not left open."""
-    module = pyplot()
-    try:
-        with warnings.catch_warnings():
-            # matplotlib says of backends without a screen that they show nothing.
-            warnings.filterwarnings("ignore", message=".*non-interactive")
-            module.show(block=True)
-    finally:
-        if module.get_backend().lower() in _SILENT_BACKENDS:
-            module.close(figure)
+def show() -> None:
+    """Show what pyplot has until its windows are closed.
+
+    A backend that only draws leaves pyplot its figures: programs without a screen save them from there.
+    """
+    with warnings.catch_warnings():
+        # matplotlib says of backends without a screen that they show nothing.
+        warnings.filterwarnings("ignore", message=".*non-interactive")
+        pyplot().show(block=True)

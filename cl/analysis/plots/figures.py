@@ -45,6 +45,6 @@ def _shown(figsize: tuple[float, float]) -> Iterator[Any]:
     made = pyplot.figure(figsize=figsize, layout="constrained")
     try:
         yield made
-        show(made)
+        show()
     finally:
         pyplot.close(made)
