@@ -84,6 +84,14 @@ def _warm_uvloop() -> None:
     uvloop.new_event_loop().close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _a_small_heap() -> None:
+    # Opening a device, and many a test, collects what is left. Libraries that earlier modules have loaded are
+    # millions of objects, at which the collector need not look again each time.
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     before, files, interval = threads(), open_files(), sys.getswitchinterval()

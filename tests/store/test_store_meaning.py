@@ -21,6 +21,12 @@ class Quantity(np.ndarray[Any, Any]):
     unit = "mV"
 
 
+def _characters() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of numpy, from 2.5 on
+        return np.char.array(["a ", "b"])
+
+
 REFUSED = {
     "masked": np.ma.masked_array([1.0, 2.0, 3.0], mask=[0, 1, 0]),
     "masked integers": np.ma.masked_array([1, 2], mask=[1, 0]),
@@ -28,7 +34,7 @@ REFUSED = {
     "masked constant": np.ma.masked,
     "masked row": np.ma.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")])[0],
     "quantity": np.arange(3.0).view(Quantity),
-    "characters": np.char.array(["a ", "b"]),
+    "characters": _characters(),
 }
 
 
