@@ -84,8 +84,17 @@ def _warm_uvloop() -> None:
     uvloop.new_event_loop().close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _hypothesis_knows_numpy() -> None:
+    # It takes numpy's random state at its first run, and old ones look for what refers to that, which they do
+    # not find where the collector does not look.
+    import numpy  # noqa: F401
+
+    hypothesis.given(hypothesis.strategies.none())(lambda _: None)()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _a_small_heap() -> None:
+def _a_small_heap(_hypothesis_knows_numpy: None) -> None:
     # Opening a device, and many a test, collects what is left. Libraries that earlier modules have loaded are
     # millions of objects, at which the collector need not look again each time.
     gc.collect()
