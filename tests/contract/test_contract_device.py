@@ -10,6 +10,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -337,7 +338,11 @@ def test_a_plan_takes_any_time(neurons: cl.Neurons) -> None:
     plan.run(at_timestamp=2**62)
     with pytest.raises(ValueError, match="at_timestamp must be at most"):
         plan.run(at_timestamp=2**62 + 1)
-    assert delivered(neurons, start, 4) == [(n * 125, 8) for n in range(4)]
+    given = delivered(neurons, start, 4)
+    # On a device later ones may come when those before them have ended.
+    gaps = [after - before for (before, _), (after, _) in pairwise(given)]
+    assert [channel for _, channel in given] == [8] * 4
+    assert min(gaps) == 125 if neurons.is_simulator else min(gaps) >= 125
 
 
 def test_a_stim_of_a_body_is_seen_once_by_everybody(neurons: cl.Neurons) -> None:
