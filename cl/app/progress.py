@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Final
 
 from cl._values.progress import Progress
+from cl._values.thread_start import start_thread
 
 _EVERY_S: Final = 0.5
 
@@ -22,7 +23,7 @@ class RunProgress:
 
     def __enter__(self) -> RunProgress:
         if self._progress is not None and self._progress.is_shown:
-            self._thread.start()
+            start_thread(self._thread)
         return self
 
     def __exit__(

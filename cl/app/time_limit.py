@@ -13,6 +13,7 @@ from typing import Final
 
 from cl._current import devices
 from cl._values.saying import say
+from cl._values.thread_start import start_thread
 
 GRACE_S: Final = 10.0
 """After the exception: what closing files, and a last summary, may take."""
@@ -46,7 +47,7 @@ class TimeLimit:
             self._interrupts = threading.current_thread() is threading.main_thread()
             if self._interrupts:
                 self._before = signal.signal(_SIGNAL, self._raise)
-            self._thread.start()
+            start_thread(self._thread)
         return self
 
     def __exit__(

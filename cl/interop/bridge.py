@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from cl._values.numbers import whole
+from cl._values.thread_start import start_thread
 from cl._wait.tick_gap import wait_for_tick_gap
 from cl.error import DeviceDisconnectedError, LaggedError
 from cl.events import Spike, Stim
@@ -77,7 +78,7 @@ class Bridge(ABC):
         self._thread = threading.Thread(
             target=self._work, args=(begun,), name=f"cl-{type(self).__name__}", daemon=True
         )
-        self._thread.start()
+        start_thread(self._thread)
         begun.wait()
         if self._error is not None:
             self.close()

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from cl._values.thread_start import start_thread
 from cl.hw.wire.socket_path import fits
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class EmulatorProcess:
             raise RuntimeError(f"the emulator did not start: {words.strip()}")
         for pipe in (self._process.stdout, self._process.stderr):
             thread = threading.Thread(target=_empty, args=(pipe,), name="cl-emulator-output", daemon=True)
-            thread.start()
+            start_thread(thread)
             self._emptying.append(thread)
         return self
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import pylsl
 
 from cl._values.saying import say
+from cl._values.thread_start import start_thread
 from cl.error import DeviceDisconnectedError
 
 from .lsl_time import LslTime
@@ -52,7 +53,7 @@ class Markers:
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._work, name="cl-Markers", daemon=True)
-        self._thread.start()
+        start_thread(self._thread)
         return self
 
     def __exit__(
