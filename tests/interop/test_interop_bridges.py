@@ -229,13 +229,15 @@ def test_a_stalled_subscriber_leaves_memory_flat_and_sees_the_gap(accelerated: N
                 before = _resident()
                 busy.send(8_000)
                 assert _resident() - before < 3_000, "KB for 8 000 messages of 700 bytes"
-                numbers = []
-                while subscriber.poll(200):
-                    numbers.append(json.loads(subscriber.recv_multipart()[1])["message_num"])
-                busy.send(1)
-                numbers.append(json.loads(subscriber.recv_multipart()[1])["message_num"])
+                numbers: list[int] = []
+                # However long the threads of the network take: of 11 000 messages most were dropped.
+                while not numbers or numbers[-1] - numbers[0] + 1 == len(numbers):
+                    assert len(numbers) < 8_000, "the gap shows"
+                    if subscriber.poll(100):
+                        numbers.append(json.loads(subscriber.recv_multipart()[1])["message_num"])
+                    else:
+                        busy.send(1)
             assert numbers == sorted(numbers)
-            assert numbers[-1] - numbers[0] + 1 > len(numbers), "the gap shows"
         finally:
             publisher._close()
 
