@@ -157,6 +157,8 @@ def test_the_law_of_layers_has_no_exceptions() -> None:
     layers = next(contract for contract in contracts if contract["type"] == "layers")
     assert layers["exhaustive"] is True
     listed = [name.strip() for layer in layers["layers"] for name in layer.split("|")]
+    # In parentheses stands what is to come: it has no module yet.
+    listed = [name for name in listed if not name.startswith("(")]
     # One that is listed twice, or is not there any more, is a mistake that import-linter lets pass.
     rooms = {name.split(".")[1] for name in modules() if "." in name}
     assert sorted(listed) == sorted(rooms)
