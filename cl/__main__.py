@@ -1,4 +1,4 @@
-"""The command line: `python -m cl COMMAND`."""
+"""The command line: `python -m cl COMMAND`, or `cl-aio COMMAND`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,39 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
 
+from cl._cli import COMMANDS, GROUPS
 from cl._values.printing import printable_lines, settle_stdout
 from cl._values.saying import say
+from cl._values.version import VERSION
 
-COMMANDS = ("analyse", "app", "export", "info", "recover", "stream", "view")
+MODULE: Final = "python -m cl"
+SCRIPT: Final = "cl-aio"
+_COLUMNS: Final = 100
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = MODULE) -> int:
     """Run a command and return the exit status: 0, 1 for an error that is told, 2 for bad usage."""
-    parser = argparse.ArgumentParser(prog="python -m cl", description="Tools for the CL1 and its simulator.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        usage="%(prog)s [--help] [--version] COMMAND ...",
+        description="Tools for the CL1 and its simulator.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"cl-aio {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS)
+    summaries = {}
+    for name in sorted(COMMANDS):
         module = importlib.import_module(f"cl._cli.{name}")
-        sub = commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY)
+        summaries[name] = module.SUMMARY
+        sub = commands.add_parser(name, description=module.SUMMARY)
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
+    parser.epilog = "\n".join(_help_lines(prog, summaries))
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -38,6 +54,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-if __name__ == "__main__":
+def _help_lines(prog: str, summaries: dict[str, str]) -> Iterator[str]:
+    """Yield the commands under their headings, each with what it does and a line that one can type."""
+    for group in GROUPS:
+        yield f"{group}:"
+        for name, summary in summaries.items():
+            if COMMANDS[name].group == group:
+                indent = " " * 14
+                yield textwrap.fill(
+                    summary, _COLUMNS, initial_indent=f"    {name:<10}", subsequent_indent=indent
+                )
+                yield f"{indent}{prog} {COMMANDS[name].example}"
+        yield ""
+    yield f"{prog} COMMAND --help says what a command takes."
+
+
+def console() -> NoReturn:
+    """Run as a program, and end with the exit status: the entry point of `cl-aio`, and of `python -m cl`."""
     settle_stdout()
-    sys.exit(main())
+    sys.exit(main(prog=SCRIPT if Path(sys.argv[0]).stem == SCRIPT else MODULE))
+
+
+if __name__ == "__main__":
+    console()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import cl
+import cl._cli as cl_commands
 from cl.__main__ import COMMANDS, main
+from cl._cli import findings
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def run(*arguments: str, stdout: int = subprocess.PIPE, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -190,3 +196,75 @@ def test_a_closed_stdout_is_no_error(recorded: Path) -> None:
     command = f'"{sys.executable}" -m cl info "{recorded}" >&-'
     found = subprocess.run(["sh", "-c", command], capture_output=True, env=environment, timeout=60)
     assert (found.returncode, found.stderr) == (0, b"")
+
+
+def test_the_help_has_each_command_with_a_line_to_type(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    modules = {path.stem for path in Path(cl_commands.__file__).parent.glob("*.py")}
+    runnable = {name for name in modules if hasattr(importlib.import_module(f"cl._cli.{name}"), "run")}
+    assert set(COMMANDS) == runnable - {"__init__"}
+    for name, command in COMMANDS.items():
+        assert command.group in cl_commands.GROUPS
+        assert command.example.split()[0] == name
+        assert f"  python -m cl {command.example}\n" in text
+    assert [line[:-1] for line in text.splitlines() if line[:-1] in cl_commands.GROUPS] == list(
+        cl_commands.GROUPS
+    )
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"cl-aio {cl.__version__}\n")
+
+
+def test_the_command_cl_aio_is_this_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = scripts["cl-aio"].partition(":")
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/cl-aio", "recover", "/no/such/file.h5"])
+    with pytest.raises(SystemExit) as ended:
+        getattr(importlib.import_module(module), function)()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("cl-aio recover: ")
+
+
+def test_doctor(accelerated: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json", "--seconds", "0.1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["version"] == cl.__version__
+    assert found["device"]["accelerated"] is True
+    for loop in ("bare_loop", "closed_loop"):
+        assert 0 <= found[loop]["p50_us"] <= found[loop]["p99_us"] <= found[loop]["max_us"]
+    assert found["disk_hours_with_samples"] > 0
+
+
+def test_doctor_says_why_no_device_opens(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CL_SDK_RANDOM_SEED", "many")
+    assert main(["doctor", "--seconds", "0.1"]) == 1
+    assert "cl.open() opens nothing: CL_SDK_RANDOM_SEED='many'" in capsys.readouterr().out
+    assert main(["doctor", "--seconds", "0"]) == 1
+    assert "--seconds 0: a loop is measured for 0.1 to 60 s" in capsys.readouterr().err
+
+
+def test_extras_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    requirements = ["numpy>=1", "no-such-package>=3; extra == 'plot'", "pytest>=8; extra == 'test'"]
+    requirements += ["numpy>=1; extra == 'tables'"]
+    monkeypatch.setattr(findings.metadata, "requires", lambda _name: requirements)
+    assert findings.extras() == {"plot": ["no-such-package"], "tables": []}
+
+
+def test_info_names_variables_that_are_slips() -> None:
+    found = run("info", CL_SDK_RANDOMSEED="5", CL_DEVISE="x", CL_SOMETHING_ELSE="1", CL_SDK_ZZZ="2")
+    assert found.returncode == 0
+    assert found.stderr.splitlines() == [
+        "cl: CL_DEVISE has no effect: there is no such variable, but CL_DEVICE",
+        "cl: CL_SDK_RANDOMSEED has no effect: there is no such variable, but CL_SDK_RANDOM_SEED",
+        "cl: CL_SDK_ZZZ has no effect: there is no such variable",
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -44,7 +44,11 @@ VARIABLES: Final = frozenset(
 _WITHOUT_EFFECT: Final = {
     "CL_SDK_WEBSOCKET_PORT": "the page takes the first free port from 1025 on",
 }
+OTHER_VARIABLES: Final = frozenset({"CL_PROGRESS"})
+"""What is read elsewhere than at an open."""
 _OURS: Final = "CL_SDK_", "CL_DEVICE"
+_CLOSE: Final = 0.8
+"""How alike a name has to be to one of ours to be taken for a slip (difflib's ratio)."""
 _said: set[str] = set()
 """The variables without effect that have been told of, once per process."""
 
@@ -76,11 +80,22 @@ def _renamed(layer: Mapping[str, str]) -> dict[str, str]:
 
 def _tell_of_others(names: Mapping[str, str]) -> None:
     """Say once of each variable that it has no effect, where it looks like one of ours."""
+    known = VARIABLES | OTHER_VARIABLES | OLD_NAMES.keys()
     for name in sorted(names):
-        if not name.startswith("CL_SDK_") or name in VARIABLES or name in OLD_NAMES or name in _said:
+        if not name.startswith("CL_") or name in known or name in _said:
             continue
-        _said.add(name)
-        say(f"cl: {name} has no effect: {_WITHOUT_EFFECT.get(name, 'there is no such variable')}")
+        slip = _close_to(name, known)
+        if slip or name.startswith("CL_SDK_"):
+            _said.add(name)
+            reason = _WITHOUT_EFFECT.get(name) or f"there is no such variable{slip and f', but {slip}'}"
+            say(f"cl: {name} has no effect: {reason}")
+
+
+def _close_to(name: str, known: Iterable[str]) -> str:
+    """Return the one of ours that a name is a slip of, or nothing."""
+    import difflib  # only where there is such a name: it is not free to import
+
+    return next(iter(difflib.get_close_matches(name, known, 1, _CLOSE)), "")
 
 
 # -- the file -------------------------------------------------------------------------------------
