@@ -120,3 +120,12 @@ class DataStream:
 
     def __repr__(self) -> str:
         return f"DataStream({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        from ._values.html import face, number
+
+        last = "none yet" if self._last is None else f"timestamp {number(self._last)}"
+        attributes = {name: repr(value) for name, value in self.attributes.items()}
+        return face(
+            "DataStream", self.name, {"last entry": "closed" if self._is_closed else last, **attributes}
+        )

@@ -85,6 +85,12 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         """
         return deepcopy(self._engine.device.info.simulation)
 
+    def _repr_html_(self) -> str:
+        from ._neurons.face import of_neurons
+
+        recordings = self._recordings
+        return of_neurons(self._engine, recordings.running(), recordings.streams(), self._control)
+
     # -- time -----------------------------------------------------------------------------
 
     def timestamp(self) -> int:

@@ -175,6 +175,20 @@ class Recording:
     def __repr__(self) -> str:
         return f"Recording({self._path.name!r}, {self.status})"
 
+    def _repr_html_(self) -> str:
+        from ._values.html import face, number
+
+        attributes, error = self.attributes, self._recorder.error
+        facts = {
+            "status": self.status if error is None else f"failed: {error}",
+            "begins at": f"timestamp {number(self.start_timestamp)}",
+            "written": f"{number(float(attributes.get('duration_seconds') or 0.0))} s",
+            "attributes": ", ".join(f"{name}: {value!r}" for name, value in attributes["application"].items())
+            or None,
+            "path": self.file["path"],
+        }
+        return face("Recording", self.file["name"], facts)
+
     # -- ending ---------------------------------------------------------------------------
 
     def _begin_to_stop(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 _SUB = 3
 """Each power of two is split into 2**_SUB buckets: a percentile is exact to 12.5 %."""
@@ -23,12 +24,20 @@ class LoopStatistics:
     p99_us: float
     p999_us: float
     max_us: float
+    buckets: tuple[tuple[float, int], ...] = field(default=(), repr=False, compare=False)
+    """The histogram: upper edges in µs, ascending, and how many ticks were in each; 0 µs: not late."""
 
     def __str__(self) -> str:
         return (
             f"{self.count} ticks, lateness p50 {self.p50_us:.0f} µs, p99 {self.p99_us:.0f} µs, "
             f"p99.9 {self.p999_us:.0f} µs, max {self.max_us:.0f} µs"
         )
+
+    def _repr_html_(self) -> str:
+        from .lateness_picture import shown
+
+        marks = {"p50": self.p50_us, "p99": self.p99_us, "p99.9": self.p999_us, "max": self.max_us}
+        return shown(str(self), self.buckets, marks)
 
 
 class Lateness:
@@ -64,7 +73,15 @@ class Lateness:
             self._percentile(count, 0.99) / 1000,
             self._percentile(count, 0.999) / 1000,
             self._max / 1000,
+            tuple(self._filled()),
         )
+
+    def _filled(self) -> Iterator[tuple[float, int]]:
+        if self.punctual:
+            yield 0.0, self.punctual
+        for index, inside in enumerate(self._buckets):
+            if inside:
+                yield min(_upper_edge(index), self._max) / 1000, inside
 
     def _percentile(self, count: int, fraction: float) -> int:
         needed = count * fraction

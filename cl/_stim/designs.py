@@ -80,6 +80,11 @@ class StimDesign:
         phases = zip(self._durations, self._currents, strict=True)
         return f"StimDesign({', '.join(f'{duration}, {current}' for duration, current in phases)})"
 
+    def _repr_html_(self) -> str:
+        from .design_picture import shown
+
+        return shown(repr(self), self._durations, self._currents)
+
     def __reduce__(self) -> tuple[type[StimDesign], tuple[float, ...]]:
         phases = zip(self._durations, self._currents, strict=True)
         return StimDesign, tuple(number for phase in phases for number in phase)

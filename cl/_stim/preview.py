@@ -175,12 +175,32 @@ class PlanPreview:
             f"{self.end_step * STEP_US / 1000:g} ms>"
         )
 
-    def __str__(self) -> str:
-        head = (
+    def _summary(self) -> str:
+        return (
             f"{self.pulse_count} pulses on {len(self.channels)} channels, over after "
             f"{self.end_step * STEP_US / 1000:g} ms (frame {self.end_timestamp}); "
             f"{self.charge_nC:g} nC moved, {self.net_charge_nC:g} nC left"
         )
+
+    def _repr_html_(self) -> str:
+        from .plan_picture import shown
+
+        trains = {
+            number: [
+                (
+                    train.first_step,
+                    train.pulse_count,
+                    train.interval_steps,
+                    train.design.duration_us // STEP_US,
+                )
+                for train in channel.trains
+            ]
+            for number, channel in self.channels.items()
+        }
+        return shown(self._summary(), trains, self.end_step)
+
+    def __str__(self) -> str:
+        head = self._summary()
         if not self.channels:
             return head
         rows = [_channel_row(channel) for channel in self.channels.values()]

@@ -184,3 +184,19 @@ class Stream(ABC, Generic[T]):
 
     def _count(self, found: list[Any]) -> int:
         return len(found)
+
+    def _repr_html_(self) -> str:
+        from cl._values.html import face, number
+
+        name = self._participant.name.removeprefix("a ")
+        if self._waiter is None:
+            return face(type(self).__name__, f"{name}, not entered yet", {})
+        found = self.statistics()
+        facts = {
+            "state": "closed" if self._closed else None,
+            "delivered": number(found.delivered),
+            "missed": number(found.missed),
+            "waiting": number(found.backlog),
+            "up to": f"timestamp {number(found.timestamp)}",
+        }
+        return face(type(self).__name__, name, facts)

@@ -6,18 +6,9 @@ import os
 import sys
 
 from .descriptors import fill_standard
+from .printable import printable, printable_lines
 
-
-def printable(text: str) -> str:
-    """Return a text with escapes for what is not to be seen, and for what moves a terminal's cursor."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
-
-
-def printable_lines(text: str) -> str:
-    """Return lines, each of them printable."""
-    return "\n".join(map(printable, text.split("\n")))
+__all__ = ["printable", "printable_lines", "settle_stdout"]
 
 
 def settle_stdout() -> None:
@@ -28,7 +19,3 @@ def settle_stdout() -> None:
     if getattr(sys.stdout, "errors", None) in ("strict", "surrogateescape"):
         reconfigure = getattr(sys.stdout, "reconfigure", lambda **_: None)
         reconfigure(errors="backslashreplace")
-
-
-def _escaped(letter: str) -> str:
-    return letter if letter == "\u202f" else repr(letter)[1:-1]

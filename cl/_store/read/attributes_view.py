@@ -116,3 +116,8 @@ class AttributesView(Mapping[str, Any]):
             except (UnsafeOperationError, ValueError) as error:
                 lines.append(f"  {name}: <{error}>")
         return "\n".join(["AttributesView:", *lines])
+
+    def _repr_html_(self) -> str:
+        from .faces import of_attributes
+
+        return of_attributes(self)

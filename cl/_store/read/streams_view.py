@@ -185,6 +185,11 @@ class DataStreamView(Mapping[int, Any]):
     def __repr__(self) -> str:
         return f"DataStreamView({self.name!r}, {len(self)} entries)"
 
+    def _repr_html_(self) -> str:
+        from .faces import of_stream
+
+        return of_stream(self)
+
 
 def _timestamp(value: object) -> int | None:
     """Return a timestamp to look for, None for what can be none."""
@@ -258,3 +263,8 @@ class DataStreamsView(Mapping[str, DataStreamView]):
 
     def __repr__(self) -> str:
         return f"DataStreamsView({', '.join(map(repr, self._streams))})"
+
+    def _repr_html_(self) -> str:
+        from .faces import of_streams
+
+        return of_streams(self)

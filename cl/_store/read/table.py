@@ -9,6 +9,7 @@ import numpy as np
 
 from . import conditions
 from .errors import damaged
+from .faces import ShownRows
 from .rows import as_rows
 from .stored_rows import stored_rows
 
@@ -24,7 +25,7 @@ _GAP: Final = 4
 """Chunks that are read for nothing rather than to read twice."""
 
 
-class Data:
+class Data(ShownRows):
     """What tables and arrays have in common: rows of a dataset that is read when asked for."""
 
     def __init__(self, dataset: h5py.Dataset, most: int | None = None) -> None:

@@ -231,6 +231,11 @@ class RecordingView(Analysable, Drawable):
         parts = [name for name in _PARTS if name in self._h5]
         return f"RecordingView({self._h5.filename!r}: {', '.join(parts)})"
 
+    def _repr_html_(self) -> str:
+        from .faces import of_view
+
+        return of_view(self)
+
     plot_spike = SpikePlot()
     """Plot the waveform of a spike; see `cl.util.plot_spike`. A view takes the number of a row, too."""
 
