@@ -1,0 +1,1 @@
+"""A device across the network: the protocol's messages, and the client that is a device."""
