@@ -13,18 +13,20 @@ from extras import need_extra
 
 need_extra("app", "pydantic")
 
+from cl.__main__ import main  # noqa: E402
 from cl._store.read.view import RecordingView  # noqa: E402
 from cl.app import init, pack, run  # noqa: E402
 
 TEXT = (ROOT / "docs" / "applications.md").read_text(encoding="utf-8")
-COMMANDS = {"cl.app.init": init.main, "cl.app.pack": pack.main, "cl.app.run": run.main}
+COMMANDS = {"cl": main, "cl.app.init": init.main, "cl.app.pack": pack.main, "cl.app.run": run.main}
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
-def test_the_commands_work(tmp_path: Path, capsys: Any) -> None:
+def test_the_commands_work(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "1")
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert len(lines) >= 4
     for line in lines:
