@@ -1,1 +1,1 @@
-"""The bundled application `baseline`."""
+"""The bundled application `baseline`: a program above the package, which imports `cl` as any other does."""
