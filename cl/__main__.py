@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = MODULE) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"cl-aio {VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS, prog=prog
+    )
     summaries = {}
     for name in sorted(COMMANDS):
         module = importlib.import_module(f"cl._cli.{name}")

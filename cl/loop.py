@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._loop.run import LoopBase, Run
 from ._loop.tick import LoopTick
+from ._values.twins import is_asynchronous, is_synchronous
 from ._wait import threads
 from ._wait.body import current_body
 
@@ -52,6 +53,11 @@ class Loop(LoopBase):
         finally:
             run.close()
 
+    if not TYPE_CHECKING:  # type checkers say it themselves
+
+        def __aiter__(self) -> NoReturn:
+            is_synchronous("loop()", "async for tick in neurons.aloop(...)")
+
     def _wait(self, run: Run) -> bool:
         """Wait for the next tick; return whether there is one to run, after recovery from jitter perhaps."""
         engine, due = run.engine, run.due
@@ -86,6 +92,13 @@ class AsyncLoop(LoopBase):
 
     def __aiter__(self) -> AsyncIterator[LoopTick]:
         return AsyncTicks(self)
+
+    if not TYPE_CHECKING:  # type checkers say it themselves
+
+        def __iter__(self) -> NoReturn:
+            is_asynchronous(
+                "aloop()", "async for tick in neurons.aloop(...)', or 'for tick in neurons.loop(...)"
+            )
 
     async def run(self, loop_body_callback: Callable[[LoopTick], Any | Awaitable[Any]]) -> None:
         """Call `loop_body_callback(tick)` for every tick, and await its result if that can be awaited."""

@@ -13,6 +13,7 @@ from ._neurons.control import ControlMethods
 from ._neurons.host_time import HostTimeMethods
 from ._neurons.recording import RecordingMethods
 from ._neurons.streams import StreamMethods
+from ._stim.advice import StimAdvice
 from ._values.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
 from ._values.lazy import lazy_names
 from ._values.numbers import whole
@@ -59,6 +60,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         self._engine = engine
         self._recordings = Recordings(engine)
         self._submit_to = engine.device.stimulator.submit
+        self._advice = StimAdvice()
         self._host_time = None if engine.time.clock is None else HostTime(engine.time.clock)
         self._control = False
         self._started = True
@@ -320,7 +322,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         tick's `iteration_timestamp`. Raises `TypeError`, `ValueError`, or one of the
         `TransactionRejected` errors, and then has queued nothing.
         """
-        self._submit(stim_operations(channel_set, stim_design, burst_design, lead_time_us))
+        self._submit(stim_operations(channel_set, stim_design, burst_design, lead_time_us, self._advice))
 
     def interrupt(self, channel_set: ChannelSet | int, /) -> None:
         """Drop what is queued on the channels, behind the pulse that has begun its notice."""
@@ -335,7 +337,9 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         lead_time_us: int = 80,
     ) -> None:
         """Interrupt the channels and queue a new stim on them, in one transaction."""
-        self._submit(interrupt_then_stim_operations(channel_set, stim_design, burst_design, lead_time_us))
+        self._submit(
+            interrupt_then_stim_operations(channel_set, stim_design, burst_design, lead_time_us, self._advice)
+        )
 
     def sync(self, channel_set: ChannelSet | int, /) -> None:
         """Let each of the channels wait until all of them have come to this point of their queues."""
@@ -346,7 +350,7 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         self._require_control()
         from ._stim.preview_run import preview
 
-        return StimPlan(self._submit, preview)
+        return StimPlan(self._submit, preview, self._advice)
 
     def _submit(self, operations: tuple[Operation, ...], at_timestamp: int | None = None) -> None:
         if not self._control or not self._started:

@@ -268,3 +268,11 @@ def test_info_names_variables_that_are_slips() -> None:
         "cl: CL_SDK_RANDOMSEED has no effect: there is no such variable, but CL_SDK_RANDOM_SEED",
         "cl: CL_SDK_ZZZ has no effect: there is no such variable",
     ]
+
+
+def test_channels_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["stream", "--jsonl", "--channels", "a"])
+    text = capsys.readouterr().err
+    assert text.startswith("usage: python -m cl stream [-h]")
+    assert "'a': channels are numbers from 0 to 63, with commas between them" in text

@@ -266,8 +266,13 @@ def _address_text(text: str) -> str:
 def _channels(text: str) -> list[int]:
     from cl.stim import ChannelSet
 
+    numbers = text.split(",")
+    if not all(number.strip().isdecimal() for number in numbers):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: channels are numbers from 0 to 63, with commas between them"
+        )
     try:
-        return list(ChannelSet([int(channel) for channel in text.split(",")]))
+        return list(ChannelSet([int(number) for number in numbers]))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 

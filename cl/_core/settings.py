@@ -47,6 +47,7 @@ class Settings:
     sync_limit: int = SYNCS  # CL_SDK_SYNC_LIMIT
     deferred_interrupt_limit: int = DEFERRED_INTERRUPTS  # CL_SDK_DEFERRED_INTERRUPT_LIMIT
     sync_seconds: float | None = None  # CL_SDK_SYNC_SECONDS; None: as is usual for its time
+    stim_warnings: bool = False  # CL_STIM_WARNINGS
     device: str | None = None  # CL_DEVICE
     arguments: frozenset[str] = field(default=frozenset(), compare=False)
     """The fields that a program gave as arguments, in the place of variables."""
@@ -88,6 +89,7 @@ def parse_settings(variables: Mapping[str, str]) -> Settings:
         sync_limit=read("CL_SDK_SYNC_LIMIT", _positive, SYNCS),
         deferred_interrupt_limit=read("CL_SDK_DEFERRED_INTERRUPT_LIMIT", _positive, DEFERRED_INTERRUPTS),
         sync_seconds=read("CL_SDK_SYNC_SECONDS", _sync_seconds, None),
+        stim_warnings=read("CL_STIM_WARNINGS", _flag, False),
         device=read("CL_DEVICE", _text, None),
     )
 

@@ -38,6 +38,7 @@ VARIABLES: Final = frozenset(
         "CL_SDK_VISUALISATION",
         "CL_SDK_VISUALISATION_HOST",
         "CL_SDK_VISUALISATION_URL",
+        "CL_STIM_WARNINGS",
     }
 )
 """Everything that an open reads."""

@@ -29,7 +29,8 @@ def checked_suffix(suffix: str | None) -> str:
         raise TypeError(f"file_suffix must be a string, not {suffix!r}")
     if any(c in suffix for c in "/\\\0"):
         raise ValueError(f"file_suffix={suffix!r} is part of a file's name: it cannot hold a path")
-    return suffix
+    # The name of a file gets one end, also where the program gave it.
+    return suffix.removesuffix(".h5") or "recording"
 
 
 def choose_folder(folder: str | os.PathLike[str] | None, is_simulator: bool) -> Path:

@@ -6,7 +6,9 @@ import sys
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from cl._values.did_you_mean import note_what_was_meant
 from cl._values.saying import warn
+from cl._values.twins import is_asynchronous, is_synchronous
 
 if TYPE_CHECKING:
     from contextlib import _GeneratorContextManager
@@ -55,10 +57,19 @@ class OpenContext(AbstractContextManager["Neurons"]):
             raise RuntimeError("this block was not entered: write 'with cl.open() as neurons:'")
         try:
             self._inside = False
+            note_what_was_meant(error)
             return self._context.__exit__(kind, error, traceback)
         except BaseException:
             self._context.gen.close()  # An interruption may have come before it was left.
             raise
+
+    if not TYPE_CHECKING:  # type checkers say it themselves
+
+        async def __aenter__(self) -> NoReturn:
+            is_synchronous("cl.open()", "async with cl.aopen() as neurons:")
+
+        async def __aexit__(self, *_: object) -> None:
+            pass
 
     def __del__(self) -> None:
         # Its block ends with it, as that of every generator: `neurons = cl.open().__enter__()`.
@@ -90,7 +101,18 @@ class AsyncOpenContext(AbstractAsyncContextManager["Neurons"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
+        note_what_was_meant(error)
         return await self._context.__aexit__(kind, error, traceback)
+
+    if not TYPE_CHECKING:  # type checkers say it themselves
+
+        def __enter__(self) -> NoReturn:
+            is_asynchronous(
+                "cl.aopen()", "async with cl.aopen() as neurons:', or 'with cl.open() as neurons:"
+            )
+
+        def __exit__(self, *_: object) -> None:
+            pass
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(_explanation("async with cl.aopen()", name))

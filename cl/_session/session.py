@@ -63,6 +63,7 @@ class Session:
         """Open the device, and let its time begin. What an interruption leaves is closed."""
         devices.note(self)
         self.neurons._recordings.sync_seconds = self.settings.sync_seconds
+        self.neurons._advice.strict = self.settings.stim_warnings
         is_open = False
         try:
             self._device.open()

@@ -9,6 +9,7 @@ from cl._values.numbers import kind, whole
 
 CHANNEL_COUNT: Final = 64
 _ALL: Final = (1 << CHANNEL_COUNT) - 1
+_MOST_WRITTEN: Final = 16
 
 
 class ChannelSet:
@@ -110,7 +111,18 @@ def channels_of(channel_set: object) -> tuple[int, ...]:
     try:
         return _ALONE[_in_range(whole(channel_set, "channel_set"))]
     except TypeError:
-        raise TypeError(f"channel_set must be a ChannelSet or an int, not {kind(channel_set)}") from None
+        raise TypeError(
+            f"channel_set must be a ChannelSet or an int, not {kind(channel_set)}{_meant(channel_set)}"
+        ) from None
+
+
+def _meant(channel_set: object) -> str:
+    """Return the set that an iterable of channels is taken for, or nothing where it is none."""
+    try:
+        found = ChannelSet(channel_set)  # type: ignore[arg-type]  # that is what is tried
+    except (TypeError, ValueError):
+        return ""
+    return f": write {found}" if len(found) <= _MOST_WRITTEN else ": write ChannelSet(...)"
 
 
 def _numbers_in(mask: int) -> tuple[int, ...]:

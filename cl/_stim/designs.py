@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import mul
 from typing import Final
 
 from cl._values.numbers import decimal, real, single, whole
@@ -17,6 +18,8 @@ MIN_PERIOD_STEPS: Final = 5000 // STEP_US
 MAX_CURRENT_UA: Final = 3.0
 MAX_CHARGE_NC: Final = 3.0
 MAX_BURST_HZ: Final = 200
+_BALANCED_PC: Final = 1e-6
+"""What the sum of a design's phases may be beside zero, in µs × µA: only binary fractions are so small."""
 
 
 class StimDesign:
@@ -30,10 +33,11 @@ class StimDesign:
     decimals they print as, so that a charge of exactly 3.0 nC is never refused.
     """
 
-    __slots__ = ("_currents", "_durations", "_period_steps", "_total")
+    __slots__ = ("_balanced", "_currents", "_durations", "_period_steps", "_total")
 
     _durations: tuple[int, ...]
     _currents: tuple[float, ...]
+    _balanced: bool
     _total: int
     _period_steps: int
 
@@ -52,6 +56,7 @@ class StimDesign:
             _check_polarity(self._currents[phase - 2], self._currents[phase - 1], phase)
         self._total = sum(self._durations)
         self._period_steps = max(MIN_PERIOD_STEPS, NOTICE_STEPS + self._total // STEP_US)
+        self._balanced = -_BALANCED_PC < sum(map(mul, self._durations, self._currents)) < _BALANCED_PC
 
     @property
     def duration_us(self) -> int:
@@ -67,6 +72,12 @@ class StimDesign:
     def phase_currents_uA(self) -> tuple[float, ...]:
         """The current of each phase in µA."""
         return self._currents
+
+    @property
+    def net_charge_nC(self) -> float:
+        """The charge that a pulse leaves behind: the sum of duration × current over its phases, in nC."""
+        phases = zip(self._durations, self._currents, strict=True)
+        return float(sum(duration * decimal(current) for duration, current in phases)) / 1000
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StimDesign):
@@ -172,9 +183,10 @@ def _check_charge(duration_us: int, current_uA: float, phase: int) -> None:
 
 def _check_polarity(before_uA: float, current_uA: float, phase: int) -> None:
     if not (before_uA < 0 < current_uA or current_uA < 0 < before_uA):
+        # Adding 0.0 takes the sign off a zero.
         raise ValueError(
-            f"phase {phase}: current {current_uA} µA is not of the opposite polarity to "
-            f"the {before_uA} µA of phase {phase - 1}; neighbouring phases must be"
+            f"phase {phase}: current {current_uA + 0.0} µA is not of the opposite polarity to "
+            f"the {before_uA + 0.0} µA of phase {phase - 1}; neighbouring phases must be, and 0 µA is of none"
         )
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from cl._values.constants import GROUNDED
 from cl._values.numbers import kind, real
 
+from .advice import StimAdvice
 from .channels import channels_of
 from .designs import NOTICE_STEPS, NOTICE_US, STEP_US, BurstDesign, StimDesign
 
@@ -69,9 +71,15 @@ Operation: TypeAlias = StimOperation | SyncOperation | InterruptOperation
 
 
 def stim_operations(
-    channel_set: object, stim_design: object, burst_design: object = None, lead_time_us: object = NOTICE_US
+    channel_set: object,
+    stim_design: object,
+    burst_design: object = None,
+    lead_time_us: object = NOTICE_US,
+    advice: StimAdvice | None = None,
 ) -> tuple[Operation, ...]:
     """Return the operations of a `stim` command, validated; nothing where there is no channel.
+
+    `advice` is told of what is allowed and probably not meant.
 
     Raises `TypeError` and `ValueError` as `StimDesign` and `BurstDesign` do, also
     for a lead time below 80 µs or no multiple of 20 µs, and for a burst whose
@@ -86,6 +94,11 @@ def stim_operations(
     delay_steps = 0 if lead_time_us is NOTICE_US else _delay_steps(lead_time_us)
     if not channels:
         return ()
+    if advice is not None:
+        if not design._balanced:
+            advice.unbalanced(design)
+        if channels[0] in GROUNDED and channels[-1] in GROUNDED and all(c in GROUNDED for c in channels):
+            advice.on_ground(channels)
     return (StimOperation(channels, design, count, period_steps, delay_steps),)
 
 
@@ -96,10 +109,14 @@ def interrupt_operations(channel_set: object) -> tuple[Operation, ...]:
 
 
 def interrupt_then_stim_operations(
-    channel_set: object, stim_design: object, burst_design: object = None, lead_time_us: object = NOTICE_US
+    channel_set: object,
+    stim_design: object,
+    burst_design: object = None,
+    lead_time_us: object = NOTICE_US,
+    advice: StimAdvice | None = None,
 ) -> tuple[Operation, ...]:
     """Return the operations of an `interrupt_then_stim` command, validated as for `stim_operations`."""
-    stims = stim_operations(channel_set, stim_design, burst_design, lead_time_us)
+    stims = stim_operations(channel_set, stim_design, burst_design, lead_time_us, advice)
     return interrupt_operations(channel_set) + stims
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from cl._values.did_you_mean import DidYouMean
 from cl._values.numbers import whole
 
 from .channels import ChannelSet, channels_of
@@ -18,6 +19,7 @@ from .operations import (
 )
 
 if TYPE_CHECKING:
+    from .advice import StimAdvice
     from .preview import PlanPreview
 
 Submit: TypeAlias = Callable[[tuple[Operation, ...], int | None], None]
@@ -29,20 +31,30 @@ _LATEST: Final = 2**62
 """The last frame number that a device can be told."""
 
 
-class StimPlan:
+class StimPlan(DidYouMean):
     """Stimulation commands that are queued as one by `run`, as often as wanted.
 
     Made by `neurons.create_stim_plan()`. A command is validated when it is added;
     one that is refused leaves the plan as it was. The first run that is accepted
     freezes the plan: adding to it then is a `RuntimeError`.
 
-    `submit` and `preview` are what the device offers it: plans know nothing of devices.
+    `submit`, `preview` and `advice` are what the device offers it: plans know nothing of devices.
     """
 
-    __slots__ = ("_first", "_frozen", "_interrupted", "_operations", "_preview", "_submit", "_whole")
+    __slots__ = (
+        "_advice",
+        "_first",
+        "_frozen",
+        "_interrupted",
+        "_operations",
+        "_preview",
+        "_submit",
+        "_whole",
+    )
 
-    def __init__(self, submit: Submit, preview: Preview) -> None:
+    def __init__(self, submit: Submit, preview: Preview, advice: StimAdvice | None = None) -> None:
         self._submit = submit
+        self._advice = advice
         self._preview = preview
         self._operations: list[Operation] = []
         self._whole: tuple[Operation, ...] | None = None
@@ -73,7 +85,7 @@ class StimPlan:
         lead_time_us: int = NOTICE_US,
     ) -> None:
         """Add a stim, as `neurons.stim` would queue it; the same errors."""
-        self._add(stim_operations(channel_set, stim_design, burst_design, lead_time_us))
+        self._add(stim_operations(channel_set, stim_design, burst_design, lead_time_us, self._advice))
 
     def interrupt(self, channel_set: ChannelSet | int, /) -> None:
         """Add an interrupt, which drops what is queued before it, of this plan too."""
@@ -88,7 +100,9 @@ class StimPlan:
         lead_time_us: int = NOTICE_US,
     ) -> None:
         """Add an interrupt of the channels and a stim on them."""
-        self._add(interrupt_then_stim_operations(channel_set, stim_design, burst_design, lead_time_us))
+        self._add(
+            interrupt_then_stim_operations(channel_set, stim_design, burst_design, lead_time_us, self._advice)
+        )
 
     def sync(self, channel_set: ChannelSet | int, /) -> None:
         """Add a sync: each of the channels waits until all of them have come to it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from cl._values.numbers import decimal
@@ -133,16 +133,27 @@ class PlanPreview:
     """The exact timeline of a plan on idle channels, counted from its run.
 
     `channels` holds a `ChannelPreview` for each channel that would be given
-    pulses, in ascending order. Its size is that of the plan, not of its bursts.
+    pulses, in ascending order; `dropped` how many pulses each grounded channel
+    would have got, which reach no electrode; `interrupted` the channels whose
+    queues a run cuts off. Its size is that of the plan, not of its bursts.
     `str()` of it is a table.
     """
 
-    __slots__ = ("channels",)
+    __slots__ = ("channels", "dropped", "interrupted")
 
     channels: Mapping[int, ChannelPreview]
+    dropped: Mapping[int, int]
+    interrupted: tuple[int, ...]
 
-    def __init__(self, channels: Mapping[int, ChannelPreview]) -> None:
+    def __init__(
+        self,
+        channels: Mapping[int, ChannelPreview],
+        dropped: Mapping[int, int] | None = None,
+        interrupted: tuple[int, ...] = (),
+    ) -> None:
         self.channels = channels
+        self.dropped = {} if dropped is None else dropped
+        self.interrupted = interrupted
 
     @property
     def pulse_count(self) -> int:
@@ -171,13 +182,14 @@ class PlanPreview:
 
     def __repr__(self) -> str:
         return (
-            f"<PlanPreview of {self.pulse_count} pulses on {len(self.channels)} channels, "
+            f"<PlanPreview of {_counted(self.pulse_count, 'pulse')} on "
+            f"{_counted(len(self.channels), 'channel')}, "
             f"{self.end_step * STEP_US / 1000:g} ms>"
         )
 
     def _summary(self) -> str:
         return (
-            f"{self.pulse_count} pulses on {len(self.channels)} channels, over after "
+            f"{_counted(self.pulse_count, 'pulse')} on {_counted(len(self.channels), 'channel')}, over after "
             f"{self.end_step * STEP_US / 1000:g} ms (frame {self.end_timestamp}); "
             f"{self.charge_nC:g} nC moved, {self.net_charge_nC:g} nC left"
         )
@@ -200,7 +212,7 @@ class PlanPreview:
         return shown(self._summary(), trains, self.end_step)
 
     def __str__(self) -> str:
-        head = self._summary()
+        head = "\n".join([self._summary(), *self._others()])
         if not self.channels:
             return head
         rows = [_channel_row(channel) for channel in self.channels.values()]
@@ -211,6 +223,23 @@ class PlanPreview:
         ]
         tables = (_table(_CHANNEL_HEAD, rows), _table(_TRAIN_HEAD, trains, text_at_end=True))
         return "\n".join([head, "", *tables[0], "", *tables[1]])
+
+    def _others(self) -> Iterator[str]:
+        """Yield a line for what a run does beside giving pulses."""
+        if self.dropped:
+            pulses = _counted(sum(self.dropped.values()), "pulse")
+            yield f"dropped: {pulses}, since {_channels(self.dropped)} grounded"
+        if self.interrupted:
+            yield f"first {_channels(self.interrupted)} interrupted"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _channels(channels: Collection[int]) -> str:
+    listed = ", ".join(map(str, channels))
+    return f"channel {listed} is" if len(channels) == 1 else f"channels {listed} are"
 
 
 _CHANNEL_HEAD = (
@@ -233,7 +262,7 @@ def _channel_row(channel: ChannelPreview) -> tuple[str, ...]:
         str(channel.channel),
         str(channel.pulse_count),
         *(f"{step * STEP_US / 1000:.2f}" for step in times),
-        f"{channel.rate_hz:.2f}",
+        f"{channel.rate_hz:.2f}" if channel.pulse_count > 1 else "-",
         f"{channel.peak_rate_hz:.2f}" if channel.peak_rate_hz else "-",
         f"{channel.charge_nC:g}",
         f"{channel.net_charge_nC:g}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from cl._values.constants import CHANNEL_COUNT, GROUNDED, NEVER
@@ -30,8 +31,26 @@ def preview(operations: Sequence[Operation]) -> PlanPreview:
     if any(len(row) != len(queued) for row, queued in zip(trains, stims, strict=True)):
         raise ValueError(f"the plan does not end within {NEVER} steps of 20 µs")
     return PlanPreview(
-        {channel: ChannelPreview(channel, tuple(row)) for channel, row in enumerate(trains) if row}
+        {channel: ChannelPreview(channel, tuple(row)) for channel, row in enumerate(trains) if row},
+        _dropped(operations),
+        tuple(
+            sorted({c for each in operations if isinstance(each, InterruptOperation) for c in each.channels})
+        ),
     )
+
+
+def _dropped(operations: Sequence[Operation]) -> dict[int, int]:
+    """Return how many pulses each grounded channel is told to give."""
+    counts: Counter[int] = Counter()
+    for operation in operations:
+        for channel in GROUNDED:
+            if channel not in operation.channels:
+                continue
+            if isinstance(operation, InterruptOperation):
+                counts.pop(channel, None)
+            elif isinstance(operation, StimOperation):
+                counts[channel] += operation.count
+    return {channel: count for channel, count in sorted(counts.items()) if count}
 
 
 def _in_one(operation: Operation) -> Operation:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, TypeVar
 
 from cl._core.participant import STREAM, Participant
 from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
 from cl._values.numbers import whole
+from cl._values.twins import is_asynchronous
 from cl._wait import tasks, threads
 from cl._wait.owner import current_owner
 from cl.error import LaggedError
@@ -104,6 +105,17 @@ class Stream(ABC, Generic[T]):
 
     def __aiter__(self) -> Self:
         return self
+
+    if not TYPE_CHECKING:  # type checkers say it themselves
+
+        def __iter__(self) -> NoReturn:
+            is_asynchronous(self._participant.name, "async with ... as stream: async for ... in stream")
+
+        def __enter__(self) -> NoReturn:
+            is_asynchronous(self._participant.name, "async with ... as stream: async for ... in stream")
+
+        def __exit__(self, *_: object) -> None:
+            pass
 
     async def __anext__(self) -> T:
         found = await self._next(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class ScriptedSource(SimulatorDataSource):
         amplitude: int = 200,
         start_timestamp: int = 0,
     ) -> None:
-        self._spikes = sorted((int(timestamp), int(channel)) for timestamp, channel in spikes)
+        self._spikes = sorted(map(_pair, spikes))
         self._times = [timestamp for timestamp, _ in self._spikes]
         if not noise >= 0:
             raise ValueError(f"noise must be at least 0, not {noise!r}")
@@ -109,3 +109,14 @@ def _waveform(amplitude: int) -> NDArray[np.int16]:
     shape = -np.exp(-((at / 4.0) ** 2)) + 0.25 * np.exp(-(((at - 15) / 8.0) ** 2))
     samples: NDArray[np.int16] = np.rint(shape * (amplitude / -shape.min())).astype(np.int16)
     return samples
+
+
+def _pair(spike: Any) -> tuple[int, int]:
+    """Return a spike of the script, checked for its shape."""
+    try:
+        timestamp, channel = spike
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"spikes: {spike!r} is no pair of a timestamp and a channel, such as (100, 8)"
+        ) from None
+    return int(timestamp), int(channel)

@@ -90,3 +90,10 @@ def test_a_device_may_begin_at_any_time() -> None:
 def test_scripts_that_cannot_be_are_refused(arguments: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         ScriptedSource(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_script_that_is_no_pairs() -> None:
+    with pytest.raises(
+        TypeError, match=r"spikes: 8 is no pair of a timestamp and a channel, such as \(100, 8\)"
+    ):
+        ScriptedSource([8])  # type: ignore[list-item]

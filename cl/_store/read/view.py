@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from cl._values.did_you_mean import DidYouMean
 from cl._values.paths import absolute
 
 from . import added_tables, published, reader
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _PARTS = ("samples", "spikes", "stims", "data_stream")
 
 
-class RecordingView(Analysable, Drawable):
+class RecordingView(Analysable, Drawable, DidYouMean):
     """A recording, opened for reading; a context manager.
 
     - `attributes`: a mapping, also by attribute name;
