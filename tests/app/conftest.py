@@ -18,3 +18,14 @@ def _forgotten(tmp_path: Path) -> Iterator[None]:
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Matplotlib, that has drawn: it keeps the files of its fonts open."""
+    need_extra("plot", "matplotlib")
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.subplots().set_title("µ")
+    figure.savefig(tmp_path_factory.mktemp("fonts") / "a.png")

@@ -65,3 +65,10 @@ def test_the_page_of_baseline(browser: Any, tmp_path: Path) -> None:
         spikes = "parseInt(document.querySelector('#spikes').textContent)"
         cells = "document.querySelectorAll('#array div').length === 64"
         seen(browser, url, "baseline", f"{spikes} > 0 && {cells}")
+
+
+def test_the_page_of_dose_response(browser: Any, tmp_path: Path) -> None:
+    with running("dose_response", "quick.json", tmp_path) as url:
+        number = "parseInt(document.querySelector('#number').textContent) >= 3"
+        cells = "[...document.querySelectorAll('td')].filter((cell) => cell.textContent).length >= 2"
+        seen(browser, url, "dose_response", f"{number} && {cells}")
