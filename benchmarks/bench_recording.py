@@ -1,6 +1,8 @@
 """Recordings: speed, size, what they do to a loop, memory, and how fast a long one opens.
 
-    python benchmarks/bench_recording.py [accelerated] [size] [wall] [sync] [headroom] [memory] [view]
+    python benchmarks/bench_recording.py [PART] …
+
+The parts: accelerated, size, wall, sync, compression, headroom, memory, view.
 
 Prints figures and ratios, with the machine's load; runs everything if nothing is named. Accelerated figures
 are the median of five runs with fresh seeds over 60 simulated seconds, after a warm-up. Files go to a
@@ -120,9 +122,9 @@ def bare(seconds: float) -> list[int]:
     return found
 
 
-def lateness(seconds: float, recorded: bool) -> list[int]:
+def lateness(seconds: float, recorded: bool, **arguments: Any) -> list[int]:
     with cl.open() as neurons:
-        recording = neurons.record() if recorded else None
+        recording = neurons.record(**arguments) if recorded else None
         clock = neurons._engine.time.clock
         assert clock is not None
         found = []
@@ -192,6 +194,51 @@ def sync() -> None:
         f"p99 {took[len(took) * 99 // 100]:.1f} ms, at most {took[-1]:.1f} ms",
         flush=True,
     )
+
+
+def compression() -> None:
+    """What compressed samples cost a 1 kHz loop, a core, and the disk. Runs alternate."""
+    import cl._recording.recorder as recorder
+
+    os.environ.pop("CL_SDK_ACCELERATED_TIME", None)
+    busy: list[float] = []
+    run = recorder.Recorder._run
+
+    def timed(self: Any) -> None:
+        began = time.thread_time()
+        run(self)
+        busy.append(time.thread_time() - began)
+
+    recorder.Recorder._run = timed  # type: ignore[method-assign]
+    lateness(0.5, recorded=True, compression="gzip")
+    kinds = (None, "gzip")
+    late: dict[Any, list[float]] = {kind: [] for kind in kinds}
+    share: dict[Any, list[float]] = {kind: [] for kind in kinds}
+    for _ in range(ROUNDS):
+        for kind in kinds:
+            busy.clear()
+            late[kind].append(p99(lateness(4, recorded=True, compression=kind)))
+            share[kind].append(busy[0] / 4)
+    recorder.Recorder._run = run  # type: ignore[method-assign]
+    without, with_it = (statistics.median(late[kind]) for kind in kinds)
+    more = statistics.median(b - a for a, b in zip(*late.values(), strict=True))
+    core = [statistics.median(share[kind]) for kind in kinds]
+    print(
+        f"1 kHz loop, p99 lateness: {without:.0f} µs beside a recording, {with_it:.0f} µs compressed: "
+        f"{more:+.0f} µs in the median of pairs (target 60, {mark(more <= 60)}; {load()})"
+    )
+    for kind in kinds:
+        print(f"    {kind or 'as it is':10s} " + " | ".join(f"{found:.0f}" for found in late[kind]) + " µs")
+    print(f"    of a core {core[0]:.1%} and {core[1]:.1%} (target 25 %, {mark(core[1] <= 0.25)})", flush=True)
+    os.environ["CL_SDK_ACCELERATED_TIME"] = "1"
+    sizes = {}
+    for kind in (None, "gzip-1", "gzip", "gzip-6"):
+        began = time.perf_counter()
+        path = record_alone(20, compression=kind)
+        sizes[kind] = path.stat().st_size
+        factor = 20 / (time.perf_counter() - began)
+        print(f"    {kind or 'as it is':10s} {sizes[kind] / sizes[None]:.3f} of the size, at {factor:.0f}x")
+        path.unlink()
 
 
 def headroom() -> None:
@@ -295,6 +342,7 @@ def main() -> None:
         "size": size,
         "wall": wall,
         "sync": sync,
+        "compression": compression,
         "headroom": headroom,
         "memory": memory,
         "view": view,

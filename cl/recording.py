@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._core.engine import Engine
     from ._recording.plan import RecordingPlan
     from ._recording.recorder import Recorder
+    from ._recording.succession import Rotation, Succession
     from ._recording.user_attributes import UserAttributes
     from ._store.read.view import RecordingView
     from ._store.write.writer import RecordingWriter
@@ -29,7 +30,8 @@ SYNC_SECONDS: Final = 2.0
 class Recording:
     """A recording that runs or has run. Made by `Neurons.record`.
 
-    `file` has `name`, `path` and `uri_path`; `start_timestamp` is the first frame recorded. After a disk
+    `file` has `name`, `path` and `uri_path`, and `files` the same of each of its files, in order, if it has
+    several: `file` is then the newest. `start_timestamp` is the first frame recorded. After a disk
     error, or if others have replaced or cut the file, the recording has stopped, what was written
     stays readable with `cl.RecordingView(path)`, and the methods raise `RecordingFailedError`.
     """
@@ -39,22 +41,29 @@ class Recording:
         engine: Engine,
         recorder: Recorder,
         application: UserAttributes,
-        writer: RecordingWriter,
-        start: int,
+        written: Succession,
         present: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._recorder = recorder
         self._application = application
-        self._attributes_of_file = writer.attributes
-        self._path = path = writer.path
+        self._written = written
         self._present = present
-        self.start_timestamp = start
-        self.file: dict[str, str] = {
-            "name": path.name,
-            "path": str(path),
-            "uri_path": path.as_uri().removeprefix("file://"),
-        }
+        self.start_timestamp = written.start
+
+    @property
+    def file(self) -> dict[str, str]:
+        """`name`, `path` and `uri_path` of the file; of several, the newest."""
+        return _named(self._path)
+
+    @property
+    def files(self) -> list[dict[str, str]]:
+        """`file` of all files so far, one or, with `new_file_every_seconds`, several, in order."""
+        return [_named(path) for path in list(self._written.paths)]
+
+    @property
+    def _path(self) -> Path:
+        return self._written.path
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -63,7 +72,7 @@ class Recording:
         `application` has the application's own, see `update_attributes`. Those of the end (`ended_utc`,
         `end_timestamp`, `duration_frames` and the like) are as far as has been written until it has stopped.
         """
-        return {**self._attributes_of_file(), "application": self._application.current()}
+        return {**self._written.attributes(), "application": self._application.current()}
 
     @property
     def status(self) -> str:
@@ -164,12 +173,20 @@ class Recording:
         self._check_whole()
 
     def open(self) -> RecordingView:
-        """Return a view of the finished recording; `RuntimeError` before it has stopped."""
+        """Return a view of the finished recording.
+
+        `RuntimeError` before it has stopped, or if it has several files: `cl.analysis.open_many` reads those.
+        """
         from ._store.read.view import RecordingView
 
         self._check()
         if not self.has_stopped():
             raise RuntimeError(f"{self._path.name} is still being recorded: stop it, or wait for its end")
+        if len(self._written.paths) > 1:
+            raise RuntimeError(
+                f"the recording has {len(self._written.paths)} files: cl.analysis.open_many(file['path'] for "
+                "file in recording.files) reads them as one"
+            )
         return RecordingView(self._path)
 
     def __repr__(self) -> str:
@@ -255,6 +272,10 @@ class Recording:
             ) from error
 
 
+def _named(path: Path) -> dict[str, str]:
+    return {"name": path.name, "path": str(path), "uri_path": path.as_uri().removeprefix("file://")}
+
+
 class Recordings:
     """What is recorded and published while a device is open."""
 
@@ -325,7 +346,7 @@ class Recordings:
             writer, folders = create(plan, engine.device.info, has_clock, self._sync_seconds())
             return self._begin(writer, plan, present)
         except BaseException:
-            if writer and not any(recording._path == writer.path for recording in self._recordings):
+            if writer and not any(writer.path in recording._written.paths for recording in self._recordings):
                 # Interrupted before it was known: nobody would end it.
                 writer.abort()
                 writer.path.unlink(missing_ok=True)
@@ -342,27 +363,51 @@ class Recordings:
         from ._recording.capture import Capture
         from ._recording.disk_space import DiskSpace
         from ._recording.recorder import Recorder
+        from ._recording.succession import Succession
 
         engine = self._engine
+
+        def capture(writer: RecordingWriter, start: int) -> Capture:
+            return Capture(
+                engine,
+                writer,
+                start,
+                lambda: [stream for stream in self._recorded_streams() if plan.wants(stream.name)],
+                plan.application,
+                plan.samples,
+                plan.spikes,
+                self._cuts,
+            )
+
+        written = Succession(capture, writer, plan.begin, self._rotation(plan))
         space = DiskSpace(
-            writer, plan.samples, lambda: [recording._recorder.space for recording in self.running()]
+            written, plan.samples, lambda: [recording._recorder.space for recording in self.running()]
         )
-        capture = Capture(
-            engine,
-            writer,
-            plan.begin,
-            lambda: [stream for stream in self._recorded_streams() if plan.wants(stream.name)],
-            plan.application.frozen,
-            plan.samples,
-            plan.spikes,
-            self._cuts,
-        )
-        recorder = Recorder(engine, capture, plan.end, str(writer.path), space)
-        recording = Recording(engine, recorder, plan.application, writer, plan.begin, present)
+        recorder = Recorder(engine, written, plan.end, space)
+        recording = Recording(engine, recorder, plan.application, written, present)
         with engine.lock:
             self._recordings = [*(r for r in self._recordings if not r._recorder.has_left()), recording]
         recorder.begin()
         return recording
+
+    def _rotation(self, plan: RecordingPlan) -> Rotation | None:
+        """Return when there is a new file, and how it is made."""
+        from dataclasses import replace
+
+        from ._recording.files import create_next
+        from ._recording.succession import Rotation
+
+        if plan.frames_per_file is None:
+            return None
+        engine, sync_seconds = self._engine, self._sync_seconds()
+
+        def create(paths: list[Path], start: int) -> RecordingWriter:
+            info, has_clock = engine.device.info, engine.time.clock is not None
+            following = replace(plan, begin=start)
+            number = len(paths) + 1
+            return create_next(paths[0], paths[-1], number, following, info, has_clock, sync_seconds)
+
+        return Rotation(plan.frames_per_file, create)
 
     def finalise(self) -> None:
         """End all that runs, and wait until it is written."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cl._recording.files import checked_suffix
 from cl._recording.plan import RecordingPlan
 from cl._recording.user_attributes import UserAttributes
-from cl._recording.window import wanted_streams, window
+from cl._recording.window import compression_level, file_length, wanted_streams, window
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
@@ -54,6 +54,9 @@ class RecordingMethods:
         include_raw_samples: bool = True,
         include_data_streams: bool | Iterable[str] = True,
         exclude_data_streams: Iterable[str] = (),
+        *,
+        new_file_every_seconds: float | None = None,
+        compression: str | None = None,
     ) -> Recording:
         """Start a recording to a new HDF5 file, and return it at once.
 
@@ -63,6 +66,11 @@ class RecordingMethods:
         most one of the `stop_after_*` ends it, counted from where it begins. `attributes` are the
         application's own. Bad values raise `ValueError`, bad types `TypeError`, a folder that cannot be made
         or written to an `OSError`; then nothing has begun.
+
+        `new_file_every_seconds`, at least 1, divides it into files that follow one another without a gap,
+        `…_part0001.h5` and so on (`recording.files`; `cl.analysis.open_many` reads them as one).
+        `compression="gzip"` makes the samples half as large, `"gzip-1"` to `"gzip-9"` faster or smaller;
+        every reader of HDF5 reads that.
         """
         self._engine.check()
         # Making the file takes a moment, in which others must not move time beyond what is to be recorded.
@@ -82,6 +90,8 @@ class RecordingMethods:
                 stims=bool(include_stims),
                 samples=bool(include_raw_samples),
                 wanted=wanted_streams(include_data_streams, exclude_data_streams),
+                compression=compression_level(compression),
+                frames_per_file=file_length(new_file_every_seconds),
             )
             return self._recordings.start(plan, self._present)
 

@@ -18,7 +18,7 @@ from .file_watch import FileWatch
 from .waveform_cutter import WaveformCutter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cl.events import Spike, Stim
 
     from .shared_cuts import SharedCuts
+    from .user_attributes import UserAttributes
 
 BLOCK: Final = 2_500
 """Frames that are written in one go: as many as the simulator's sources make in one go."""
@@ -62,14 +63,14 @@ class Capture:
         writer: RecordingWriter,
         start: int,
         streams: Callable[[], list[RecordedStream]],
-        application: Callable[[], Mapping[str, Any]],
+        application: UserAttributes,
         samples: bool,
         spikes: bool,
         cuts: SharedCuts,
     ) -> None:
         """Prepare to write.
 
-        `streams` returns the data streams to record, `application` the attributes of the end.
+        `streams` returns the data streams to record, `application` are the attributes of the end.
         """
         self.start = start
         self.ahead = 0 if engine.device.acquisition.predictable or not spikes else SAMPLES_FROM
@@ -101,6 +102,7 @@ class Capture:
         With `foresee` that includes spikes whose samples have not come to be, where they can be foreseen.
         """
         self._watch.look()
+        stop -= self._left_over(stop)
         self._write_until(stop, entries)
         if foresee and self.ahead == 0:
             self._write_events(stop)
@@ -109,16 +111,25 @@ class Capture:
         self._writer.flush(self._whole - self.start)
         self._watch.look_at_disk(max(self.start + self._writer.synced, self._past))
 
-    def finish(self, end: int, entries: Sequence[StreamEntry]) -> None:
+    def _left_over(self, stop: int) -> int:
+        """Return how many of the last frames are better written with those that follow.
+
+        None if there is nothing else to write: then time stands still, perhaps.
+        """
+        rest = (stop - self.start) % self._writer.frames_at_once
+        return rest if stop - rest > self._at else 0
+
+    def finish(self, end: int, entries: Sequence[StreamEntry], is_last: bool = True) -> None:
         """Write the rest, up to `end`, and the attributes as they stand; close the file.
 
-        The last spikes' samples that have not come to be are stood for by the last frame.
+        The last spikes' samples that have not come to be are stood for by the last frame. Attributes can be
+        set no more, but where it is not the last file of its recording.
         """
         end = max(end, self.start)
         found = self._watch.look()
         self._write_until(end, entries)
         self._write_events(end)
-        self._end(end)
+        self._end(end, is_last)
         self._watch.check(found)
 
     def give_up(self, error: BaseException) -> None:
@@ -153,12 +164,13 @@ class Capture:
         """The frame before which nothing is missing in what was written."""
         return min(self._at, self._events_at)
 
-    def _end(self, end: int) -> None:
+    def _end(self, end: int, is_last: bool = True) -> None:
         for stream in self._streams():
             if stream.name in self._known:
                 self._writer.set_stream_attributes(stream.name, stream.attributes)
         self._clock_log.end_at(end)
-        self._writer.finish(end, self._application(), lost=self._lost(end))
+        application = self._application.frozen() if is_last else self._application.current()
+        self._writer.finish(end, application, lost=self._lost(end))
 
     def _lost(self, end: int) -> dict[str, int]:
         """Return what the device lost of the recording, and look for no more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.host_clock import utc_stamp
 from cl._values.paths import absolute
@@ -47,22 +47,50 @@ def create(
 ) -> tuple[RecordingWriter, list[Path]]:
     """Make a file with a name that nobody has taken, in UTC, and its folder where there is none.
 
-    `has_clock` and `sync_seconds` are those of `plan.header`. Returned with the folders that were made.
+    `has_clock` and `sync_seconds` are those of `plan.header`. Returned with the folders that were made. The
+    first of several files has its number at the end of the name.
     """
     folder = choose_folder(plan.folder, info.is_simulator)
-    header = plan.header(info, has_clock, sync_seconds)
+    part = None if plan.frames_per_file is None else _part(1, "")
+    header = plan.header(info, has_clock, sync_seconds, part)
     with folders.made(folder) as new:
-        return _file_in(folder, plan.suffix, header), new
+        name = f"{utc_stamp()}_{plan.suffix}"
+        return _file_of(folder, name, "" if part is None else _number(1), header), new
 
 
-def _file_in(folder: Path, suffix: str, header: RecordingHeader) -> RecordingWriter:
+def create_next(
+    first: Path,
+    previous: Path,
+    number: int,
+    plan: RecordingPlan,
+    info: DeviceInfo,
+    has_clock: bool,
+    sync_seconds: float,
+) -> RecordingWriter:
+    """Make the file that follows another of its recording, from `plan.begin` on, named as the first."""
+    header = plan.header(info, has_clock, sync_seconds, _part(number, previous.name))
+    name = first.stem.removesuffix(_number(1))
+    return _file_of(first.parent, name, _number(number), header, nameless=True)
+
+
+def _number(number: int) -> str:
+    return f"_part{number:04d}"
+
+
+def _part(number: int, previous: str) -> dict[str, Any]:
+    """Return what a file says of its place among those of its recording (the attribute `part`)."""
+    return {"number": number, "previous": previous}
+
+
+def _file_of(
+    folder: Path, name: str, number: str, header: RecordingHeader, nameless: bool = False
+) -> RecordingWriter:
     from cl._store.write.writer import RecordingWriter
 
-    stamp = utc_stamp()
-    number = 1
+    taken = 1
     while True:
-        path = folder / f"{stamp}_{suffix}{'' if number == 1 else f'_{number}'}.h5"
+        path = folder / f"{name}{'' if taken == 1 else f'_{taken}'}{number}.h5"
         try:
-            return RecordingWriter(path, header)
+            return RecordingWriter(path, header, nameless=nameless)
         except FileExistsError:
-            number += 1
+            taken += 1

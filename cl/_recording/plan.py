@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
 
@@ -35,15 +35,25 @@ class RecordingPlan:
     stims: bool
     samples: bool
     wanted: Callable[[str], bool] | None
+    compression: int = 0
+    """zlib's level for the samples; 0: they are stored as they are."""
+    frames_per_file: int | None = None
+    """A new file is begun after so many; None: all is in one."""
 
     def wants(self, stream: str) -> bool:
         """Return whether a data stream is recorded."""
         return self.wanted is not None and self.wanted(stream)
 
-    def header(self, info: DeviceInfo, has_clock: bool, sync_seconds: float = 0.0) -> RecordingHeader:
+    def header(
+        self,
+        info: DeviceInfo,
+        has_clock: bool,
+        sync_seconds: float = 0.0,
+        part: Mapping[str, Any] | None = None,
+    ) -> RecordingHeader:
         """Return what the file says of itself; `has_clock` for a device in the host's time or its own.
 
-        With `sync_seconds` everything older is to be on the disk.
+        With `sync_seconds` everything older is to be on the disk. `part` is said of one of several files.
         """
         from cl._store.write.header import RecordingHeader
 
@@ -61,5 +71,7 @@ class RecordingPlan:
             include_raw_samples=self.samples,
             include_data_streams=self.wanted is not None,
             include_clock=has_clock,
+            compression=self.compression,
+            part=part,
             sync_seconds=sync_seconds,
         )

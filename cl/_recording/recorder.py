@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from cl._core.engine import Engine
     from cl._core.entries import StreamEntry
 
-    from .capture import Capture
     from .disk_space import DiskSpace
+    from .succession import Succession
 
 BATCH_FRAMES: Final = 5_000
 """In accelerated time what there is is written this often, and time stands until it is."""
@@ -43,6 +43,8 @@ class Batch(NamedTuple):
     first_entry: int
     entries: list[StreamEntry]
     """The entries from the absolute index `first_entry` on; some may have been in an earlier batch."""
+    entry_times: list[int]
+    """The frames that the device had come to when they were appended."""
     is_last: bool
     """Whether nothing more comes, so that the recording has to end here if it does not before."""
     stands: bool
@@ -58,9 +60,7 @@ class Recorder:
     exception that comes from outside (Ctrl-C) finds it whole.
     """
 
-    def __init__(
-        self, engine: Engine, capture: Capture, end: int | None, name: str, space: DiskSpace
-    ) -> None:
+    def __init__(self, engine: Engine, capture: Succession, end: int | None, space: DiskSpace) -> None:
         self._engine = engine
         self._capture = capture
         self.space = space
@@ -71,7 +71,6 @@ class Recorder:
         self.error: BaseException | None = None
         self.inherited = False
         """Whether another process writes it, of which this one is a fork."""
-        self._name = name
         self._next_entry = engine.history.entries.first
         """Entries before this one are written or do not belong here; moved by the thread."""
         self._first_own = engine.history.entries.end
@@ -209,11 +208,11 @@ class Recorder:
 
     def _batch(self, stands: bool = False, is_last: bool = False) -> Batch:
         """Return what there is to write. Locked."""
-        first, entries = self._entries()
-        return Batch(self._engine.position, self.end, first, entries, is_last, stands)
+        first, entries, times = self._entries()
+        return Batch(self._engine.position, self.end, first, entries, times, is_last, stands)
 
-    def _entries(self) -> tuple[int, list[StreamEntry]]:
-        """Return the entries that are not known to be written, from which absolute index on. Locked.
+    def _entries(self) -> tuple[int, list[StreamEntry], list[int]]:
+        """Return the entries that are not known to be written, from which index on, and their times. Locked.
 
         A recording has those that were appended before the device came to the end that was set, or
         before it was stopped, whatever timestamps they carry; those from before it began that are of its
@@ -224,7 +223,8 @@ class Recorder:
         if stop is None:
             stop = log.end if self.end is None else log.index(self.end)
         first = max(self._next_entry, log.first)
-        return first, log.items[first - log.first : max(stop, first) - log.first]
+        wanted = slice(first - log.first, max(stop, first) - log.first)
+        return first, log.items[wanted], log.times[wanted]
 
     def _next_limit(self, position: int) -> int:
         """Return up to where time may go before there is something to write again. Locked."""
@@ -316,12 +316,13 @@ class Recorder:
             engine.supply.bring_up(end)
 
     def _write(self, batch: Batch) -> None:
-        position, end, first, entries, is_last, stands = batch
+        position, end, first, _, _, is_last, stands = batch
         capture = self._capture
         entries = [
-            entry
-            for number, entry in enumerate(entries, first)
-            if number >= self._next_entry and (number >= self._first_own or entry.timestamp >= capture.start)
+            timed
+            for number, timed in enumerate(zip(batch.entry_times, batch.entries, strict=True), first)
+            if number >= self._next_entry
+            and (number >= self._first_own or timed[1].timestamp >= capture.start)
         ]
         self._next_entry = max(self._next_entry, first + len(batch.entries))
         if end is not None and (is_last or position >= self._last_frame(end)):
@@ -342,12 +343,12 @@ class Recorder:
             _log.warning(
                 "%s has ended without a single frame of the %d that it was to have: stop() and the close of "
                 "the device end it at once, wait_until_stopped() waits for its end",
-                *(self._name, frames),
+                *(self._capture.path, frames),
             )
 
     def _fail(self, error: BaseException) -> None:
         self.error = error
-        _log.error("the recording %s has failed: %s", self._name, error)
+        _log.error("the recording %s has failed: %s", self._capture.path, error)
         with suppress(Exception):
             self._capture.give_up(error)
         self.done.set()

@@ -1,12 +1,16 @@
-"""What a recording is asked to hold: its window of time, and its data streams."""
+"""What a recording is asked to hold: its window of time, its data streams, and in which files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
+from cl._values.constants import FRAMES_PER_SECOND
 from cl._values.numbers import whole
 from cl._values.rates import seconds_to_frames
+
+_USUAL_LEVEL: Final = 4
+"""Half of the size that zlib's best saves beyond its first, at a third of the time that it takes."""
 
 
 def window(
@@ -57,6 +61,30 @@ def wanted_streams(include: bool | Iterable[str], exclude: Iterable[str]) -> Cal
         return lambda name: name not in excluded
     included = _names("include_data_streams", include)
     return lambda name: name in included and name not in excluded
+
+
+def compression_level(compression: str | None) -> int:
+    """Return at which level of zlib's samples are compressed; 0 for not at all."""
+    if compression is None:
+        return 0
+    if not isinstance(compression, str):
+        raise TypeError(f"compression must be None or a name, not {compression!r}")
+    if compression == "gzip":
+        return _USUAL_LEVEL
+    name, _, level = compression.partition("-")
+    if name != "gzip" or level not in tuple("123456789"):
+        raise ValueError(f"compression must be None, 'gzip' or 'gzip-1' to 'gzip-9', not {compression!r}")
+    return int(level)
+
+
+def file_length(new_file_every_seconds: float | None) -> int | None:
+    """Return how many frames a file has before there is a new one, None for a recording in one file."""
+    if new_file_every_seconds is None:
+        return None
+    frames = seconds_to_frames("new_file_every_seconds", new_file_every_seconds)
+    if frames < FRAMES_PER_SECOND:
+        raise ValueError(f"new_file_every_seconds must be at least 1, not {new_file_every_seconds!r}")
+    return frames
 
 
 def _names(what: str, names: Any) -> frozenset[str]:

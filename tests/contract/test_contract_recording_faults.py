@@ -323,7 +323,7 @@ def test_a_recording_that_is_late_does_not_wait_for_loops(monkeypatch: pytest.Mo
         clock = neurons._engine.time.clock
         assert clock is not None
         recording = neurons.record()
-        capture = recording._recorder._capture
+        capture = recording._recorder._capture._capture
         monkeypatch.setattr(
             "cl._recording.capture.wait_for_tick_gap",
             lambda engine: late.append(-clock.seconds_until(capture._at)),

@@ -72,6 +72,19 @@ def plain_recording(path: Path, log: DiskLog, random: Random) -> None:
     log.mark(filler.counts)
 
 
+def compressed_recording(path: Path, log: DiskLog, random: Random) -> None:
+    """Compressed chunks, and ones that are stored as they are since they were not full."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "SAMPLE_CHUNK", 4)
+        filler = Filler(RecordingWriter(path, header(compression=9)))
+    for _ in range(20):
+        filler.add(random.randrange(70), random.randrange(3), random.randrange(3))
+        filler.writer.flush()
+        log.mark(filler.counts)
+    filler.writer.finish(application={"done": True})
+    log.mark(filler.counts)
+
+
 def check_h5py(path: Path, counts: Any) -> None:
     """Check that the library reads all of everything, whatever it looks at."""
     with h5py.File(path) as file:
@@ -87,7 +100,12 @@ def check_h5py(path: Path, counts: Any) -> None:
 
 @pytest.mark.parametrize(
     ("record", "small_chunks", "count"),
-    [(deep_recording, True, 110), (attributes_recording, False, 200), (plain_recording, False, 60)],
+    [
+        (deep_recording, True, 110),
+        (attributes_recording, False, 200),
+        (plain_recording, False, 60),
+        (compressed_recording, False, 90),
+    ],
 )
 def test_every_state_that_a_power_cut_leaves(
     tmp_path: Path,

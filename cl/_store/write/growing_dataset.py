@@ -43,14 +43,18 @@ class GrowingDataset:
         chunk_rows: int,
         attributes: Sequence[hdf5.Attribute],
         address: int | None = None,
+        filters: bytes = b"",
     ) -> None:
-        """Write the header, of no rows; at `address`, where there is room for it."""
+        """Write the header, of no rows; at `address`, where there is room for it.
+
+        `filters` are for a `CompressedDataset`.
+        """
         self.rows = 0
         self._file = file
         self._chunk_rows = chunk_rows
         self._row_size = dtype.itemsize * math.prod(tail)
         self._chunk_size = chunk_rows * self._row_size
-        header = hdf5.dataset_header(dtype, (0, *tail), chunk_rows, attributes)
+        header = hdf5.dataset_header(dtype, (0, *tail), chunk_rows, attributes, filters)
         self._header = bytearray(header.block)
         self._index_field = header.index_field
         self._rows_fields = [header.rows_field]
@@ -60,7 +64,7 @@ class GrowingDataset:
             address = file.allocate(len(header.block), whole=True)
         self.header_address = address
         file.write(self.header_address, header.block)
-        self._index = ChunkIndex(file, 1 + len(tail), chunk_rows, self._chunk_size)
+        self._index = ChunkIndex(file, 1 + len(tail), chunk_rows, self._chunk_size, filtered=bool(filters))
         self._chunk = 0  # the address of the last chunk
         self._room = 0  # rows that it still takes
         self._new_chunks: list[int] = []
@@ -126,11 +130,18 @@ class GrowingDataset:
         """Have the index lead to all rows, or to those before `stop`, which nothing counts yet."""
         indexed = self._index.chunks
         try:
-            self._index.extend(
-                self._new_chunks[: max(0, -(-self._visible(stop) // self._chunk_rows) - indexed)]
-            )
+            count = max(0, -(-self._visible(stop) // self._chunk_rows) - indexed)
+            self._index.extend(self._new_chunks[:count], self._sizes(count))
         finally:
-            del self._new_chunks[: self._index.chunks - indexed]
+            self._forget(self._index.chunks - indexed)
+
+    def _sizes(self, count: int) -> list[int] | None:
+        """Return the sizes of the first new chunks, None if all have the same."""
+        return None
+
+    def _forget(self, count: int) -> None:
+        """Forget the first new chunks, which the index leads to."""
+        del self._new_chunks[:count]
 
     def stage(self, stop: int | None = None) -> bool:
         """Make `header` tell of what the index was made to lead to; return whether it has changed."""

@@ -32,7 +32,10 @@ RIGHT_SIBLING_FIELD: Final = 16
 LARGEST_MESSAGE: Final = 65_528
 """Bytes of the largest header message (its size is an unsigned 16-bit multiple of 8)."""
 
-_DATASPACE, _DATATYPE, _FILL, _LAYOUT, _ATTRIBUTE, _SYMBOL_TABLE = 0x01, 0x03, 0x05, 0x08, 0x0C, 0x11
+_DATASPACE, _DATATYPE, _FILL, _LAYOUT, _FILTERS, _ATTRIBUTE, _SYMBOL_TABLE = (
+    0x01, 0x03, 0x05, 0x08, 0x0B, 0x0C, 0x11
+)  # fmt: skip
+_SHUFFLE, _DEFLATE, _OPTIONAL = 2, 1, 1
 _CONSTANT = 1
 UTF8: Final = 1
 ASCII: Final = 0
@@ -208,8 +211,26 @@ class DatasetHeader(NamedTuple):
     attribute_fields: dict[str, int]
 
 
+def filter_pipeline(item_size: int, level: int) -> bytes:
+    """Return the body of the message that chunks are shuffled, by items of so many bytes, and then deflated.
+
+    Of a chunk that is stored as it is the mask has both bits, `UNFILTERED`.
+    """
+    filters = ((_SHUFFLE, item_size), (_DEFLATE, level))
+    parts = [struct.pack("<HHHHI4x", number, 0, _OPTIONAL, 1, value) for number, value in filters]
+    return struct.pack("<BB6x", 1, len(filters)) + b"".join(parts)
+
+
+UNFILTERED: Final = 0b11
+"""The mask of a chunk for which both filters were left out."""
+
+
 def dataset_header(
-    dtype: np.dtype[Any], shape: Sequence[int], chunk_rows: int, attributes: Sequence[Attribute]
+    dtype: np.dtype[Any],
+    shape: Sequence[int],
+    chunk_rows: int,
+    attributes: Sequence[Attribute],
+    filters: bytes = b"",
 ) -> DatasetHeader:
     """Return the header of a chunked dataset that can grow along its first dimension, without chunks."""
     chunk = (chunk_rows, *shape[1:], dtype.itemsize)
@@ -221,6 +242,8 @@ def dataset_header(
         # Space as it is needed; fill values (zeros) are written when it is allocated.
         message(_FILL, struct.pack("<BBBBI", 2, 3, 0, 1, 0), _CONSTANT),
     ]
+    if filters:
+        messages.append(message(_FILTERS, filters, _CONSTANT))
     position = HEADER_PREFIX + sum(map(len, messages))
     fields = {}
     for attribute in attributes:

@@ -39,6 +39,10 @@ class RecordingHeader:
     include_data_streams: bool = True
     include_clock: bool = False
     """Whether there is a table that relates frames to the host's clocks."""
+    compression: int = 0
+    """At which level of zlib's the samples are deflated, 1 to 9; 0: they are stored as they are."""
+    part: Mapping[str, Any] | None = None
+    """Which of the files of a recording it is; None for a recording in one file."""
     sync_seconds: float = 0.0
     """What is older is on the disk, also after a power cut; 0: that is not provided for."""
     created: datetime | None = None
@@ -59,6 +63,7 @@ class RecordingHeader:
             *layout.times("ended", None),
             *(hdf5.text(name, value) for name, value in self._git().items()),
             *simulation,
+            *([] if self.part is None else [pickled("part", plain_dict(self.part))]),
             *synced,
             *layout.signal(self.channel_count, rate, self.uV_per_sample_unit, start),
             *layout.duration(start, 0, rate),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import layout
+from .compressed_dataset import CompressedDataset
 from .growing_dataset import GrowingDataset
 from .ordered_file import PAGE
 
@@ -32,18 +33,29 @@ class HeaderPage:
         self._used = 0
         self._datasets: list[GrowingDataset] = []
 
-    def array(self, row: np.dtype[Any], tail: tuple[int, ...], chunk: int) -> GrowingDataset:
-        """Add an array whose rows have the shape `tail`."""
-        return self._add(row, tail, chunk, layout.array_attributes())
+    def array(self, row: np.dtype[Any], tail: tuple[int, ...], chunk: int, level: int = 0) -> GrowingDataset:
+        """Add an array whose rows have the shape `tail`, compressed at a level of zlib's above 0."""
+        return self._add(row, tail, chunk, layout.array_attributes(), level)
 
     def table(self, row: np.dtype[Any], chunk: int) -> GrowingDataset:
         """Add a table."""
         return self._add(row, (), chunk, layout.table_attributes(row))
 
     def _add(
-        self, row: np.dtype[Any], tail: tuple[int, ...], chunk: int, attributes: Sequence[hdf5.Attribute]
+        self,
+        row: np.dtype[Any],
+        tail: tuple[int, ...],
+        chunk: int,
+        attributes: Sequence[hdf5.Attribute],
+        level: int = 0,
     ) -> GrowingDataset:
-        dataset = GrowingDataset(self._file, row, tail, chunk, attributes, self._address + self._used)
+        address = self._address + self._used
+        if level:
+            dataset: GrowingDataset = CompressedDataset(
+                self._file, row, tail, chunk, attributes, address, level
+            )
+        else:
+            dataset = GrowingDataset(self._file, row, tail, chunk, attributes, address)
         self._used += len(dataset.header)
         assert self._used <= self._room
         self._datasets.append(dataset)

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from cl._store.stream_names import check_stream_name
-from cl._values.descriptors import above_standard
 
 from . import hdf5, layout
 from .attributes import pickled, plain_dict, value_of
@@ -27,6 +26,7 @@ from .clock_table import ClockTable
 from .group import Group
 from .header import RecordingHeader
 from .header_page import HeaderPage
+from .new_file import NewFile
 from .ordered_file import OrderedFile, entry_to_disk
 from .stim_tables import StimTables
 from .stream_writer import StreamWriter
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 PENDING_STREAM_BYTES: Final = 4 << 20
 """Stream entries are gathered until the next flush, or until a stream has this many bytes."""
-_NEW_FILE: Final = (
-    os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-)
 
 
 class RecordingWriter:
@@ -57,8 +54,14 @@ class RecordingWriter:
     readable, and `finish` can still be called.
     """
 
-    def __init__(self, path: str | os.PathLike[str], header: RecordingHeader | None = None) -> None:
-        """Create the file, with what the header says in it.
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        header: RecordingHeader | None = None,
+        *,
+        nameless: bool = False,
+    ) -> None:
+        """Create the file, with what the header says in it; a `nameless` one has a name from `appear` on.
 
         Raises FileExistsError if the name is taken, other OSErrors as `open` does, and TypeError or
         ValueError for attributes that do not fit.
@@ -70,38 +73,50 @@ class RecordingWriter:
         self.sync_seconds = header.sync_seconds
         self.synced = 0
         """Frames that a power cut would leave, where that is provided for."""
+        self.frames_at_once = layout.SAMPLE_CHUNK if header.compression and header.include_raw_samples else 1
+        """Frames that are flushed best: multiples of so many, counted from the beginning."""
         self._published = self._synced_next = 0
         self._start = header.start_timestamp
         self._rate = header.frames_per_second
         self._channels = header.channel_count
         attributes = header.attributes()
-        descriptor = -1
+        new = self._new = NewFile(self.path)
         try:
-            descriptor = os.open(self.path, _NEW_FILE, 0o644)
-            descriptor = above_standard(descriptor)
-            found = os.fstat(descriptor)
-            self._identity = found.st_dev, found.st_ino
-            self._file = OrderedFile(descriptor)
+            self._file = OrderedFile(new.descriptor)
             self._root = Group(self._file)
             self._root.set_attributes(attributes)
             self._make_parts(header)
             self._begin()
             self._named = not header.sync_seconds
             self._file.syncs = bool(header.sync_seconds)
-        except BaseException as error:
-            if descriptor >= 0:
-                os.close(descriptor)
-                self.path.unlink(missing_ok=True)
-            elif not isinstance(error, OSError) and _is_empty(self.path):
-                # An interruption comes after a call, and not before it: it was made just now.
-                self.path.unlink(missing_ok=True)
+            if not nameless:
+                new.appear()
+            found = os.fstat(new.descriptor)
+            self._identity = found.st_dev, found.st_ino
+        except BaseException:
+            new.discard()
             raise
+
+    def appear(self) -> None:
+        """Have the file get its name, if it has none, with what is in it on the disk if it is to be there.
+
+        Raises FileExistsError if the name has been taken meanwhile.
+        """
+        self._file.settle()
+        self._new.appear()
+
+    def discard(self) -> None:
+        """Close the file, and leave none."""
+        self._file.descriptor = -1
+        self._new.discard()
 
     def _make_parts(self, header: RecordingHeader) -> None:
         page = self._page = HeaderPage(self._file)
         self._samples = self._spikes = self._stims = self._clock = None
         if header.include_raw_samples:
-            self._samples = page.array(layout.SAMPLE, (self._channels,), layout.SAMPLE_CHUNK)
+            self._samples = page.array(
+                layout.SAMPLE, (self._channels,), layout.SAMPLE_CHUNK, header.compression
+            )
             self._root.add("samples", self._samples.header_address)
         if header.include_spikes:
             self._spikes = page.table(layout.SPIKE, layout.SPIKE_CHUNK)
@@ -359,10 +374,3 @@ class RecordingWriter:
         self._root.publish()
         self._file.commit()
         self.synced, self._synced_next = self._synced_next, self._published
-
-
-def _is_empty(path: Path) -> bool:
-    try:
-        return path.stat().st_size == 0
-    except OSError:
-        return False

@@ -1,0 +1,153 @@
+"""The files of one recording, one after the other."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cl._values.constants import NEVER
+from cl._values.saying import Log
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cl._core.entries import StreamEntry
+    from cl._store.write.writer import RecordingWriter
+
+    from .capture import Capture
+
+_log = Log()
+
+Entries = Sequence["tuple[int, StreamEntry]"]
+"""What was appended to data streams, and the frame that the device had come to then."""
+
+
+class Rotation(NamedTuple):
+    """When a new file is begun, and how."""
+
+    frames: int
+    """So long is each file but the last."""
+    create: Callable[[list[Path], int], RecordingWriter]
+    """Return the file that follows others, and begins at a frame; it has no name yet."""
+
+
+class Succession:
+    """Writes a recording into one file, or into files that follow one another; used by one thread.
+
+    A file is ended when everything of its time is in it, and the next one begins with the frame that follows.
+    What was appended to data streams goes to the file of the time it was appended at, whatever
+    timestamp it carries: it is not kept waiting. If a file cannot be made, the one before goes on.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[RecordingWriter, int], Capture],
+        writer: RecordingWriter,
+        start: int,
+        rotation: Rotation | None,
+    ) -> None:
+        """`begin` returns what writes into a file from a frame on; `writer` is the first file."""
+        self.start = start
+        self.paths: list[Path] = [writer.path]
+        """The files, the newest last."""
+        self._begin = begin
+        self._writer = writer
+        self._rotation = rotation
+        self._turn = NEVER if rotation is None else start + rotation.frames
+        """The frame that the next file begins with."""
+        self._held: list[tuple[int, StreamEntry]] = []
+        """Entries of that one."""
+        self._next: RecordingWriter | None = None
+        self._ended_frames = self._ended_size = 0
+        self._capture = begin(writer, start)
+        self.ahead = self._capture.ahead
+        """Frames beyond the end that the last spikes' samples have to be waited for."""
+
+    @property
+    def path(self) -> Path:
+        """The file that is written, or was last."""
+        return self.paths[-1]
+
+    @property
+    def needs(self) -> int:
+        """The oldest frame that is still to be looked at."""
+        return self._capture.needs
+
+    @property
+    def frames(self) -> int:
+        """Frames that were written so far, of all files."""
+        return self._ended_frames + self._writer.frames
+
+    @property
+    def size(self) -> int:
+        """Bytes that all files take."""
+        return self._ended_size + self._writer.size
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the root attributes of the file that is written, as they stand. For any thread."""
+        return self._writer.attributes()
+
+    def write(self, stop: int, entries: Entries, foresee: bool) -> None:
+        """Write everything before `stop`, as `Capture.write` does."""
+        pending = [*self._held, *entries]
+        while self._turn < stop and self._turn + self.ahead <= stop:
+            pending = self._turn_over(pending)
+        own, self._held = self._divide(pending)
+        self._capture.write(min(stop, self._turn), own, foresee)
+
+    def finish(self, end: int, entries: Entries) -> None:
+        """Write the rest, up to `end`, and close the file."""
+        pending = [*self._held, *entries]
+        while self._turn < end:
+            pending = self._turn_over(pending)
+        self._held = []
+        self._capture.finish(end, [entry for _, entry in pending])
+
+    def give_up(self, error: BaseException) -> None:
+        """After an error: end the recording where it is whole."""
+        self._capture.give_up(error)
+
+    def undo(self) -> None:
+        """Remove the file, into which nothing was written."""
+        self._capture.undo()
+
+    def disown(self) -> None:
+        """Let go of the files, in a fork."""
+        self._capture.disown()
+        if self._next is not None:
+            self._next.disown()
+
+    def _divide(
+        self, pending: list[tuple[int, StreamEntry]]
+    ) -> tuple[list[StreamEntry], list[tuple[int, StreamEntry]]]:
+        """Return the entries of the file that is written, and those that come later."""
+        own = bisect_left(pending, self._turn, key=lambda timed: timed[0])
+        return [entry for _, entry in pending[:own]], pending[own:]
+
+    def _turn_over(self, pending: list[tuple[int, StreamEntry]]) -> list[tuple[int, StreamEntry]]:
+        """End the file, and begin the next; return the entries of that one and those that come later."""
+        assert self._rotation is not None
+        turn = self._turn
+        try:
+            following = self._next = self._rotation.create(self.paths, turn)
+        except OSError as error:
+            _log.warning(
+                "the recording %s goes on in this file, no new one can be made: %s", self.path, error
+            )
+            self._turn += self._rotation.frames
+            return pending
+        own, later = self._divide(pending)
+        try:
+            self._capture.finish(turn, own, is_last=False)
+            # Not before: a process that is killed now leaves no file that begins where none ends.
+            following.appear()
+        except BaseException:
+            following.discard()
+            raise
+        capture = self._begin(following, turn)
+        self._ended_frames, self._ended_size = self.frames, self.size
+        self._writer, self._capture, self._next = following, capture, None
+        self.paths.append(following.path)
+        self._turn += self._rotation.frames
+        return later

@@ -1,0 +1,85 @@
+"""A file that gets its name once it is one: whatever kills its program, none is there that cannot be read."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from cl._values.descriptors import above_standard
+
+_NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FILES: Final = Path("/proc/self/fd")
+
+
+class NewFile:
+    """A new file, which has no name before `appear`, where the system has such files.
+
+    Elsewhere, and on file systems that do not, it has its name from the first. `discard` undoes either.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raise FileExistsError if the name is taken, and what `open` does."""
+        self.descriptor = -1
+        self._path = path
+        self._is_named = False
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        try:
+            self.descriptor = above_standard(self._open())
+        except BaseException:
+            self.discard()
+            raise
+
+    def appear(self) -> None:
+        """Give the file its name; FileExistsError if that has been taken meanwhile."""
+        if self._is_named:
+            return
+        source = _OPEN_FILES / str(self.descriptor)
+        try:
+            # With a folder's descriptor, which is not looked at: else Python does not follow the link.
+            os.link(source, self._path, src_dir_fd=self.descriptor, follow_symlinks=True)
+        except FileExistsError as error:
+            raise FileExistsError(error.errno, error.strerror, str(self._path)) from None
+        except OSError:
+            self._copy()
+        self._is_named = True
+
+    def discard(self) -> None:
+        """Close the file, and leave none."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+            if self._is_named:
+                self._path.unlink(missing_ok=True)
+        elif self._is_named:
+            # An interruption comes after a call, and not before it: it was made just now.
+            with suppress(OSError):
+                if self._path.stat().st_size == 0:
+                    self._path.unlink()
+
+    def _open(self) -> int:
+        if hasattr(os, "O_TMPFILE") and _OPEN_FILES.is_dir():
+            with suppress(OSError):
+                return os.open(self._path.parent, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o644)
+        try:
+            self._is_named = True
+            return os.open(self._path, _NEW, 0o644)
+        except OSError:
+            self._is_named = False
+            raise
+
+    def _copy(self) -> None:
+        """Have what is in the file in one that has a name."""
+        named = os.open(self._path, _NEW, 0o644)
+        try:
+            data = os.pread(self.descriptor, os.fstat(self.descriptor).st_size, 0)
+            os.pwrite(named, data, 0)
+            os.dup2(named, self.descriptor, inheritable=False)
+        except BaseException:
+            self._path.unlink()
+            raise
+        finally:
+            os.close(named)
