@@ -64,7 +64,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in tuple(os.environ):
-        if name == "CL_DEVICE" or name.startswith("CL_SDK_"):
+        if name.startswith(("CL_SDK_", "CL_DEVICE", "CL_STIM_", "CL_CULTURE")):
             monkeypatch.delenv(name)
     # Pages are for people: the tests of the visualiser turn it on.
     monkeypatch.setenv("CL_SDK_VISUALISATION", "0")

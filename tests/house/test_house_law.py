@@ -31,6 +31,7 @@ ROWS = {
 }
 """The rows of the table of what is used upwards; a new one wants a reason."""
 BY_NAME = {
+    "cl.net.cl1_bridge": "the vendor's package, which has the name of this one",
     "cl.__main__": "the command's module, whose name is on the command line",
     "cl._values.lazy": "the names of packages, loaded when they are first used",
     "cl._values.upwards": "the table of what is used upwards",
@@ -183,6 +184,6 @@ def test_what_is_told_goes_through_one_piece_that_cannot_fail() -> None:
         (name, way)
         for name, path in modules().items()
         for way in TELLING & {*told(ast.parse(path.read_text()))}
-        if name != "cl._values.saying"
+        if name not in ("cl._values.saying", "cl.net.cl1_bridge")  # which runs where this package is not
     }
     assert not found
