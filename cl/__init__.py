@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from . import analysis, app, error, hw, playback, sim, testing, util, visualisation
     from ._core.virtual_time import VirtualTime
     from ._session.opening import aopen, get_system_attributes, is_simulator, open
+    from ._sweep.sweeping import sweep
     from .data_stream import DataStream
     from .events import DetectionResult, Spike, Stim
     from .loop import AsyncLoop, Loop, LoopTick
@@ -63,6 +64,7 @@ _LAZY = {
     "get_system_attributes": "._session",
     "is_simulator": "._session",
     "open": "._session",
+    "sweep": "._sweep.sweeping",
 }
 _SUBMODULES = {"analysis", "app", "error", "hw", "playback", "sim", "testing", "util", "visualisation"}
 
@@ -104,6 +106,7 @@ __all__ = [
     "open",
     "playback",
     "sim",
+    "sweep",
     "testing",
     "util",
     "visualisation",

@@ -33,6 +33,7 @@ ROWS = {
 BY_NAME = {
     "cl.net.cl1_bridge": "the vendor's package, which has the name of this one",
     "cl.__main__": "the command's module, whose name is on the command line",
+    "cl._sweep.experiment": "a program's own experiment, which workers import",
     "cl._values.lazy": "the names of packages, loaded when they are first used",
     "cl._values.upwards": "the table of what is used upwards",
     "cl.sim.user.factory_path": "a program's own source, which a variable names",

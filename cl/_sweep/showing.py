@@ -1,0 +1,49 @@
+"""How far a sweep has come: a line on a terminal, a bar in a notebook."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from cl._values.progress import Progress
+
+if TYPE_CHECKING:
+    from .notebook import Bar
+
+_EVERY_S = 0.1
+
+
+class Shown:
+    """Shows how many runs are done, failed and running, and the time left; a context manager."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._line = Progress(label, 1)
+        self._bar = self._notebooks()
+        self._shown_at = 0.0
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody can see it."""
+        return self._line.is_shown or self._bar is not None
+
+    def show(self, total: int, done: int, failed: int, running: int) -> None:
+        """Say how far it has come; not more often than can be seen."""
+        now = time.monotonic()
+        if not self.is_shown or (now - self._shown_at < _EVERY_S and running):
+            return
+        self._shown_at = now
+        self._line.to(done / max(total, 1), f"{self._label}: {done} done, {failed} failed, {running} running")
+        if self._bar is not None:
+            self._bar.show(total, done, failed, running)
+
+    def __enter__(self) -> Shown:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._line.close()
+
+    def _notebooks(self) -> Bar | None:
+        from .notebook import bar
+
+        return None if self._line.is_shown else bar(self._label)
