@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "info": Command(RECORDINGS, "info recording.h5"),
     "recover": Command(RECORDINGS, "recover recording.h5"),
     "stream": Command(DEVICE, "stream --jsonl"),
+    "sweep": Command(EXPERIMENTS, "sweep run experiment.py:dose --grid grid.toml --seeds 0:16 --out doses"),
     "view": Command(RECORDINGS, "view recording.h5"),
 }
 """The commands by their names."""
