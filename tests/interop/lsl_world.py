@@ -54,7 +54,7 @@ def main(folder: Path) -> None:
         finally:
             inlets.kill()
             inlets.wait()
-        neurons.read(2_500)  # Nothing listens any more, which harms nobody.
+        neurons.read(5_000)  # The receiver was killed, which harms nobody.
         statistics = outlet.statistics()
         found = {"path": recording.file["path"], "missed": statistics.missed, "sent": statistics.sent}
     (folder / "recorded.json").write_text(json.dumps(found, default=str))
@@ -90,8 +90,13 @@ def inlets(folder: Path) -> None:
     print("marked", flush=True)
     _take(found, got, lambda: bool(select.select([sys.stdin], [], [], 0)[0]))
     stop = int(sys.stdin.readline())
-    # What has come after a time has come after all that was before it; samples go out by blocks of 20 ms.
-    _take(found, got, lambda: got[0][-1][1][0] > stop + 500 and got[2][-1][0] > got[0][-1][0])
+
+    def is_complete() -> bool:
+        """Whether spikes and samples have come of after the end: all that was before has come as well."""
+        later = next((stamp for stamp, sample in got[0] if sample[0] > stop + 500), None)
+        return later is not None and got[2][-1][0] > later
+
+    _take(found, got, is_complete)
     np.savez(
         folder / "samples.npz",
         stamps=[stamp for stamp, _ in got[2]],
@@ -100,6 +105,7 @@ def inlets(folder: Path) -> None:
     description = [inlet.info(PATIENCE).as_xml() for inlet in found]
     result = {"spikes": got[0], "stims": got[1], "marks": sent, "descriptions": description}
     (folder / "found.json").write_text(json.dumps(result))
+    os.kill(os.getpid(), signal.SIGKILL)  # The outlet is to bear that.
 
 
 def _take(inlets: list[Any], got: list[list[Any]], is_enough: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pylsl
 
-from cl._values.constants import FRAMES_PER_SECOND
+from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
 from cl._wait.tick_gap import wait_for_tick_gap
 from cl.error import DeviceDisconnectedError, LaggedError
 from cl.events import Spike, Stim
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _BUFFER: Final = 100
 """Of events, in hundreds, and of samples in seconds a tenth of it: kept for an inlet that takes none."""
-_BLOCK: Final = FRAMES_PER_SECOND // 50
+_BLOCK: Final = FRAMES_PER_SECOND // 10
+"""Frames of samples that go out at once: waking up for them costs more than they do."""
 
 
 class Outlet(Bridge):
@@ -38,8 +39,8 @@ class Outlet(Bridge):
     in µs and the largest `current` in µA (0 where the design is not known), all float64; `number` counts the
     events of the stream, so that a gap tells what was lost: to an inlet that was too slow, or before it could
     be sent.
-    Samples are float32 in µV, in blocks of 20 ms. The description has the electrodes' positions (of a nominal
-    pitch) and how well the clocks are known.
+    Samples are float32 in µV, in blocks of 100 ms. The description has the electrodes' positions (of a
+    nominal pitch) and how well the clocks are known.
 
     RuntimeError in accelerated time, which has nothing to do with any clock.
     """
@@ -58,6 +59,7 @@ class Outlet(Bridge):
         self._name = name
         self._gain = np.float32(neurons._engine.device.info.uV_per_sample_unit)
         self._with_samples = bool(samples)
+        self._block = np.empty((_BLOCK if samples else 0, CHANNEL_COUNT), np.float32)
         self._spikes: Any = None
         self._stims: Any = None
         self._samples: Any = None
@@ -118,5 +120,6 @@ class Outlet(Bridge):
                 self._push_block(block, blocks.timestamp)
 
     def _push_block(self, block: NDArray[np.int16], end: int) -> None:
+        np.multiply(block, self._gain, out=self._block)
         # A chunk's stamp is its last sample's.
-        self._samples.push_chunk(block * self._gain, self._time.stamp(end - 1))
+        self._samples.push_chunk(self._block, self._time.stamp(end - 1))
