@@ -154,6 +154,16 @@ class Recorded:
                 items = islice(view.data_streams[name].items(), part.streams[name])
                 yield from ((timestamp + part.start, value) for timestamp, value in items)
 
+    def clock(self) -> Iterator[tuple[int, int, int]]:
+        """Yield the host's clocks: frames of the whole, monotonic and UTC in ns."""
+        last = -1
+        for part, view in self.views():
+            for row in [] if view.clock is None else view.clock[: part.clock]:
+                at = int(row["timestamp"]) + part.start
+                if at != last:  # one recording's end is where the next one begins
+                    yield at, int(row["monotonic_ns"]), int(row["utc_ns"])
+                last = at
+
     def stream_attributes(self, name: str) -> dict[str, Any]:
         """Return what the application has set of a stream; the last recording's value of each."""
         found: dict[str, Any] = {}

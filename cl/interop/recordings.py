@@ -167,11 +167,9 @@ class _Cut:
                     writer.append_stream(name, timestamp - self._first, pack(value))
 
     def _write_clock(self, writer: RecordingWriter) -> None:
-        for part, view in self._recorded.views():
-            for row in [] if view.clock is None else view.clock[: part.clock]:
-                at = int(row["timestamp"]) + part.start
-                if self._first <= at < self._last:
-                    writer.append_clock(at - self._first, int(row["monotonic_ns"]), int(row["utc_ns"]))
+        for at, monotonic_ns, utc_ns in self._recorded.clock():
+            if self._first <= at <= self._last:  # the last row tells where a recording ends
+                writer.append_clock(at - self._first, monotonic_ns, utc_ns)
 
     def _lost(self) -> dict[str, int]:
         """Return what the recordings have lost, and how many frames lie between them."""

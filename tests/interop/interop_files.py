@@ -19,12 +19,16 @@ CREATED = datetime(2026, 2, 3, 4, 5, 6, 789, UTC)
 
 @dataclass
 class Content:
-    """What a recording has: rows of (frame, channel), and of stims also the design; entries by stream."""
+    """What a recording has: rows of (frame, channel), of stims also the design, of the clock ns and ns.
+
+    Entries are by stream.
+    """
 
     frames: int = 1000
     spikes: list[tuple[int, int]] = field(default_factory=list)
     stims: list[tuple[int, int, StimDesign | None]] = field(default_factory=list)
     streams: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
+    clock: list[tuple[int, int, int]] = field(default_factory=list)
     start: int = 0
     seed: int = 0
 
@@ -37,6 +41,7 @@ class Content:
         return rows - np.arange(75, dtype=np.float32) / 7
 
     def write(self, path: Path, *, ended: bool = True, **header: Any) -> Path:
+        header = {"include_clock": bool(self.clock), **header}
         writer = RecordingWriter(path, RecordingHeader(start_timestamp=self.start, created=CREATED, **header))
         writer.append_samples(self.samples())
         writer.append_spikes(*_columns(self.spikes), self.waveforms())
@@ -46,6 +51,8 @@ class Content:
             writer.add_stream(name, {"about": name})
             for timestamp, value in entries:
                 writer.append_stream(name, timestamp, pack(value))
+        for row in self.clock:
+            writer.append_clock(*row)
         writer.flush()
         if ended:
             writer.finish(self.start + self.frames)

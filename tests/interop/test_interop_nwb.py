@@ -20,10 +20,9 @@ from interop_files import CREATED, Content, example
 import cl
 from cl import StimDesign
 from cl._store.read.view import RecordingView
-from cl._store.write.header import RecordingHeader
-from cl._store.write.writer import RecordingWriter
 from cl.analysis import open_many
 from cl.interop.texts import as_json
+from cl.sim import Simulator
 
 need_extra("nwb", "pynwb")
 
@@ -194,6 +193,18 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     assert found["gaps"] is None
 
 
+def test_the_hosts_clocks(tmp_path: Path) -> None:
+    clock = [(0, 5, 2**60), (700, 2**60 + 1, 2**60 + 3)]
+    paths = [
+        Content(frames=700, clock=clock, streams={"host_clock": [(3, 1)]}).write(tmp_path / "a.h5"),
+        Content(frames=50, clock=[(0, 6, 7), (50, 8, 9)], start=700).write(tmp_path / "b.h5"),
+    ]
+    rows = read(export(paths))["events"]["host_clock"]
+    assert (rows.timestamp * 25_000).round().tolist() == [0, 700, 750]
+    assert rows.monotonic_ns.tolist() == [5, 2**60 + 1, 8]
+    assert rows.utc_ns.tolist() == [2**60, 2**60 + 3, 9]
+
+
 def test_the_identifier_is_that_of_the_recording(tmp_path: Path) -> None:
     path = Content(frames=800).write(tmp_path / "one.h5")
     other = Content(frames=900).write(tmp_path / "other.h5")
@@ -214,7 +225,7 @@ def inspected(path: Path) -> list[Any]:
 
 def test_the_validators_find_nothing(tmp_path: Path) -> None:
     need_extra("test-all", "nwbinspector")
-    first = example().write(tmp_path / "first.h5")
+    first = example(clock=[(0, 1, 2), (30_000, 3, 4)]).write(tmp_path / "first.h5")
     later = example(start=90_000).write(tmp_path / "later.h5")
     bare = Content(frames=500).write(tmp_path / "bare.h5")
     for name, source, more in (("all", [first, later], {"units": True}), ("bare", bare, {})):
@@ -397,6 +408,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, kilobytes: int) -> 
 
 
 SECONDS = int(os.environ.get("CL_EXPORT_SECONDS", "60"))
+SECOND = 25_000
 MEMORY = """
 import resource, sys
 import h5py, pynwb
@@ -410,25 +422,27 @@ export(sys.argv[1])
 @pytest.mark.timeout(120 + SECONDS)
 def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
     """`CL_EXPORT_SECONDS=3600` has it try an hour, of 11.5 GB."""
-    writer = RecordingWriter(tmp_path / "long.h5", RecordingHeader())
-    block = np.zeros((25_000, 64), np.int16)
-    block[:, 0] = np.arange(25_000)
-    for second in range(SECONDS):
-        writer.append_samples(block)
-        at = np.arange(20) * 100 + 25_000 * second
-        writer.append_spikes(at, (at // 100 % 50 + 8).astype(np.uint8), np.zeros((20, 75), np.float32))
-        writer.flush()
-    writer.finish()
-    command = [sys.executable, "-c", MEMORY, str(tmp_path / "long.h5"), "150"]
+    with cl.open(device=Simulator(seed=7, accelerated=True)) as neurons:
+        recording = neurons.record(file_location=str(tmp_path))
+        for _ in range(SECONDS):
+            neurons.read(SECOND)
+        recording.stop()
+    source = Path(recording.file["path"])
     path = os.pathsep.join([str(Path(cl.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, timeout=100 + SECONDS
+        [sys.executable, "-c", MEMORY, str(source), "150"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        timeout=100 + SECONDS,
     )
     assert done.returncode == 0, done.stderr
-    with pynwb.NWBHDF5IO(str(tmp_path / "long.nwb"), "r") as io:
+    with recording.open() as view, pynwb.NWBHDF5IO(str(source.with_suffix(".nwb")), "r") as io:
         series = io.read().acquisition["ElectricalSeries"]
-        assert len(series.data) == SECONDS * 25_000
-        np.testing.assert_array_equal(series.data[-25_000:], block)
+        assert len(series.data) == SECONDS * SECOND
+        for second in {0, SECONDS // 2, SECONDS - 1}:
+            part = slice(second * SECOND, (second + 1) * SECOND)
+            np.testing.assert_array_equal(series.data[part], view.samples[part])
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,6 +32,7 @@ def contents(path: Path) -> dict[str, Any]:
             "spikes": None if view.spikes is None else view.spikes[:].tobytes(),
             "stims": None if view.stims is None else view.stims[:].tobytes(),
             "designs": None if view.stim_designs is None else view.stim_designs[:].tobytes(),
+            "clock": None if view.clock is None else view.clock[:].tolist(),
             "streams": {
                 name: ([(at, repr(value)) for at, value in stream.items()], stream.attributes["application"])
                 for name, stream in (view.data_streams or {}).items()
@@ -72,7 +73,8 @@ def test_pieces_make_the_whole_again(
     tmp_path_factory: pytest.TempPathFactory, spikes: Any, stims: Any, entries: Any, cuts: list[int]
 ) -> None:
     folder = tmp_path_factory.mktemp("pieces")
-    content = Content(spikes=spikes, stims=stims, streams={"s": entries}, start=700)
+    clock = [(at, 10**12 + at * 40_000, 10**18 + at * 40_000) for at in (0, 400, 1000)]
+    content = Content(spikes=spikes, stims=stims, streams={"s": entries}, clock=clock, start=700)
     path = content.write(folder / "whole.h5", application={"dish": 7}, system={"hostname": "cl1"})
     pieces = []
     for first, last in zip([0, *cuts], [*cuts, content.frames], strict=True):
