@@ -16,9 +16,13 @@ import h5py
 import numpy as np
 import pytest
 from extras import need_extra
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from interop_files import Content
 from interop_recordings import record
 
 import cl
+from cl import StimDesign
 from cl._values.constants import GROUNDED, REFERENCE
 from cl.recording import RecordingView
 
@@ -118,6 +122,96 @@ def test_one_segment_for_all(paths: list[Path]) -> None:
     )
     vector = read_cl_spikes(paths, joined=True).to_spike_vector()
     np.testing.assert_array_equal(np.sort(vector["sample_index"][before:]), np.sort(frames) + end)
+
+
+FRAMES = 200
+DESIGNS = st.sampled_from([None, StimDesign(20, 2.5), StimDesign(160, -1.0, 320, 0.5, 40, -0.1)])
+
+
+def _events(*more: Any) -> Any:
+    row = st.tuples(st.integers(0, FRAMES - 1), st.sampled_from([0, 8, 63]), *more)
+    return st.lists(row, max_size=12).map(lambda rows: sorted(rows, key=lambda event: event[:2]))
+
+
+FILES = st.lists(
+    st.builds(
+        Content,
+        frames=st.sampled_from([FRAMES, FRAMES + 7]),
+        spikes=_events(),
+        stims=_events(DESIGNS),
+        start=st.integers(0, 90),  # after the file before
+        seed=st.integers(0, 99),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=20, phases=[Phase.explicit, Phase.generate])
+@given(contents=FILES, joined=st.booleans(), window=st.tuples(*[st.integers(0, 2 * FRAMES)] * 2))
+def test_what_was_recorded_is_what_is_read(
+    tmp_path_factory: pytest.TempPathFactory, contents: list[Content], joined: bool, window: tuple[int, int]
+) -> None:
+    folder = tmp_path_factory.mktemp("random")
+    at, starts, paths = 5, [], []
+    for number, content in enumerate(contents):
+        content.start += at
+        starts.append(content.start - contents[0].start)
+        at = content.start + content.frames
+        paths.append(content.write(folder / f"{number}.h5"))
+    recording, spikes, stims = (
+        read(paths, joined=joined) for read in (read_cl, read_cl_spikes, read_cl_stims)
+    )
+    segments = [list(zip(starts, contents, strict=True))] if joined else [[(0, c)] for c in contents]
+    assert recording.get_num_segments() == spikes.get_num_segments() == stims.get_num_segments()
+    assert recording.get_num_segments() == len(segments)
+    for segment, parts in enumerate(segments):
+        expected = np.zeros((parts[-1][0] + parts[-1][1].frames, 64), np.int16)
+        for start, content in parts:
+            expected[start : start + content.frames] = content.samples()
+        np.testing.assert_array_equal(recording.get_traces(segment), expected)
+        first, last = sorted(min(frame, len(expected)) for frame in window)
+        found = recording.get_traces(segment, start_frame=first, end_frame=last)
+        np.testing.assert_array_equal(found, expected[first:last])
+        _check_spikes(spikes, segment, parts)
+        _check_stims(stims, segment, parts)
+    recording.close()
+
+
+def _check_spikes(sorting: Any, segment: int, parts: list[tuple[int, Content]]) -> None:
+    found = [
+        (frame, unit)
+        for unit in sorting.unit_ids.tolist()
+        for frame in sorting.get_unit_spike_train(unit, segment_index=segment).tolist()
+    ]
+    assert sorted(found) == sorted((start + at, channel) for start, c in parts for at, channel in c.spikes)
+
+
+def _check_stims(events: Any, segment: int, parts: list[tuple[int, Content]]) -> None:
+    found = [
+        (int(event["frame"]), channel, _design(event))
+        for channel in events.channel_ids
+        for event in events.get_events(channel, segment_index=segment)
+    ]
+    wanted = [
+        (start + at, channel, () if design is None else _phases(design))
+        for start, content in parts
+        for at, channel, design in content.stims
+    ]
+    assert sorted(found) == sorted(wanted)
+
+
+def _phases(design: StimDesign) -> tuple[tuple[int, float], ...]:
+    return tuple(zip(design.phase_durations_us, design.phase_currents_uA, strict=True))
+
+
+def _design(event: Any) -> tuple[tuple[int, float], ...]:
+    assert event["time"] == event["frame"] / 25_000
+    assert event["duration"] == pytest.approx(event["duration_us"].sum() * 1e-6)
+    there = slice(int(event["phases"]))
+    assert not event["duration_us"][there.stop :].any() and not event["current_uA"][there.stop :].any()
+    durations, currents = event["duration_us"][there].tolist(), event["current_uA"][there].tolist()
+    return tuple(zip(durations, currents, strict=True))
 
 
 def test_spikes_are_units_of_their_channels(paths: list[Path]) -> None:

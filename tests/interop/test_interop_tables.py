@@ -53,6 +53,36 @@ def test_stims_with_their_designs(tmp_path: Path) -> None:
     ]
 
 
+DESIGNS = st.sampled_from([None, StimDesign(20, 2.5), StimDesign(160, -1.0, 320, 0.5, 40, -0.1)])
+EVENTS = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 63), DESIGNS), max_size=12).map(
+    lambda rows: sorted(rows, key=lambda row: row[:2])
+)
+
+
+@settings(max_examples=15)
+@given(events=EVENTS, what=st.sampled_from(["spikes", "stims"]), start=st.integers(0, 1 << 40))
+def test_random_events(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Any], what: str, start: int
+) -> None:
+    need_extra("parquet", "pyarrow")
+    content = Content(frames=100, start=start)
+    content.spikes = [event[:2] for event in events] if what == "spikes" else []
+    content.stims = events if what == "stims" else []
+    path = content.write(tmp_path_factory.mktemp("events") / "one.h5", include_raw_samples=False)
+    rows, _ = read_parquet(export(path, what, form="parquet"))
+    texts = read_csv(export(path, what))
+    for row, text, (at, channel, design) in zip(rows, texts, events, strict=True):
+        wanted: dict[str, Any] = {"timestamp": at, "seconds": at / 25_000, "channel": channel}
+        if what == "stims":
+            durations = () if design is None else design.phase_durations_us
+            currents = () if design is None else design.phase_currents_uA
+            wanted["phases"] = len(durations)
+            for number, (duration, current) in enumerate(zip(durations, currents, strict=True), 1):
+                wanted |= {f"duration_us_{number}": duration, f"current_uA_{number}": current}
+        assert {name: value for name, value in row.items() if value is not None} == wanted
+        assert {name: float(value) for name, value in text.items() if value} == wanted
+
+
 VALUES = (
     st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats() | st.text(max_size=5)
 )
