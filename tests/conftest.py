@@ -21,6 +21,7 @@ import cl._session.opening
 
 _REAL_TIME = (
     "hw",
+    "net",
     "visualisation",
     "test_contract_device",
     "test_contract_device_pulses",

@@ -8,7 +8,7 @@ It needs that package, numpy and websockets (13 or newer), nothing else: copy th
 elsewhere, in another environment of the same machine for one, then open the device by
 `cl.open(device="ws://127.0.0.1:1075/device")`. Of the vendor's package only the public functions are used:
 `open`, `loop`, `stim`, `interrupt`, `sync`, plans, `get_system_attributes`. The loop runs in the main thread,
-at `--ticks-per-second`, and waits for nobody; clients are served by another one, from a history of 10 s.
+at `--ticks-per-second`, and waits for nobody; clients are served by another one, from a history.
 Commands are done in the loop's body, and count as of its tick.
 """
 
@@ -86,7 +86,6 @@ FRAME_NS: Final = 40_000
 STEPS_PER_SECOND: Final = 50_000
 STEP_US: Final = 20
 NOTICE_US: Final = 80
-HISTORY_FRAMES: Final = 10 * FRAMES_PER_SECOND
 SLACK_FRAMES: Final = FRAMES_PER_SECOND
 """Frames of the ring beyond the history: a reader has so long before what it reads is written over."""
 COUNTED_FRAMES: Final = 120 * FRAMES_PER_SECOND
@@ -130,7 +129,7 @@ class Ended(Exception):
 class History:
     """The last frames and events. One thread writes, others read; the lock is held for microseconds."""
 
-    def __init__(self, first: int, frames: int = HISTORY_FRAMES) -> None:
+    def __init__(self, first: int, frames: int) -> None:
         self.first = self.position = first
         self.size = frames
         self._ring = np.zeros((frames + SLACK_FRAMES, CHANNELS), np.int16)
@@ -224,8 +223,11 @@ class Job:
 class Device:
     """The vendor's device: its loop, its history, and what is to be done in its thread."""
 
-    def __init__(self, package: Any, ticks_per_second: int, record: Path | None = None) -> None:
+    def __init__(
+        self, package: Any, ticks_per_second: int, history_seconds: float, record: Path | None = None
+    ) -> None:
         self.package = package
+        self.history_frames = round(history_seconds * FRAMES_PER_SECOND)
         self.ticks_per_second = ticks_per_second
         self.history: History | None = None
         self.clock = DeviceClock()
@@ -272,7 +274,7 @@ class Device:
             analysis = tick.analysis
             history = self.history
             if history is None:
-                history = self.history = History(int(analysis.start_timestamp))
+                history = self.history = History(int(analysis.start_timestamp), self.history_frames)
             elif analysis.start_timestamp != history.position:
                 raise RuntimeError(
                     f"the device's loop went from frame {history.position} to {analysis.start_timestamp}"
@@ -992,6 +994,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--lease-seconds", type=float, default=5.0, help="silence after which control is lost"
     )
     parser.add_argument("--on-lost", choices=("interrupt", "finish"), default="interrupt")
+    parser.add_argument("--history-seconds", type=float, default=10.0, help="what a slow client can catch up")
     parser.add_argument("--record", type=Path, help="also have the vendor's package record into this folder")
     options = parser.parse_args(arguments)
     if options.host not in LOOPBACK and not (options.token_file and options.cert):
@@ -1000,6 +1003,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         )
     if not 10 <= options.ticks_per_second <= 5_000:
         parser.error(f"--ticks-per-second {options.ticks_per_second}: 10 to 5000")
+    if not 1 <= options.history_seconds <= 600:
+        parser.error(f"--history-seconds {options.history_seconds:g}: 1 to 600")
     if not 0.5 <= options.lease_seconds <= 600:
         parser.error(f"--lease-seconds {options.lease_seconds:g}: 0.5 to 600")
     if os.environ.get("CL_SDK_ACCELERATED_TIME", "0").strip().lower() not in ("", "0", "false", "no", "off"):
@@ -1036,7 +1041,8 @@ async def _serve(device: Device, options: argparse.Namespace, say: Callable[[str
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal comes, or until the device fails; return the exit status."""
     options = parse(arguments)
-    device = Device(importlib.import_module("cl"), options.ticks_per_second, options.record)
+    package = importlib.import_module("cl")
+    device = Device(package, options.ticks_per_second, options.history_seconds, options.record)
     failed: list[BaseException] = []
 
     def serve_all() -> None:

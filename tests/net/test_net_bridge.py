@@ -205,7 +205,7 @@ def test_jobs_are_done_in_the_loop_and_refused_at_its_end() -> None:
         yield tick(125, 150)
 
     vendor = Vendor(ticks())
-    device = cl1_bridge.Device(vendor, 1000)
+    device = cl1_bridge.Device(vendor, 1000, 10)
     device.run()
     assert [answers.get_nowait() for _ in range(2)] == [(0, 125, ""), (3, 125, "no room")]
     assert vendor.target.calls == [("stim", 8)]
@@ -216,7 +216,7 @@ def test_jobs_are_done_in_the_loop_and_refused_at_its_end() -> None:
 
 
 def test_a_loop_that_loses_frames_is_a_failure() -> None:
-    device = cl1_bridge.Device(Vendor(iter([tick(0, 25), tick(50, 75)])), 1000)
+    device = cl1_bridge.Device(Vendor(iter([tick(0, 25), tick(50, 75)])), 1000, 10)
     with pytest.raises(RuntimeError, match="went from frame 25 to 50"):
         device.run()
     assert (device.status, device.ready.is_set()) == ("failed", True)

@@ -1,0 +1,179 @@
+"""The bridge over cl-sdk as a black box, and what its clients get beside what cl-sdk itself recorded."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raw_client import RawClient
+from vendor import finish, start_vendor
+
+import cl
+from cl._stim.operations import (
+    interrupt_operations,
+    interrupt_then_stim_operations,
+    stim_operations,
+    sync_operations,
+)
+from cl.net import cl1_bridge
+from cl.net.wire.layout import Action, Outcome, Wanted
+
+ALL = Wanted.FRAMES | Wanted.EVENTS
+DESIGN = cl.StimDesign(160, -1.0, 160, 1.0)
+
+
+class Running:
+    """A bridge in a process of its own, with cl-sdk."""
+
+    def __init__(self, folder: Path) -> None:
+        arguments = [
+            cl1_bridge.__file__,
+            "--port",
+            "0",
+            "--record",
+            str(folder),
+            "--lease-seconds",
+            "1",
+            "--history-seconds",
+            "2",
+        ]
+        self.process = start_vendor(*arguments, cwd=folder, variables={"CL_SDK_RANDOM_SEED": "11"})
+        self.folder = folder
+        self.address = ""
+        self.stopped = False
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("serving"):
+                self.address = line.split()[-1]
+                break
+
+    def stop(self) -> int:
+        """End it, and return its status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.stopped = True
+        _, err, status = finish(self.process)
+        assert "Traceback" not in err, err
+        return status
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    bridge = Running(tmp_path_factory.mktemp("bridge"))
+    try:
+        assert bridge.address, bridge.stop()
+        yield bridge
+    finally:
+        if not bridge.stopped:
+            bridge.stop()
+
+
+def test_what_the_vendor_refuses(running: Running) -> None:
+    client = RawClient(running.address)
+    assert client.answered(client.command(stim_operations(8, DESIGN))).outcome is Outcome.NOT_IN_CONTROL
+    assert client.answered(client.control(Action.TAKE)).outcome is Outcome.DONE
+    other = RawClient(running.address)
+    refused = other.answered(other.control(Action.TAKE))
+    assert (refused.outcome, refused.text) == (Outcome.BUSY, "raw client has control")
+    other.close()
+    assert client.answered(client.control(Action.RELEASE)).outcome is Outcome.DONE
+    client.close()
+
+
+def test_a_client_that_is_slow_is_told_what_it_missed_and_makes_nobody_late(running: Running) -> None:
+    slow, quick = RawClient(running.address), RawClient(running.address)
+    slow.subscribe(ALL, credit=100_000)
+    quick.subscribe(Wanted.EVENTS)
+    slow.take_until(lambda: len(slow.data) > 2, give_credit=False)
+    # More than the history, in frames of the device.
+    until = quick.welcome["position"] + quick.welcome["history_frames"] + 30_000
+    quick.take_until(lambda: quick.data and quick.data[-1].stop > until)
+    assert not quick.lags
+    had = slow.data[-1].stop
+    slow.subscribe(ALL, start=had)
+    slow.take_until(lambda: slow.lags and slow.data[-1].stop > slow.lags[0].stop, give_credit=False)
+    [lag] = slow.lags
+    assert (lag.start, lag.jumps, lag.frames) == (had, True, lag.stop - lag.start)
+    missed = [time for each in quick.data for time in each.spikes.timestamps if had <= time < lag.stop]
+    assert lag.spikes == len(missed)
+    slow.close()
+    quick.close()
+
+
+def test_control_outlives_a_lost_link_for_its_lease_only(running: Running) -> None:
+    client, witness = RawClient(running.address), RawClient(running.address)
+    assert client.answered(client.control(Action.TAKE)).outcome is Outcome.DONE
+    done = client.answered(client.command(stim_operations(8, DESIGN), 0))
+    client.cut()
+    again = RawClient(running.address, session=client.session, server=client.welcome["server"])
+    assert (again.welcome["resumed"], again.welcome["state"]["yours"]) == (True, True)
+    again.id = 1
+    assert again.answered(again.command(stim_operations(8, DESIGN), 0)) == done  # not done a second time
+    again.cut()
+    witness.take_until(lambda: witness.states and witness.states[-1]["controller"] is None)
+    assert witness.answered(witness.control(Action.TAKE)).outcome is Outcome.DONE
+    witness.close()
+
+
+def test_the_clock_of_the_device(running: Running) -> None:
+    client = RawClient(running.address)
+    for _ in range(5):
+        client.ping(time.monotonic_ns())
+    client.take_until(lambda: len(client.pongs) == 5)
+    for pong in client.pongs:
+        # Both processes have the clock of this computer: a frame is there before it is told of.
+        assert pong.sent_ns <= pong.came_ns <= pong.went_ns <= time.monotonic_ns()
+        assert pong.frame_ns <= time.monotonic_ns()
+        assert pong.error_ns >= 0
+    client.close()
+
+
+def test_what_a_client_gets_is_what_the_vendor_recorded(running: Running) -> None:
+    """The last test of this file: it ends the bridge, and with it the recording."""
+    try:
+        client = RawClient(running.address)
+        assert client.welcome["attributes"]["system_id"] == "cl1-sdk-000"
+        client.subscribe(ALL)
+        assert client.answered(client.control(Action.TAKE)).outcome is Outcome.DONE
+        sent = []
+        for count in range(10):  # a closed loop: an answer to every tenth message
+            client.take_until(lambda count=count: len(client.data) >= 10 * count + 5)
+            sent.append(client.command(stim_operations(8 + count, DESIGN), client.data[-1].stop))
+        now = client.data[-1].stop
+        plan = (*stim_operations(30, DESIGN, cl.BurstDesign(3, 100)), *sync_operations(cl.ChannelSet(30, 31)))
+        sent.append(client.command((*plan, *stim_operations(31, DESIGN)), now, now + 5_000))
+        client.command(stim_operations(40, DESIGN, cl.BurstDesign(500, 200)), now)
+        client.take_until(lambda: client.data[-1].stop > now + 7_500)
+        cut = client.answered(client.command(interrupt_operations(40), client.data[-1].stop)).frame
+        sent.append(client.command(interrupt_then_stim_operations(41, DESIGN), cut))
+        client.take_until(lambda: client.data[-1].stop > now + 15_000)
+        client.close()
+    finally:
+        assert running.stop() == 0
+    assert all(client.answers[id].outcome is Outcome.DONE for id in sent)
+    assert not client.lags
+    assert all(one.stop == two.start for one, two in zip(client.data, client.data[1:], strict=False))
+
+    start, stop = client.data[0].start, client.data[-1].stop
+    samples = np.concatenate([each.frames for each in client.data])
+    spikes = [pair for each in client.data for pair in zip(*each.spikes, strict=True)]
+    stims = [pair for each in client.data for pair in zip(*each.stims, strict=True)]
+    [path] = running.folder.glob("*.h5")
+    with cl.RecordingView(path) as view:
+        first = int(view.attributes["start_timestamp"])
+        assert np.array_equal(view.samples[start - first : stop - first], samples)
+        recorded = [(row["timestamp"] + first, row["channel"]) for row in view.spikes]
+        assert sorted(pair for pair in recorded if start <= pair[0] < stop) == spikes
+        kept = {(row["timestamp"] + first, row["channel"]) for row in view.stims}
+    # Its recording may lose stims; it has none that its loop did not show.
+    assert {pair for pair in kept if start <= pair[0] < stop} <= set(stims)
+    by_channel = {channel: [time for time, c in stims if c == channel] for channel in range(64)}
+    assert all(len(by_channel[channel]) == 1 for channel in (*range(8, 18), 31, 41))
+    # A plan for a time to come: its first pulse begins 80 µs after it.
+    assert by_channel[30][0] == now + 5_002
+    assert 5 <= len(by_channel[40]) < 500
+    assert max(by_channel[40]) <= cut + 125
