@@ -16,7 +16,7 @@ from cl.app import pack  # noqa: E402
 from cl.app.loading import application_of, import_source  # noqa: E402
 from cl.app.targets import bundled, described  # noqa: E402
 
-NAMES = ["baseline", "dose_response"]
+NAMES = ["baseline", "dose_response", "pong"]
 
 
 def test_they_are_listed() -> None:

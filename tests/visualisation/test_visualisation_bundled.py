@@ -6,11 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from browser_tools import chromium, tab
 from extras import need_extra
 
@@ -43,12 +42,6 @@ def running(name: str, config: str, folder: Path) -> Iterator[str]:
             process.terminate()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
 def seen(browser: Any, url: str, name: str, condition: str) -> None:
     """Wait until the page shows something, on a wide and a narrow screen."""
     for scheme, width in (("light", 1280), ("dark", 420)):
@@ -60,15 +53,18 @@ def seen(browser: Any, url: str, name: str, condition: str) -> None:
             assert one.state()["error"] is None
 
 
-def test_the_page_of_baseline(browser: Any, tmp_path: Path) -> None:
-    with running("baseline", "quick.json", tmp_path) as url:
-        spikes = "parseInt(document.querySelector('#spikes').textContent)"
-        cells = "document.querySelectorAll('#array div').length === 64"
-        seen(browser, url, "baseline", f"{spikes} > 0 && {cells}")
+SHOWN = {
+    "baseline": "parseInt(document.querySelector('#spikes').textContent) > 0"
+    " && document.querySelectorAll('#array div').length === 64",
+    "dose_response": "parseInt(document.querySelector('#number').textContent) >= 2"
+    " && [...document.querySelectorAll('td')].some((cell) => cell.textContent)",
+    "pong": "parseInt(document.querySelector('#misses').textContent) >= 0",
+}
 
 
-def test_the_page_of_dose_response(browser: Any, tmp_path: Path) -> None:
-    with running("dose_response", "quick.json", tmp_path) as url:
-        number = "parseInt(document.querySelector('#number').textContent) >= 3"
-        cells = "[...document.querySelectorAll('td')].filter((cell) => cell.textContent).length >= 2"
-        seen(browser, url, "dose_response", f"{number} && {cells}")
+def test_pages_show_what_goes_on(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        urls = {name: stack.enter_context(running(name, "default.json", tmp_path / name)) for name in SHOWN}
+        browser = stack.enter_context(chromium())
+        for name, url in urls.items():
+            seen(browser, url, name, SHOWN[name])

@@ -1,0 +1,5 @@
+"""The application's entry."""
+
+from .app import Pong
+
+application = Pong()
