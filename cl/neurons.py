@@ -87,6 +87,11 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         """
         return deepcopy(self._engine.device.info.simulation)
 
+    @property
+    def culture(self) -> dict[str, Any] | None:
+        """What was said of the culture when the device was opened, or by CL_CULTURE; None: nothing."""
+        return deepcopy(self._engine.device.info.culture)
+
     def _repr_html_(self) -> str:
         from ._neurons.face import of_neurons
 

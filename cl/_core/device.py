@@ -34,6 +34,8 @@ class DeviceInfo:
     """What `get_system_attributes` returns."""
     simulation: dict[str, Any] | None = None
     """What makes the run of a simulator again; None on a device. Recordings have it as an attribute."""
+    culture: dict[str, Any] | None = None
+    """What was said of the culture in the dish, where anything was. Recordings have it as an attribute."""
 
 
 class EventHistory:

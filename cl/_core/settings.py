@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from cl._stim.limits import CHANNEL_QUEUE, DEFERRED_INTERRUPTS, SYNCS
 
+from .culture import read_culture
 from .variables import read_variables
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class Settings:
     sync_seconds: float | None = None  # CL_SDK_SYNC_SECONDS; None: as is usual for its time
     stim_warnings: bool = False  # CL_STIM_WARNINGS
     device: str | None = None  # CL_DEVICE
+    culture: dict[str, Any] | None = None  # CL_CULTURE, a file that says it
     arguments: frozenset[str] = field(default=frozenset(), compare=False)
     """The fields that a program gave as arguments, in the place of variables."""
 
@@ -91,6 +93,7 @@ def parse_settings(variables: Mapping[str, str]) -> Settings:
         sync_seconds=read("CL_SDK_SYNC_SECONDS", _sync_seconds, None),
         stim_warnings=read("CL_STIM_WARNINGS", _flag, False),
         device=read("CL_DEVICE", _text, None),
+        culture=read("CL_CULTURE", read_culture, None),
     )
 
 

@@ -18,6 +18,7 @@ OLD_NAMES: Final = {
 }
 VARIABLES: Final = frozenset(
     {
+        "CL_CULTURE",
         "CL_DEVICE",
         "CL_SDK_ACCELERATED_TIME",
         "CL_SDK_CHANNEL_QUEUE_LIMIT",

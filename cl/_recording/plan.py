@@ -65,6 +65,7 @@ class RecordingPlan:
             application=self.application.current(),
             system={name: str(info.attributes.get(name, "")) for name in _SYSTEM},
             simulation=info.simulation,
+            culture=info.culture,
             file_version="SDK" if info.is_simulator else "1",
             include_spikes=self.spikes,
             include_stims=self.stims,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -13,6 +13,7 @@ from contextlib import (
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from cl._core.culture import checked_culture
 from cl._core.settings import load_settings
 from cl._current import devices
 from cl.error import DeviceDisconnectedError
@@ -70,6 +71,7 @@ def open(
     wait_until_recordable: bool = True,
     *,
     device: str | Simulator | None = None,
+    culture: Mapping[str, Any] | None = None,
 ) -> AbstractContextManager[Neurons]:
     """Open a device: a context manager that yields a started `Neurons`.
 
@@ -82,17 +84,23 @@ def open(
     With `take_control=True` Python's garbage collector is disabled as long as any such block lasts. A device
     that somebody else controls raises `ControlRequestError`, one that is not there `DeviceDisconnectedError`,
     an address of an unknown scheme `ValueError`, what is no device `TypeError`.
+
+    `culture` says who lies in the dish, in every recording and on the page: a mapping of `species cell_line
+    plating_date chip medium licence remarks` and free names. None: what the TOML file that CL_CULTURE
+    names says, if there is one.
     """
-    return opened(_chooser(device), take_control, wait_until_recordable)
+    return opened(_chooser(device), take_control, wait_until_recordable, culture)
 
 
 def opened(
-    target: Callable[[], Target], take_control: bool = True, wait_until_recordable: bool = True
+    target: Callable[[], Target],
+    take_control: bool = True,
+    wait_until_recordable: bool = True,
+    culture: Mapping[str, Any] | None = None,
 ) -> AbstractContextManager[Neurons]:
     """Open what `target` says when the block is entered. See `open`."""
-    return OpenContext(
-        _opened(OpenRequest(target, take_control, wait_until_recordable, rest_collector=take_control))
-    )
+    said = None if culture is None else checked_culture(culture)
+    return OpenContext(_opened(OpenRequest(target, take_control, wait_until_recordable, take_control, said)))
 
 
 @contextmanager
@@ -112,13 +120,14 @@ def aopen(
     wait_until_recordable: bool = True,
     *,
     device: str | Simulator | None = None,
+    culture: Mapping[str, Any] | None = None,
     disable_gc: bool = False,
 ) -> AbstractAsyncContextManager[Neurons]:
     """Open a device in an async program: `async with cl.aopen() as neurons`. See `open`.
 
     It may be held for weeks: Python's garbage collector is left alone, unless `disable_gc=True`.
     """
-    return aopened(_chooser(device), take_control, wait_until_recordable, disable_gc)
+    return aopened(_chooser(device), take_control, wait_until_recordable, disable_gc, culture)
 
 
 def aopened(
@@ -126,10 +135,12 @@ def aopened(
     take_control: bool = True,
     wait_until_recordable: bool = True,
     disable_gc: bool = False,
+    culture: Mapping[str, Any] | None = None,
 ) -> AbstractAsyncContextManager[Neurons]:
     """Open what `target` says when the block is entered. See `aopen`."""
+    said = None if culture is None else checked_culture(culture)
     return AsyncOpenContext(
-        _aopened(OpenRequest(target, take_control, wait_until_recordable, rest_collector=disable_gc))
+        _aopened(OpenRequest(target, take_control, wait_until_recordable, disable_gc, said))
     )
 
 

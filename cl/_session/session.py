@@ -6,7 +6,8 @@ import atexit
 import os
 import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from cl._core.participant import Hold
 from cl._core.reentry_lock import ReentryLock
@@ -33,8 +34,10 @@ _log = Log()
 class Session:
     """A device that is open: made by the outermost open, ended when that is left."""
 
-    def __init__(self, device: Attachable, settings: Settings) -> None:
+    def __init__(self, device: Attachable, settings: Settings, culture: dict[str, Any] | None = None) -> None:
+        """`culture` is what the program says of it; None: what the environment does."""
         self.settings = settings
+        device.info = replace(device.info, culture=settings.culture if culture is None else culture)
         self._device = device
         self._wired = Wired(device)
         self.engine = self._wired.engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cl._current import devices
 
@@ -26,6 +26,8 @@ class OpenRequest:
     take_control: bool
     wait_until_recordable: bool
     rest_collector: bool
+    culture: dict[str, Any] | None = None
+    """What it says of the culture; None: what the environment says."""
 
 
 class Visit:
@@ -49,6 +51,7 @@ class Visit:
         place = devices.enter(target.key, self)
         with place.lock:
             session = self._joined(place) or self._open(place, target)
+            self._check_culture(session)
         outermost = self._opened is not None
         self._share = Share(session, outermost)
         self._share.take(request.take_control, request.rest_collector)
@@ -77,12 +80,18 @@ class Visit:
     def _open(self, place: Place, target: Target) -> Session:
         place.opening = True
         try:
-            self._opened = session = Session(*target.build())
+            self._opened = session = Session(*target.build(), self._request.culture)
             session.open()
             place.session = session
         finally:
             place.opening = False
         return session
+
+    def _check_culture(self, session: Session) -> None:
+        """Raise RuntimeError where the device is open with another culture."""
+        wanted, known = self._request.culture, session.engine.device.info.culture
+        if wanted is not None and wanted != known:
+            raise RuntimeError(f"culture={wanted!r}: the device is open already, with the culture {known!r}")
 
     def leave(self) -> None:
         """Leave the device, and close it if it was opened here. Again: nothing."""

@@ -91,7 +91,6 @@ class _Cut:
         """Return what the cut says of itself from its beginning."""
         recorded = self._recorded
         own = recorded.attributes[0]
-        runs = [attributes.get("simulation") for attributes in recorded.attributes]
         declared = own.get("file_format")
         return RecordingHeader(
             frames_per_second=int(recorded.rate),
@@ -99,7 +98,8 @@ class _Cut:
             start_timestamp=int(own.get("start_timestamp", 0)) + self._first,
             application=_mapping(own.get("application")) or {},
             system={name: str(own.get(name, "")) for name in _SYSTEM},
-            simulation=_mapping(runs[0]) if all(repr(run) == repr(runs[0]) for run in runs) else None,
+            simulation=self._common("simulation"),
+            culture=self._common("culture"),
             file_version=str((_mapping(declared) or {}).get("version", "")),
             include_spikes=recorded.has("spikes"),
             include_stims=recorded.has("stims"),
@@ -109,6 +109,11 @@ class _Cut:
             created=self._created,
             git={name: str(own.get(name, "")) for name in _GIT},
         )
+
+    def _common(self, name: str) -> dict[str, Any] | None:
+        """Return an attribute that is a mapping, where all recordings have the same."""
+        found = [attributes.get(name) for attributes in self._recorded.attributes]
+        return _mapping(found[0]) if all(repr(one) == repr(found[0]) for one in found) else None
 
     def write(self, writer: RecordingWriter) -> None:
         """Write all, and end the recording."""

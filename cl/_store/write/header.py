@@ -41,6 +41,8 @@ class RecordingHeader:
     """Whether there is a table that relates frames to the host's clocks."""
     compression: int = 0
     """At which level of zlib's the samples are deflated, 1 to 9; 0: they are stored as they are."""
+    culture: Mapping[str, Any] | None = None
+    """What is known of the culture in the dish."""
     part: Mapping[str, Any] | None = None
     """Which of the files of a recording it is; None for a recording in one file."""
     sync_seconds: float = 0.0
@@ -54,7 +56,6 @@ class RecordingHeader:
         """Return the root's attributes; TypeError or ValueError for what no file can hold."""
         rate, start = self.frames_per_second, self.start_timestamp
         synced = [hdf5.number("sync_seconds", self.sync_seconds, "<f8")] if self.sync_seconds else []
-        simulation = [] if self.simulation is None else [pickled("simulation", plain_dict(self.simulation))]
         return [
             *layout.group_attributes(is_root=True),
             pickled("application", plain_dict(self.application)),
@@ -62,13 +63,15 @@ class RecordingHeader:
             *layout.times("created", self.created or datetime.now(UTC)),
             *layout.times("ended", None),
             *(hdf5.text(name, value) for name, value in self._git().items()),
-            *simulation,
-            *([] if self.part is None else [pickled("part", plain_dict(self.part))]),
+            *(pickled(name, plain_dict(said)) for name, said in self._optional() if said is not None),
             *synced,
             *layout.signal(self.channel_count, rate, self.uV_per_sample_unit, start),
             *layout.duration(start, 0, rate),
             pickled("file_format", {"version": self.file_version, layout.RELATIVE: True}),
         ]
+
+    def _optional(self) -> list[tuple[str, Mapping[str, Any] | None]]:
+        return [("simulation", self.simulation), ("culture", self.culture), ("part", self.part)]
 
     def _git(self) -> Mapping[str, str]:
         return git_state(Path(self.directory)) if self.git is None else self.git

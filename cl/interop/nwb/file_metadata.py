@@ -17,8 +17,9 @@ _IDENTITY: Final = ("hostname", "project_id", "cell_batch_id", "created_utc", "s
 
 def new(pynwb: Any, recorded: Recorded, subject: Any, fields: Mapping[str, Any]) -> Any:
     """Return an `NWBFile` that has nothing but its metadata; TypeError for fields that there are not."""
-    if isinstance(subject, Mapping):
-        subject = pynwb.file.Subject(**subject)
+    if subject is None or isinstance(subject, Mapping):
+        known = {**subject_of(recorded), **(subject or {})}
+        subject = pynwb.file.Subject(**known) if known else None
     given = dict(fields)
     start = given.pop("session_start_time", None)
     defaults = {
@@ -31,6 +32,43 @@ def new(pynwb: Any, recorded: Recorded, subject: Any, fields: Mapping[str, Any])
     return pynwb.NWBFile(
         session_start_time=start or session_start(recorded), subject=subject, **(defaults | given)
     )
+
+
+def subject_of(recorded: Recorded) -> dict[str, Any]:
+    """Return what the recording says of its culture as fields of NWB's subject; nothing if it says nothing.
+
+    Its age is the time since plating; what NWB has no field for is in the description.
+    """
+    culture = recorded.attributes[0].get("culture")
+    if not isinstance(culture, dict) or not culture:
+        return {}
+    given = {
+        name: str(culture[name])
+        for name in ("subject_id", "species", "sex", "genotype", "strain", "weight")
+        if name in culture
+    }
+    found = {"subject_id": str(culture.get("chip", Path(recorded.paths[0]).stem)), **given}
+    if "cell_line" in culture:
+        found.setdefault("strain", str(culture["cell_line"]))
+    age = _age(culture.get("plating_date"), recorded)
+    if age is not None:
+        found["age"] = age
+    rest = {name: value for name, value in culture.items() if name not in given and name != "subject_id"}
+    texts = [f"{name.replace('_', ' ')}: {_text(value)}" for name, value in rest.items()]
+    return {**found, "description": "; ".join(["A culture of neurons, its age counted from plating", *texts])}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else as_json(value)
+
+
+def _age(plated: Any, recorded: Recorded) -> str | None:
+    """Return the time from a date to the recording, in days, in ISO 8601."""
+    try:
+        days = (session_start(recorded).date() - datetime.fromisoformat(str(plated)).date()).days
+    except ValueError:
+        return None
+    return f"P{days}D" if days >= 0 else None
 
 
 def is_simulated(recorded: Recorded) -> bool:

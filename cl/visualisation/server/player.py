@@ -14,6 +14,7 @@ import numpy as np
 from cl._core.entries import StreamEntry
 from cl._core.host_clock import host_seconds
 from cl._store.read.design_rows import design_of
+from cl._store.read.info import jsonable
 from cl._store.read.reader import DEFAULT_UV_PER_SAMPLE_UNIT
 from cl._store.read.view import RecordingView
 from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
@@ -77,6 +78,13 @@ class Recorded:
                 self._load(self.name)
         except (OSError, ValueError, UnsafeOperationError):
             pass  # it is shown as it was
+
+    def culture(self) -> Any:
+        """Return what the recording says of the culture, None where it does not."""
+        try:
+            return jsonable(self.view.attributes.get("culture"))
+        except (UnsafeOperationError, ValueError):
+            return None
 
     def _load(self, name: str) -> None:
         attributes = self.view.attributes
@@ -223,6 +231,7 @@ class Player:
         return {
             **description(recorded.name, recorded.unit, recorded.start),
             "mode": "recording",
+            "culture": recorded.culture(),
             "stop": recorded.stop,
             "samples": recorded.view.samples is not None,
             "summary": recorded.summary(),

@@ -143,6 +143,7 @@ class LiveSource:
             **found,
             "mode": "live",
             "simulator": info.is_simulator,
+            "culture": info.culture,
             "history_frames": engine.history_frames,
         }
 

@@ -4,6 +4,11 @@ import { clockText } from "./axis.js";
 
 const EVERY_MS = 200;
 
+// Who lies in the dish: in the header the culture's species and line, all else where that is pointed at.
+const inShort = (culture) => [culture?.species, culture?.cell_line].filter((text) => typeof text === "string");
+const inFull = (culture) => Object.entries(culture ?? {}).map(([name, value]) =>
+  `${name.replaceAll("_", " ")}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
+
 export class Header {
   constructor(page) {
     this.page = page;
@@ -18,8 +23,8 @@ export class Header {
     const { device, fps, clock, connected, status, spikes, stims } = this.page;
     const seconds = Math.max(0, end - device.start) / fps;
     this.#text("device-label", this.page.recorded ? "File" : "Device");
-    this.#text("device", device.device);
-    this.parts.device.title = device.device;
+    this.#text("device", [device.device, ...inShort(device.culture)].join(" · "));
+    this.parts.device.title = [device.device, ...inFull(device.culture)].join("\n");
     this.#text("clock", clockText(seconds, 1));
     this.#text("timestamp", Math.floor(end).toLocaleString("en-GB").replaceAll(",", "\u2009"));
     this.#text("spike-rate", `${this.#rate(spikes, end)}/s`);
