@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "export": Command(RECORDINGS, "export nwb recording.h5"),
     "info": Command(RECORDINGS, "info recording.h5"),
     "recover": Command(RECORDINGS, "recover recording.h5"),
+    "serve": Command(DEVICE, "serve --port 8125"),
     "stream": Command(DEVICE, "stream --jsonl"),
     "sweep": Command(EXPERIMENTS, "sweep run experiment.py:dose --grid grid.toml --seeds 0:16 --out doses"),
     "view": Command(RECORDINGS, "view recording.h5"),

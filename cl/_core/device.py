@@ -36,6 +36,8 @@ class DeviceInfo:
     """What makes the run of a simulator again; None on a device. Recordings have it as an attribute."""
     culture: dict[str, Any] | None = None
     """What was said of the culture in the dish, where anything was. Recordings have it as an attribute."""
+    is_remote: bool = False
+    """Whether what waits for its answer waits for a network."""
 
 
 class EventHistory:
@@ -146,6 +148,10 @@ class Control(Protocol):
 
     def release(self) -> None:
         """Let others have control."""
+        ...
+
+    def holds(self) -> bool:
+        """Return whether control that was taken has not been lost since."""
         ...
 
     def is_running(self) -> bool:

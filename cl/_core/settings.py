@@ -51,6 +51,9 @@ class Settings:
     stim_warnings: bool = False  # CL_STIM_WARNINGS
     device: str | None = None  # CL_DEVICE
     culture: dict[str, Any] | None = None  # CL_CULTURE, a file that says it
+    device_token: str | None = field(default=None, repr=False)  # CL_DEVICE_TOKEN
+    device_token_file: str | None = None  # CL_DEVICE_TOKEN_FILE
+    device_ca: str | None = None  # CL_DEVICE_CA
     arguments: frozenset[str] = field(default=frozenset(), compare=False)
     """The fields that a program gave as arguments, in the place of variables."""
 
@@ -94,6 +97,9 @@ def parse_settings(variables: Mapping[str, str]) -> Settings:
         stim_warnings=read("CL_STIM_WARNINGS", _flag, False),
         device=read("CL_DEVICE", _text, None),
         culture=read("CL_CULTURE", read_culture, None),
+        device_token=read("CL_DEVICE_TOKEN", _text, None),
+        device_token_file=read("CL_DEVICE_TOKEN_FILE", _text, None),
+        device_ca=read("CL_DEVICE_CA", _text, None),
     )
 
 

@@ -25,7 +25,8 @@ class ControlMethods:
 
     def has_control(self) -> bool:
         """Return whether commands that change the device may be given."""
-        return self._control and not self._engine.closed
+        engine = self._engine
+        return self._control and not engine.closed and engine.device.control.holds()
 
     def take_control(self) -> None:
         """Take control of the device; `ControlRequestError` where somebody else has it."""

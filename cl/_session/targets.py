@@ -61,8 +61,16 @@ def _unix() -> Driver:
     return build
 
 
+def _network() -> Driver:
+    from cl.net import build
+
+    return build
+
+
 SCHEMES: Final = {
     "unix": AddressScheme("unix:/path/to.sock", _unix),
+    "ws": AddressScheme("ws://host:port", _network),
+    "wss": AddressScheme("wss://host:port", _network),
 }
 """The schemes of addresses, what comes before the first colon."""
 

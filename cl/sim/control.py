@@ -20,6 +20,9 @@ class SimulatedControl:
     def release(self) -> None:
         """Do nothing: nobody else wants control."""
 
+    def holds(self) -> bool:
+        return True
+
     def is_running(self) -> bool:
         return True
 

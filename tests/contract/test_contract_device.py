@@ -1,7 +1,8 @@
-"""The public behaviour on a simulator in wall-clock time and on a device alike: the same tests, on both.
+"""The public behaviour on a simulator in wall-clock time and on devices alike: the same tests, on all.
 
-The device is the emulator, a process of its own behind the driver. Nothing here knows which of them it
-runs on, but for what the contract says is different.
+The devices are the emulator, a process of its own behind the driver, and a simulator across the network, in
+another process behind `cl serve`. Nothing here knows which of them it runs on, but for what the contract
+says is different.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 from recording_tools import Window, check_same, entries
 from reference_data import VECTORS, needs_vectors
+from serving import ServeProcess
 from test_contract_stim import issue
 
 import cl
@@ -57,14 +59,28 @@ def limited_address() -> Iterator[str]:
     yield from emulators(*itertools.chain(*zip(names, map(str, LIMITS.values()), strict=True)))
 
 
-KINDS = ["simulator", "emulator"]
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    with ServeProcess(env={"CL_SDK_RANDOM_SEED": "7"}) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="module")
+def limited_served() -> Iterator[str]:
+    with ServeProcess(env={f"CL_SDK_{name}_LIMIT": str(limit) for name, limit in LIMITS.items()}) as server:
+        yield server.address
+
+
+KINDS = ["simulator", "emulator", "network"]
 
 
 @pytest.fixture(params=KINDS)
-def device(request: pytest.FixtureRequest, address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def device(request: pytest.FixtureRequest, address: str, served: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """What `cl.open` opens in this test: the simulator, detecting jitter as a device does, or a device."""
     if request.param == "emulator":
         monkeypatch.setenv("CL_DEVICE", address)
+    elif request.param == "network":
+        monkeypatch.setenv("CL_DEVICE", served)
     else:
         monkeypatch.setenv("CL_SDK_JITTER_DETECTION", "1")
         monkeypatch.setenv("CL_SDK_RANDOM_SEED", "7")
@@ -415,9 +431,11 @@ def test_stopping_and_starting(neurons: cl.Neurons) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_admission_is_limited(kind: str, limited_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if kind == "emulator":
-        monkeypatch.setenv("CL_DEVICE", limited_address)
+def test_admission_is_limited(
+    kind: str, limited_address: str, limited_served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind != "simulator":
+        monkeypatch.setenv("CL_DEVICE", limited_address if kind == "emulator" else limited_served)
     for name, limit in LIMITS.items():
         monkeypatch.setenv(f"CL_SDK_{name}_LIMIT", str(limit))
     with cl.open() as neurons:
@@ -454,7 +472,7 @@ def test_closing_ends_stimulation(device: str) -> None:
     with cl.open() as neurons:
         start = neurons.timestamp()
         assert neurons.read(1000, analysis=True).stims == []
-        if device == "emulator":
+        if device != "simulator":
             assert start > last, "a device's time goes on"
 
 

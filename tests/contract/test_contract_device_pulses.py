@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from serving import ServeProcess
 from test_contract_device import KINDS, emulators, read_stims
 
 import cl
@@ -25,10 +26,16 @@ def address() -> Iterator[str]:
     yield from emulators()
 
 
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    with ServeProcess() as server:
+        yield server.address
+
+
 @pytest.fixture(params=KINDS)
-def device(request: pytest.FixtureRequest, address: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "emulator":
-        monkeypatch.setenv("CL_DEVICE", address)
+def device(request: pytest.FixtureRequest, address: str, served: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param != "simulator":
+        monkeypatch.setenv("CL_DEVICE", address if request.param == "emulator" else served)
     return str(request.param)
 
 

@@ -36,6 +36,10 @@ class HardwareControl:
         """Give control back: all channels are interrupted."""
         self._link.release()
 
+    def holds(self) -> bool:
+        """Return whether control that was taken has not been lost since: it is not, while the link lasts."""
+        return True
+
     def is_running(self) -> bool:
         """Return whether frames come."""
         return self._link.status == Status.RUNNING

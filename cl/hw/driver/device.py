@@ -7,13 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from cl._core.losses import Loss
+from cl._core.posted import Posted
 from cl._values.saying import Log
 from cl.hw.wire.layout import LEAD_FRAMES
 
 from .acquisition import HardwareAcquisition
 from .control import HardwareControl
 from .stimulator import HardwareStimulator
-from .supply import Posted
 from .timebase import DeviceTimebase
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class HardwareDevice:
         link = self._link
         self._engine = engine
         engine.time = self._time = DeviceTimebase(engine, link)
-        engine.supply = Posted(engine, link)
+        engine.supply = Posted(engine, link.catch_up)
         engine.on_opened = link.forgive_no_more
         self.acquisition = HardwareAcquisition(engine, link)
         self.stimulator = HardwareStimulator(engine, link)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cl._core.posted import PostedTimebase
 from cl._core.steps import Step
-from cl._core.wall_time import WallTimebase
-from cl._values.constants import NEVER
 from cl.error import ControlRequiredError, DeviceDisconnectedError
 from cl.hw.wire.layout import Capability, Status
 from cl.hw.wire.moderation import fitting_moderation
@@ -14,8 +13,6 @@ from cl.hw.wire.moderation import fitting_moderation
 from .clock import HardwareClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cl._core.engine import Engine
     from cl._core.participant import Participant
 
@@ -27,7 +24,7 @@ _LONGEST_REST_S: Final = 0.05
 """Device time may leap, where a device has lost frames: a sleeper looks as often as this."""
 
 
-class DeviceTimebase(WallTimebase):
+class DeviceTimebase(PostedTimebase):
     """Time as the device tells it, with the host's clock in between."""
 
     clock: HardwareClock
@@ -81,32 +78,6 @@ class DeviceTimebase(WallTimebase):
             return Step.SLEEP
         self._wake_at(participant, deadline, self._arm(participant))
         return Step.PARK
-
-    def poll_event(self, participant: Participant) -> Step:
-        assert participant.probe is not None
-        due = participant.probe()
-        if due <= self._engine.position or participant.served:
-            return Step.DONE
-        wake = self._arm(participant)
-        participant.pause_s = participant.longest_s
-
-        def look() -> None:
-            """Wake the waiter if what it waits for has come, else look again when something has. Locked."""
-            engine = self._engine
-            due = participant.probe() if engine.is_open() and participant.probe is not None else NEVER
-            if engine.position < due < NEVER:
-                engine.on_arrival(due, look)
-            else:
-                wake()
-
-        # It comes by itself: whoever logs it looks whether it is for this waiter.
-        self._wake_at(participant, due, look)
-        return Step.PARK
-
-    def _arm(self, participant: Participant) -> Callable[[], None]:
-        assert participant.arm is not None
-        wake = participant.wake = participant.arm()
-        return wake
 
     def sleep(self, frame: int) -> None:
         """Block on the interrupt until everything before `frame` is given."""

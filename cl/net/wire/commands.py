@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _COMMAND: Final = struct.Struct("<QqqII")
 _OPERATION: Final = struct.Struct("<B7xQ3Q3Q3d")
+OPERATION_BYTES: Final = _OPERATION.size
 _ANSWER: Final = struct.Struct("<QIq")
 _CONTROL: Final = struct.Struct("<QB7x")
 _STIM, _SYNC, _INTERRUPT = 1, 2, 3
@@ -60,11 +61,11 @@ class ControlRequest(NamedTuple):
 
 def pack_command(id: int, operations: Sequence[Operation], as_of: int, at: int | None) -> bytes:
     """Return the body of COMMAND. ValueError for what the wire cannot carry."""
-    if not 1 <= len(operations) <= MOST_OPERATIONS:
+    if len(operations) > MOST_OPERATIONS:
         raise ValueError(
-            f"{len(operations)} operations in one plan; over a link there are 1 to {MOST_OPERATIONS}"
+            f"{len(operations)} operations in one plan; over a link there are at most {MOST_OPERATIONS}"
         )
-    if at is not None and not 0 <= at < FRAME_LIMIT:
+    if at is not None and not 0 <= at <= FRAME_LIMIT:
         raise ValueError(f"a plan cannot wait for the frame {at}")
     head = _COMMAND.pack(id, as_of, -1 if at is None else at, len(operations), 0)
     try:
@@ -78,9 +79,9 @@ def unpack_command(body: memoryview[int]) -> Command:
     if len(body) < _COMMAND.size:
         raise ProtocolError(f"a COMMAND of {len(body)} bytes")
     id, as_of, at, count, zero = _COMMAND.unpack_from(body)
-    if not 1 <= count <= MOST_OPERATIONS or len(body) != _COMMAND.size + count * _OPERATION.size or zero:
+    if count > MOST_OPERATIONS or len(body) != _COMMAND.size + count * _OPERATION.size or zero:
         raise ProtocolError(f"a COMMAND of {count} operations in {len(body)} bytes")
-    if not 0 <= as_of < FRAME_LIMIT or not -1 <= at < FRAME_LIMIT:
+    if not 0 <= as_of < FRAME_LIMIT or not -1 <= at <= FRAME_LIMIT:
         raise ProtocolError(f"a COMMAND as of {as_of}, at {at}")
     _check_id(id)
     return Command(id, as_of, None if at < 0 else at, bytes(body[_COMMAND.size :]))

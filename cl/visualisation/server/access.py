@@ -63,6 +63,8 @@ class Access:
     port: int
     own_name: str = field(default_factory=socket.gethostname)
     url: str | None = None
+    secure: bool = False
+    """Whether it speaks TLS itself."""
 
     def refusal(
         self,
@@ -90,6 +92,8 @@ class Access:
     def _is_own_origin(self, origin: str, host: str, port: int) -> bool:
         if self.url is not None and origin == origin_of(self.url):
             return True
+        if self.secure:
+            return origin == f"https://{host}"
         # What is in front may speak TLS; the port of the server itself does not.
         return origin == f"http://{host}" or (port != self.port and origin == f"https://{host}")
 

@@ -64,18 +64,22 @@ class Listening(Protocol):
 def run(owner: Listening, stop: socket.socket) -> None:
     """Serve until a byte comes over `stop`. Returns with every connection closed."""
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(_App(owner).serve(stop))
+        runner.run(App(owner).serve(stop))
 
 
-def _quiet() -> logging.Logger:
+def quiet_logger() -> logging.Logger:
+    """Return a logger that tells nobody of what strangers send."""
     # What strangers send is no news to the program; a logger of one's own, so that it stays that way.
     return logging.Logger("cl.visualisation", logging.CRITICAL + 1)
 
 
-class _App:
-    def __init__(self, owner: Listening) -> None:
+class App:
+    """The page: what answers requests, and what talks to pages. `serve` does so on a socket of its own."""
+
+    def __init__(self, owner: Listening, access: Access | None = None) -> None:
+        """`access` says who may ask; by default those that the owner's host, port and URL allow."""
         self._owner = owner
-        self._access = Access(owner.host, owner.port, url=owner.public_url)
+        self._access = access or Access(owner.host, owner.port, url=owner.public_url)
         self._files = WebFiles(owner.visualisers, prefix_of(owner.public_url), lambda: owner.application)
         self._session = ""
         self._clients: dict[Client, tuple[ServerConnection, asyncio.Task[None]]] = {}
@@ -90,12 +94,12 @@ class _App:
         stopped = asyncio.Event()
         loop.add_reader(stop, stopped.set)
         self._owner.disconnect = partial(_await_in, loop, self._let_go)
-        ticking = asyncio.create_task(self._tick())
+        ticking = asyncio.create_task(self.tick())
         try:
             server = await serve(
-                self._handle,
+                self.handle,
                 sock=self._owner.socket,
-                process_request=self._request,
+                process_request=self.request,
                 create_connection=self._connection_type(),
                 compression=None,
                 server_header=None,
@@ -103,7 +107,7 @@ class _App:
                 max_queue=8,
                 open_timeout=_OPEN_TIMEOUT_S,
                 close_timeout=_CLOSE_TIMEOUT_S,
-                logger=_quiet(),
+                logger=quiet_logger(),
             )
             await stopped.wait()
             await self._close(server)
@@ -181,7 +185,8 @@ class _App:
 
     # -- HTTP -----------------------------------------------------------------------------
 
-    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+    def request(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Return the answer to a request, None where it becomes a page's WebSocket."""
         headers = request.headers
         refusal = self._access.refusal(
             headers.get_all("Host"),
@@ -204,7 +209,8 @@ class _App:
 
     # -- WebSocket ------------------------------------------------------------------------
 
-    async def _handle(self, connection: ServerConnection) -> None:
+    async def handle(self, connection: ServerConnection) -> None:
+        """Talk to a page until its connection ends."""
         make_source = self._owner.make_source
         if make_source is None:
             await connection.close(GOING_AWAY, "the device was closed")
@@ -235,7 +241,8 @@ class _App:
             _log.debug("a page of the visualiser has failed", exc_info=True)
             await connection.close(INTERNAL_ERROR, "an error in the program")
 
-    async def _tick(self) -> None:
+    async def tick(self) -> None:
+        """Have the pages sent what there is, again and again."""
         while True:
             if not self._clients:
                 self._somebody.clear()
