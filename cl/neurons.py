@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._core.clock_relation import HostTime
+from ._core.device_log import told
 from ._core.participant import SLEEP, Hold
 from ._neurons.control import ControlMethods
 from ._neurons.host_time import HostTimeMethods
@@ -21,6 +22,7 @@ from ._values.rates import seconds_to_frames
 from ._wait import threads
 from ._wait.body import current_body
 from ._wait.reading import Reading
+from .error import DeviceDisconnectedError
 from .events import DetectionResult
 from .loop import AsyncLoop, Loop
 from .recording import Recordings
@@ -355,15 +357,31 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
         self._require_control()
         from ._stim.preview_run import preview
 
-        return StimPlan(self._submit, preview, self._advice)
+        log = self._engine.history.log
+        number = log.plans = log.plans + 1
+        return StimPlan(lambda operations, at: self._submit(operations, at, number), preview, self._advice)
 
-    def _submit(self, operations: tuple[Operation, ...], at_timestamp: int | None = None) -> None:
+    def _submit(
+        self, operations: tuple[Operation, ...], at_timestamp: int | None = None, plan: int = 0
+    ) -> None:
         if not self._control or not self._started:
-            self._require_control()
+            self._refuse(operations, plan)
         engine = self._engine
         if engine.lock.held_here():
             threads.refuse_reentry(engine)
-        self._submit_to(operations, self._present(), at_timestamp)
+        self._submit_to(operations, self._present(), at_timestamp, plan)
+
+    def _refuse(self, operations: tuple[Operation, ...], plan: int) -> None:
+        """Raise why no command is taken, and log it."""
+        try:
+            self._require_control()
+        except DeviceDisconnectedError:
+            raise
+        except RuntimeError as error:
+            engine, present = self._engine, self._present()
+            with engine.lock:
+                engine.history.log.command(present, operations, present, plan, told(error))
+            raise
 
     def _present(self) -> int:
         engine = self._engine

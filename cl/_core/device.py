@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cl.events import Spike, Stim, Waveforms
 
+from .device_log import DeviceLog
 from .history import EventLog
 
 if TYPE_CHECKING:
@@ -46,13 +47,14 @@ class EventHistory:
     Events may be logged ahead of time; consumers see only those before the engine's position.
     """
 
-    __slots__ = ("entries", "spikes", "stims", "waveforms")
+    __slots__ = ("entries", "log", "spikes", "stims", "waveforms")
 
     def __init__(self, waveforms: Waveforms | None = None) -> None:
         self.spikes: EventLog[Spike] = EventLog()
         self.stims: EventLog[Stim] = EventLog()
         self.entries: EventLog[Any] = EventLog()
         """Data-stream entries in the order they came, each under the position it came at."""
+        self.log = DeviceLog()
         self.waveforms = waveforms
 
     def add_spikes(
@@ -90,6 +92,7 @@ class EventHistory:
         self.spikes.trim(before)
         self.stims.trim(before)
         self.entries.trim(before)
+        self.log.trim(before)
 
 
 class Acquisition(Protocol):
@@ -123,10 +126,13 @@ class Acquisition(Protocol):
 class Stimulator(Protocol):
     """The part of a device that stimulates. Commands take the engine's lock themselves."""
 
-    def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
+    def submit(
+        self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
+    ) -> None:
         """Queue operations as of `frame`, or for the time `at`; all of them, or raise and change nothing.
 
-        Where frames beyond `frame` were given they count as of the next.
+        Where frames beyond `frame` were given they count as of the next. What was asked for is logged, as the
+        plan of that number, or none; so is why it was refused.
         """
         ...
 

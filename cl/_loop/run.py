@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from cl._core.device_log import Happening, LogKind
 from cl._core.lateness import Lateness, LoopStatistics
+from cl._core.noting import note
 from cl._core.participant import LOOP, Participant
 from cl._values.constants import FRAME_NS, FRAMES_PER_SECOND
 from cl._values.numbers import whole
@@ -98,7 +100,8 @@ class Run:
     """One pass over a loop: its decisions, which the sync and the async iterator act on."""
 
     __slots__ = (
-        "_began_late_ns", "_begun", "_late_index", "_lateness", "_outer", "due", "engine", "floor", "given",
+        "_began_late_ns", "_begun", "_late_index", "_lateness", "_logged_late", "_outer", "due", "engine",
+        "floor", "given",
         "index", "known_losses", "loop", "n", "participant", "serves", "tick", "total",
     )  # fmt: skip
 
@@ -117,6 +120,8 @@ class Run:
         self._begun = False
         self.index = self.due = self.known_losses = 0
         self._late_index, self._began_late_ns = -1, 0
+        self._logged_late = -2, 0
+        """The last tick that was late, and by how many frames the one was that has been logged."""
         self.tick = LoopTick(loop, engine, n)
 
     def begin(self) -> None:
@@ -171,13 +176,28 @@ class Run:
 
         Return whether the loop is in recovery, so that the tick is to be skipped.
         """
+        behind = now - self.due
+        if behind > self.loop._tolerance:
+            self._log_lateness(behind)
         self._check_backlog(now)
         if self.loop._recovery is not None:
             return True
-        behind = now - self.due
         if self.loop._raises and behind > self.loop._tolerance:
             raise TimeoutError(self._jitter_text(behind))
         return False
+
+    def _log_lateness(self, behind: int) -> None:
+        """Log a late tick; of several in a row only those that are twice as late as the last one told of.
+
+        A loop that never catches up would fill recordings with rows that say nothing new.
+        """
+        last, told = self._logged_late
+        if self.index == last + 1 and behind < 2 * told:
+            self._logged_late = self.index, told
+            return
+        self._logged_late = self.index, behind
+        text = f"{self.participant.name}, iteration {self.index}"
+        note(self.engine, Happening(self.due, LogKind.LATE, text, value=behind))
 
     def _check_backlog(self, now: int) -> None:
         """Raise if the next tick's window is no longer in the history."""

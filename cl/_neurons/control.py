@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from cl._core.device_log import Happening, LogKind
+from cl._core.noting import note
+from cl._values.constants import CHANNEL_COUNT
 from cl._values.no_op import no_op
 from cl._values.numbers import real
 from cl._wait import threads
@@ -33,12 +36,15 @@ class ControlMethods:
         engine = self._engine
         engine.check()
         engine.device.control.take()
+        if not self._control:
+            self._note(LogKind.CONTROL, "take_control")
         self._control = True
 
     def release_control(self) -> None:
         """Give control up: stimulation ends with what has begun."""
         if self._control:
-            self._interrupt_all()
+            self._interrupt_all("release_control")
+            self._note(LogKind.CONTROL, "release_control")
             self._control = False
             self._engine.device.control.release()
 
@@ -57,6 +63,8 @@ class ControlMethods:
     def start(self) -> None:
         """Start the device after `stop`. `cl.open()` has started it already."""
         self._engine.check()
+        if not self._started:
+            self._note(LogKind.CONTROL, "start")
         self._started = True
 
     def has_started(self) -> bool:
@@ -65,7 +73,8 @@ class ControlMethods:
 
     def stop(self) -> None:
         """Stop the device: recordings are finalised and stimulation ends; `start` starts it again."""
-        self._interrupt_all()
+        self._interrupt_all("stop")
+        self._note(LogKind.CONTROL, "stop")
         self._recordings.finalise()
         self._started = False
 
@@ -109,10 +118,19 @@ class ControlMethods:
 
     _on_close: Callable[[], None] = staticmethod(no_op)
 
-    def _interrupt_all(self) -> None:
+    def _interrupt_all(self, why: str) -> None:
         """Interrupt all channels, and have what has begun delivered, where that needs no turn in time."""
         engine = self._engine
         engine.check()
         threads.refuse_reentry(engine)
+        self._note(LogKind.INTERRUPT, why, tuple(range(CHANNEL_COUNT)))
         delivered = engine.device.stimulator.interrupt_all()
         threads.hasten(engine, delivered)
+
+    def _note(self, kind: LogKind, text: str, channels: tuple[int, ...] = ()) -> None:
+        """Log what is done to the device as a whole."""
+        note(self._engine, Happening(self._present(), kind, text, channels))
+
+    def _present(self) -> int:
+        """Return the frame that a command given now takes effect at."""
+        raise NotImplementedError

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
+from cl._core.device_log import Happening, LogKind
+from cl._core.entries import StreamEntry
 from cl._core.losses import Loss, lost_within
 from cl._values.constants import CHANNEL_COUNT
 from cl._values.saying import Log
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from cl._core.device_log import Command
     from cl._core.engine import Engine
-    from cl._core.entries import StreamEntry
     from cl._store.write.writer import RecordingWriter
     from cl.events import Spike, Stim
 
+    from .appended import Item
     from .shared_cuts import SharedCuts
     from .user_attributes import UserAttributes
 
@@ -95,7 +98,7 @@ class Capture:
             # What was there before the recording began is in no hurry.
             self._past = engine.position
 
-    def write(self, stop: int, entries: Sequence[StreamEntry], foresee: bool) -> None:
+    def write(self, stop: int, entries: Sequence[Item], foresee: bool) -> None:
         """Write everything before `stop`, which the device has come to, and make it readable.
 
         Frames become readable when all spikes of them are: a process killed now leaves a whole recording.
@@ -119,7 +122,7 @@ class Capture:
         rest = (stop - self.start) % self._writer.frames_at_once
         return rest if stop - rest > self._at else 0
 
-    def finish(self, end: int, entries: Sequence[StreamEntry], is_last: bool = True) -> None:
+    def finish(self, end: int, entries: Sequence[Item], is_last: bool = True) -> None:
         """Write the rest, up to `end`, and the attributes as they stand; close the file.
 
         The last spikes' samples that have not come to be are stood for by the last frame. Attributes can be
@@ -169,8 +172,15 @@ class Capture:
             if stream.name in self._known:
                 self._writer.set_stream_attributes(stream.name, stream.attributes)
         self._clock_log.end_at(end)
+        self._log_gaps()
         application = self._application.frozen() if is_last else self._application.current()
         self._writer.finish(end, application, lost=self._lost(end))
+
+    def _log_gaps(self) -> None:
+        what = "frames, which came too late for this recording"
+        self._writer.append_log(
+            [Happening(gap.start, LogKind.LOSS, what, value=gap.size, until=gap.stop) for gap in self._gaps]
+        )
 
     def _lost(self, end: int) -> dict[str, int]:
         """Return what the device lost of the recording, and look for no more."""
@@ -185,7 +195,7 @@ class Capture:
             lost["frames"] = lost.get("frames", 0) + gap.size - known
         return lost
 
-    def _write_until(self, stop: int, entries: Sequence[StreamEntry]) -> None:
+    def _write_until(self, stop: int, entries: Sequence[Item]) -> None:
         self._write_entries(entries)
         first = self._engine.start
         while self._at < stop:
@@ -272,14 +282,18 @@ class Capture:
                 writer.append_stims(times, channels, [s.design for s in stims])
         self._events_at = max(self._events_at, stop)
 
-    def _write_entries(self, entries: Sequence[StreamEntry]) -> None:
+    def _write_entries(self, entries: Sequence[Item]) -> None:
         for stream in self._streams():
             if stream.name not in self._known:
                 self._writer.add_stream(stream.name, stream.attributes)
                 self._known.add(stream.name)
+        log: list[Command | Happening] = []
         for entry in entries:
-            if entry.stream_name in self._known:
+            if not isinstance(entry, StreamEntry):
+                log.append(entry)
+            elif entry.stream_name in self._known:
                 self._writer.append_stream(entry.stream_name, entry.timestamp - self.start, entry.packed)
+        self._writer.append_log(log)
 
     def _wait_for_tick_gap(self) -> None:
         """Keep out of the way of loops, unless that has taken too long already, as on a busy host."""

@@ -72,6 +72,7 @@ class RecordingPlan:
             include_raw_samples=self.samples,
             include_data_streams=self.wanted is not None,
             include_clock=has_clock,
+            include_log=True,
             compression=self.compression,
             part=part,
             sync_seconds=sync_seconds,

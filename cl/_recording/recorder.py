@@ -5,19 +5,22 @@ from __future__ import annotations
 import threading
 from _thread import allocate_lock
 from contextlib import suppress
+from operator import attrgetter, itemgetter
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cl._core.device_log import Happening, LogKind, timestamp_of
 from cl._values.constants import FRAMES_PER_SECOND, NEVER
 from cl._values.saying import Log
 from cl._values.thread_start import start_thread
 from cl.error import DeviceDisconnectedError
 
+from .appended import Appended, Taken, Timed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cl._core.engine import Engine
-    from cl._core.entries import StreamEntry
 
     from .disk_space import DiskSpace
     from .succession import Succession
@@ -40,11 +43,10 @@ class Batch(NamedTuple):
     position: int
     """Everything before is there."""
     end: int | None
-    first_entry: int
-    entries: list[StreamEntry]
-    """The entries from the absolute index `first_entry` on; some may have been in an earlier batch."""
-    entry_times: list[int]
-    """The frames that the device had come to when they were appended."""
+    entries: Taken
+    """Data-stream entries."""
+    log: Taken
+    """What else has happened."""
     is_last: bool
     """Whether nothing more comes, so that the recording has to end here if it does not before."""
     stands: bool
@@ -71,12 +73,9 @@ class Recorder:
         self.error: BaseException | None = None
         self.inherited = False
         """Whether another process writes it, of which this one is a fork."""
-        self._next_entry = engine.history.entries.first
-        """Entries before this one are written or do not belong here; moved by the thread."""
-        self._first_own = engine.history.entries.end
-        """Entries from this one on were appended while the recording ran."""
-        self._last_entry: int | None = None
-        """Where the entries end, if that has been decided."""
+        history, begin = engine.history, capture.start
+        self._entries = Appended(history.entries, begin, attrgetter("timestamp"))
+        self._log = Appended(history.log, begin, timestamp_of)
         self.is_ending = False
         """Whether the last batch has been given."""
         self._has_left = False
@@ -98,7 +97,8 @@ class Recorder:
             raise
         engine = self._engine
         with engine.lock:
-            self._first_own = engine.history.entries.end
+            self._entries.begin()
+            self._log.begin()
             if engine.failure is not None or engine.closed:
                 self.cut_off()
                 return
@@ -203,28 +203,14 @@ class Recorder:
     def _end_at(self, end: int) -> None:
         """Set the end, unless an earlier one is set. Locked."""
         if self.end is None or end < self.end:
-            self._last_entry = self._engine.history.entries.end
+            self._entries.end_here()
+            self._log.end_here()
             self.end = max(end, self._capture.start)
 
     def _batch(self, stands: bool = False, is_last: bool = False) -> Batch:
         """Return what there is to write. Locked."""
-        first, entries, times = self._entries()
-        return Batch(self._engine.position, self.end, first, entries, times, is_last, stands)
-
-    def _entries(self) -> tuple[int, list[StreamEntry], list[int]]:
-        """Return the entries that are not known to be written, from which index on, and their times. Locked.
-
-        A recording has those that were appended before the device came to the end that was set, or
-        before it was stopped, whatever timestamps they carry; those from before it began that are of its
-        window, too.
-        """
-        log = self._engine.history.entries
-        stop = self._last_entry
-        if stop is None:
-            stop = log.end if self.end is None else log.index(self.end)
-        first = max(self._next_entry, log.first)
-        wanted = slice(first - log.first, max(stop, first) - log.first)
-        return first, log.items[wanted], log.times[wanted]
+        entries, log = self._entries.taken(self.end), self._log.taken(self.end)
+        return Batch(self._engine.position, self.end, entries, log, is_last, stands)
 
     def _next_limit(self, position: int) -> int:
         """Return up to where time may go before there is something to write again. Locked."""
@@ -316,15 +302,10 @@ class Recorder:
             engine.supply.bring_up(end)
 
     def _write(self, batch: Batch) -> None:
-        position, end, first, _, _, is_last, stands = batch
+        position, end, taken, taken_log, is_last, stands = batch
         capture = self._capture
-        entries = [
-            timed
-            for number, timed in enumerate(zip(batch.entry_times, batch.entries, strict=True), first)
-            if number >= self._next_entry
-            and (number >= self._first_own or timed[1].timestamp >= capture.start)
-        ]
-        self._next_entry = max(self._next_entry, first + len(batch.entries))
+        entries = self._entries.fresh(taken) + self._fresh_log(taken_log, position)
+        entries.sort(key=itemgetter(0))
         if end is not None and (is_last or position >= self._last_frame(end)):
             capture.finish(end, entries)
             self._note_empty(end)
@@ -335,6 +316,14 @@ class Recorder:
             capture.write(position if end is None else min(position, end), entries, foresee)
             left = float("inf") if end is None else min(end - position, NEVER) / FRAMES_PER_SECOND
             self.space.look(left)
+
+    def _fresh_log(self, taken: Taken, position: int) -> list[Timed]:
+        """Return what has happened and is to be written, and how much of that was gone before."""
+        lost, found = self._log.lost, self._log.fresh(taken)
+        if self._log.lost > lost:
+            gone = Happening(position, LogKind.LOSS, "rows of the log", value=self._log.lost - lost)
+            found.append((position, gone))
+        return found
 
     def _note_empty(self, end: int) -> None:
         """Say so where the recording has ended at once, though it was to last: programs rarely mean that."""

@@ -12,15 +12,12 @@ from cl._values.saying import Log
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cl._core.entries import StreamEntry
     from cl._store.write.writer import RecordingWriter
 
+    from .appended import Item, Timed
     from .capture import Capture
 
 _log = Log()
-
-Entries = Sequence["tuple[int, StreamEntry]"]
-"""What was appended to data streams, and the frame that the device had come to then."""
 
 
 class Rotation(NamedTuple):
@@ -36,7 +33,7 @@ class Succession:
     """Writes a recording into one file, or into files that follow one another; used by one thread.
 
     A file is ended when everything of its time is in it, and the next one begins with the frame that follows.
-    What was appended to data streams goes to the file of the time it was appended at, whatever
+    What was appended to data streams, and the log, goes to the file of the time it was appended at, whatever
     timestamp it carries: it is not kept waiting. If a file cannot be made, the one before goes on.
     """
 
@@ -56,7 +53,7 @@ class Succession:
         self._rotation = rotation
         self._turn = NEVER if rotation is None else start + rotation.frames
         """The frame that the next file begins with."""
-        self._held: list[tuple[int, StreamEntry]] = []
+        self._held: list[Timed] = []
         """Entries of that one."""
         self._next: RecordingWriter | None = None
         self._ended_frames = self._ended_size = 0
@@ -88,7 +85,7 @@ class Succession:
         """Return the root attributes of the file that is written, as they stand. For any thread."""
         return self._writer.attributes()
 
-    def write(self, stop: int, entries: Entries, foresee: bool) -> None:
+    def write(self, stop: int, entries: Sequence[Timed], foresee: bool) -> None:
         """Write everything before `stop`, as `Capture.write` does."""
         pending = [*self._held, *entries]
         while self._turn < stop and self._turn + self.ahead <= stop:
@@ -96,7 +93,7 @@ class Succession:
         own, self._held = self._divide(pending)
         self._capture.write(min(stop, self._turn), own, foresee)
 
-    def finish(self, end: int, entries: Entries) -> None:
+    def finish(self, end: int, entries: Sequence[Timed]) -> None:
         """Write the rest, up to `end`, and close the file."""
         pending = [*self._held, *entries]
         while self._turn < end:
@@ -118,14 +115,12 @@ class Succession:
         if self._next is not None:
             self._next.disown()
 
-    def _divide(
-        self, pending: list[tuple[int, StreamEntry]]
-    ) -> tuple[list[StreamEntry], list[tuple[int, StreamEntry]]]:
+    def _divide(self, pending: list[Timed]) -> tuple[list[Item], list[Timed]]:
         """Return the entries of the file that is written, and those that come later."""
         own = bisect_left(pending, self._turn, key=lambda timed: timed[0])
         return [entry for _, entry in pending[:own]], pending[own:]
 
-    def _turn_over(self, pending: list[tuple[int, StreamEntry]]) -> list[tuple[int, StreamEntry]]:
+    def _turn_over(self, pending: list[Timed]) -> list[Timed]:
         """End the file, and begin the next; return the entries of that one and those that come later."""
         assert self._rotation is not None
         turn = self._turn

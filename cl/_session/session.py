@@ -175,7 +175,7 @@ class Session:
             with engine.lock:
                 engine.time.take_hold(self._hold)
             if engine.is_open():
-                self.neurons._interrupt_all()
+                self.neurons._interrupt_all("close")
                 self._wired.settle()
         except DeviceDisconnectedError as error:
             if self.engine.device.info.is_simulator:

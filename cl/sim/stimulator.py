@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from cl._core.device_log import REASON, told
 from cl._values.constants import NEVER, NOTICE_FRAMES
+from cl.error import TransactionRejected
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
@@ -21,17 +23,27 @@ class SimulatedStimulator:
         self._engine = engine
         self._dish = dish
         self._sequencer = dish.sequencer
+        self._log = engine.history.log
         self.on_submit: Callable[[], None] | None = None
         """Called, locked, when pulses may have been queued."""
 
-    def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
+    def submit(
+        self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
+    ) -> None:
         engine = self._engine
         with engine.lock:
             if engine.failure is not None or engine.closed:
                 engine.check()
             committed = engine.committed
-            step = 2 * (frame if frame > committed else committed)
-            self._sequencer.submit(operations, step, None if at is None else at * 2)
+            taken = frame if frame > committed else committed
+            command = self._log.command(
+                frame, operations, at if at is not None and at > taken else taken, plan
+            )
+            try:
+                self._sequencer.submit(operations, 2 * taken, None if at is None else at * 2)
+            except TransactionRejected as error:
+                command[REASON] = told(error)
+                raise
             engine.commands += 1
             quiet = self._sequencer.next_step >> 1
             if quiet < engine.quiet_until:

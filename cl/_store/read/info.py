@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cl._core.device_log import LogKind
 from cl._values.paths import absolute
 from cl._values.printing import printable
 from cl.error import UnsafeOperationError
@@ -57,6 +58,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
             "stims": _events(view.stims, seconds),
             "stim_designs": None if view.stim_designs is None else _designs(view.stim_designs),
             "clock": None if view.clock is None else _clock(view.clock),
+            "log": None if view.log is None else _log(view.log),
             "data_streams": None if streams is None else {name: _stream(streams[name]) for name in streams},
             "attributes": attributes,
         }
@@ -95,6 +97,16 @@ def _blocks(table: Table) -> Iterator[NDArray[Any]]:
     """Yield the rows in blocks: a small file may hold many, compressed."""
     for start in range(0, len(table), _ROWS_AT_ONCE):
         yield table[start : start + _ROWS_AT_ONCE]
+
+
+def _log(table: Table) -> dict[str, int]:
+    """Return how many rows of the log there are of each kind."""
+    counts: Counter[int] = Counter()
+    for block in _blocks(table):
+        kinds, found = np.unique(block["kind"], return_counts=True)
+        counts.update(dict(zip(kinds.tolist(), found.tolist(), strict=True)))
+    names = {int(kind): kind.name.lower() for kind in LogKind}
+    return {names.get(kind, str(kind)): counts[kind] for kind in sorted(counts)}
 
 
 def _clock(table: Table) -> dict[str, Any]:

@@ -43,14 +43,16 @@ class RecordingView(Analysable, Drawable, DidYouMean):
       known), `duration_us` and `current_uA` of the three phases that there can be;
     - `clock`: a table with the host's `monotonic_ns` (`time.monotonic_ns`) and `utc_ns` at frames of the
       recording, `timestamp`; None for recordings in accelerated time;
+    - `log`: a table of what has happened beside the data: commands as they were asked for, refusals,
+      control, losses, late ticks, annotations; `log.entries()` has it in words (docs/recordings.md);
     - `data_streams`: the streams by name;
     - `file_path`: the path as it was given;
     - `file`: the PyTables file where PyTables is installed, else the h5py file;
     - `complete`: False if the recording was never ended; `duration_frames`,
       `duration_seconds` and the attributes of the end are then derived from what there is.
 
-    A part that was not recorded is None, and so are `stim_designs` and `clock` in files of earlier
-    versions. Nothing but attributes is read before it is asked for.
+    A part that was not recorded is None, and so are `stim_designs`, `clock` and `log` in files of
+    earlier versions. Nothing but attributes is read before it is asked for.
     Raises FileNotFoundError for a missing file, ValueError for one that is truncated or no
     recording; the text says which and why. A pickled attribute that could execute code raises
     UnsafeOperationError when it is looked at.
@@ -90,6 +92,7 @@ class RecordingView(Analysable, Drawable, DidYouMean):
         if self.stims is not None:
             self.stims.designs = self.stim_designs
         self.clock = added_tables.clock(file)
+        self.log = added_tables.log(file)
         self.data_streams = None if streams is None else DataStreamsView(streams)
         self.attributes = AttributesView(file, None if self.complete else self._derived(file))
 

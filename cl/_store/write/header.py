@@ -39,6 +39,8 @@ class RecordingHeader:
     include_data_streams: bool = True
     include_clock: bool = False
     """Whether there is a table that relates frames to the host's clocks."""
+    include_log: bool = False
+    """Whether there is a table of commands and of all else that happens (`/log`, `/log_data`)."""
     compression: int = 0
     """At which level of zlib's the samples are deflated, 1 to 9; 0: they are stored as they are."""
     culture: Mapping[str, Any] | None = None

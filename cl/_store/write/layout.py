@@ -20,6 +20,27 @@ STIM_DESIGN: Final = np.dtype([("phases", "u1"), ("duration_us", "<u4", (3,)), (
 """Row i is the design of row i of the stims: the first `phases` of its numbers; 0 phases: not known."""
 CLOCK: Final = np.dtype([("timestamp", "<i8"), ("monotonic_ns", "<i8"), ("utc_ns", "<i8")])
 """The host's two clocks at the moment in which device time came to a frame; see `cl._recording.clock_log`."""
+LOG: Final = np.dtype(
+    [
+        ("timestamp", "<i8"),
+        ("kind", "u1"),
+        ("command", "<u8"),
+        ("plan", "<u4"),
+        ("refused", "u1"),
+        ("channels", "<u8"),
+        ("count", "<u8"),
+        ("interval_us", "<u8"),
+        ("lead_us", "<u8"),
+        ("at", "<i8"),
+        ("value", "<i8"),
+        *STIM_DESIGN.descr,
+        ("data_index", "<u8"),
+        ("text_bytes", "<u4"),
+        ("fields_bytes", "<u4"),
+    ]
+)
+"""What has happened, see docs/recordings.md: `channels` has bit c for channel c; the text of a row is the
+first `text_bytes` bytes of `/log_data` from `data_index` on, and `fields_bytes` bytes of msgpack follow."""
 STREAM_INDEX: Final = np.dtype([("timestamp", "<i8"), ("start_index", "<u8"), ("end_index", "<u8")])
 STREAM_DATA: Final = np.dtype("u1")
 
@@ -30,6 +51,8 @@ SPIKE_CHUNK: Final = 64
 STIM_CHUNK: Final = 512
 STIM_DESIGN_CHUNK: Final = 512
 CLOCK_CHUNK: Final = 64
+LOG_CHUNK: Final = 32
+LOG_DATA_CHUNK: Final = 1024
 INDEX_CHUNK: Final = 256
 DATA_CHUNK: Final = 16_384
 

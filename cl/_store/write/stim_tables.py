@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PENDING_STIMS: Final = 4096
 """Stims are gathered until the next flush, or until there are this many."""
 _ROW: Final = struct.Struct("<B3I3d")
-_UNKNOWN: Final = bytes(_ROW.size)
+UNKNOWN_DESIGN: Final = bytes(_ROW.size)
 _LONGEST_US: Final = 0xFFFF_FFFF
 _KEPT_DESIGNS: Final = 1024
 
@@ -40,9 +40,7 @@ class StimTables:
         self._timestamps: list[int] = []
         self._channels: list[int] = []
         self._designs: list[StimDesign | None] = []
-        self._rows: dict[int, bytes] = {}
-        self._kept: list[StimDesign] = []
-        self._forget()
+        self._rows = DesignRows()
 
     def append(
         self,
@@ -70,7 +68,7 @@ class StimTables:
         marks = self.stims.mark(), self.designs.mark()
         try:
             self.stims.append(rows)
-            self.designs.append_bytes(memoryview(self._packed(self._designs)))
+            self.designs.append_bytes(memoryview(self._rows.packed(self._designs)))
         except BaseException:
             self.stims.rewind(marks[0])
             self.designs.rewind(marks[1])
@@ -87,25 +85,42 @@ class StimTables:
         for gathered in (self._timestamps, self._channels, self._designs):
             del gathered[pending:]
 
-    def _packed(self, designs: list[StimDesign | None]) -> bytes:
-        """Return the rows of designs. Programs use few again and again: their rows are kept, by identity."""
+
+class DesignRows:
+    """Designs as rows of `layout.STIM_DESIGN`.
+
+    Programs use few again and again: their rows are kept, by identity.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, bytes] = {}
+        self._kept: list[StimDesign] = []
+        self._forget()
+
+    def row(self, design: StimDesign) -> bytes:
+        """Return the row of a design."""
+        found = self._rows.get(id(design))
+        return self._made(design) if found is None else found
+
+    def packed(self, designs: list[StimDesign | None]) -> bytes:
+        """Return the rows of designs, one after the other."""
         rows = self._rows
         try:
             return b"".join([rows[id(design)] for design in designs])
         except KeyError:
-            pass
-        if len(rows) > _KEPT_DESIGNS:
+            return b"".join([UNKNOWN_DESIGN if design is None else self.row(design) for design in designs])
+
+    def _made(self, design: StimDesign) -> bytes:
+        if len(self._rows) > _KEPT_DESIGNS:
             self._forget()
-        for design in designs:
-            if id(design) not in rows and design is not None:
-                rows[id(design)] = design_row(design)
-                # As long as it is kept, nothing else can get its identity.
-                self._kept.append(design)
-        return b"".join([rows[id(design)] for design in designs])
+        found = self._rows[id(design)] = design_row(design)
+        # As long as it is kept, nothing else can get its identity.
+        self._kept.append(design)
+        return found
 
     def _forget(self) -> None:
         self._rows.clear()
-        self._rows[id(None)] = _UNKNOWN
+        self._rows[id(None)] = UNKNOWN_DESIGN
         self._kept.clear()
 
 
@@ -116,6 +131,6 @@ def design_row(design: StimDesign) -> bytes:
     """
     durations, currents = design.phase_durations_us, design.phase_currents_uA
     if max(durations) > _LONGEST_US:
-        return _UNKNOWN
+        return UNKNOWN_DESIGN
     unused = (0,) * (3 - len(durations))
     return _ROW.pack(len(durations), *durations, *unused, *currents, *unused)

@@ -26,16 +26,18 @@ from .clock_table import ClockTable
 from .group import Group
 from .header import RecordingHeader
 from .header_page import HeaderPage
+from .log_tables import LogTables
 from .new_file import NewFile
 from .ordered_file import OrderedFile, entry_to_disk
 from .stim_tables import StimTables
 from .stream_writer import StreamWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    from cl._core.device_log import Command, Happening
     from cl._stim.designs import StimDesign
 
 PENDING_STREAM_BYTES: Final = 4 << 20
@@ -129,6 +131,11 @@ class RecordingWriter:
             clock = page.table(layout.CLOCK, layout.CLOCK_CHUNK)
             self._root.add("clock", clock.header_address)
             self._clock = ClockTable(clock)
+        self._log: LogTables | None = None
+        if header.include_log:
+            self._log = LogTables(self._file, self._start)
+            self._root.add("log", self._log.rows.header_address)
+            self._root.add("log_data", self._log.data.header_address)
         self._stream_group = self._data_stream_group() if header.include_data_streams else None
         self._streams: dict[str, StreamWriter] = {}
 
@@ -209,6 +216,11 @@ class RecordingWriter:
         """Note what the host's clocks were when device time came to `timestamp`; written with `flush`."""
         if self._clock is not None:
             self._clock.append(timestamp, monotonic_ns, utc_ns)
+
+    def append_log(self, items: Iterable[Command | Happening]) -> None:
+        """Add what has happened, at timestamps of the device; written with `flush`, or before."""
+        if self._log is not None:
+            self._log.append(items)
 
     def add_stream(self, name: str, attributes: Mapping[str, Any] | None = None) -> None:
         """Add a data stream; ValueError for a name that is taken or that no file can hold."""
@@ -340,7 +352,7 @@ class RecordingWriter:
         if self._file.unfinished:
             self._file.commit()
         self._note_name()
-        for publish in self._publishers(frames):
+        for publish in self._publishers(frames, last=True):
             try:
                 publish()
             except OSError as error:
@@ -355,11 +367,15 @@ class RecordingWriter:
         """Close the file as it is, without an end; nothing happens if it is closed."""
         self._file.close()
 
-    def _publishers(self, frames: int) -> list[Callable[[], None]]:
+    def _publishers(self, frames: int, last: bool = False) -> list[Callable[[], None]]:
         """Return what publishes all parts but the root: members before the group they are in."""
         group = () if self._stream_group is None else (self._stream_group,)
         publishers: list[Callable[[], None]] = [p.publish for p in (*self._streams.values(), *group)]
-        return [*publishers, partial(self._publish_parts, frames)]
+        publishers.append(partial(self._publish_parts, frames))
+        if self._log is not None:
+            # The last room on a disk is for data.
+            publishers.append(partial(self._log.publish, last))
+        return publishers
 
     def _publish_parts(self, frames: int) -> None:
         """Publish frames and events together: no frame is there without its events, nor they without it."""

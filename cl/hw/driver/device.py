@@ -6,6 +6,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from cl._core.device_log import Happening, LogKind
 from cl._core.losses import Loss
 from cl._core.posted import Posted
 from cl._values.saying import Log
@@ -118,6 +119,7 @@ class HardwareDevice:
         assert self._engine is not None
         loss = Loss(start, stop, count, what)
         self._engine.losses.add(loss)
+        self._engine.history.log.add(Happening(start, LogKind.LOSS, what, value=count, until=stop))
         self._unsaid.append(loss)
 
     def _say(self) -> None:

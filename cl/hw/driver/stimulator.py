@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cl._core.device_log import told
 from cl._stim.operations import InterruptOperation
 from cl._values.constants import CHANNEL_COUNT, NOTICE_FRAMES, STEPS_PER_FRAME
 from cl.error import ControlRequiredError, DeviceDisconnectedError, TransactionRejected
@@ -25,11 +26,27 @@ class HardwareStimulator:
         self._engine = engine
         self._link = link
 
-    def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
-        """Have the device take operations as of `frame`, or as soon as it can."""
-        self._engine.check()
+    def submit(
+        self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
+    ) -> None:
+        """Have the device take operations as of `frame`, or as soon as it can.
+
+        They are logged once it has answered.
+        """
+        engine = self._engine
+        engine.check()
         at_step = None if at is None else at * STEPS_PER_FRAME
-        self._submit(operations, frame * STEPS_PER_FRAME, at_step)
+        taken, reason = frame, "interrupted before the device had answered"
+        try:
+            taken = self._submit(operations, frame * STEPS_PER_FRAME, at_step) // STEPS_PER_FRAME
+            reason = ""
+        except Exception as error:
+            reason = told(error)
+            raise
+        finally:
+            counts = taken if at is None else max(at, taken)
+            with engine.lock:
+                engine.history.log.command(frame, operations, counts, plan, reason)
 
     def interrupt_all(self) -> int:
         """Interrupt all channels; return the frame by which what has begun is delivered."""
