@@ -13,10 +13,13 @@ from cl._values.rates import frames_per_tick
 from cl.events import Stim
 
 from .calling import checked_result, is_async
+from .commands import CommandDifference, entries_of, first_command_difference, within
 from .opening import Simulator
 
 if TYPE_CHECKING:
+    from cl._core.device_log import Command
     from cl._stim.designs import StimDesign
+    from cl._store.read.log_table import LogEntry
     from cl.loop import LoopTick
     from cl.neurons import Neurons
 
@@ -51,7 +54,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """What came of a replay; true if the stims agree."""
+    """What came of a replay; true if the stims agree, and the commands."""
 
     ticks: int
     recorded: tuple[Stim, ...]
@@ -59,18 +62,25 @@ class ReplayReport:
     issued: tuple[Stim, ...]
     """The stims that were delivered in them."""
     first_difference: Difference | None
+    recorded_commands: tuple[LogEntry, ...] | None = None
+    """The recording's commands, operation by operation; None where it has no log, and none are compared."""
+    issued_commands: tuple[LogEntry, ...] = ()
+    """The commands that the controller gave."""
+    first_command_difference: CommandDifference | None = None
+    """Commands may differ where the stims agree: in a sync, an interrupt, what was refused."""
 
     def __bool__(self) -> bool:
-        return self.first_difference is None
+        return self.first_difference is None and self.first_command_difference is None
 
     def __str__(self) -> str:
-        if self.first_difference is None:
+        first = self.first_difference or self.first_command_difference
+        if first is None:
             return f"{len(self.issued)} stims in {self.ticks} ticks, as recorded"
-        return f"first difference at {self.first_difference}"
+        return f"first difference at {first}"
 
     def check(self) -> None:
         """Raise AssertionError that tells the first difference, if there is one."""
-        if self.first_difference is not None:
+        if not self:
             raise AssertionError(str(self))
 
 
@@ -91,11 +101,12 @@ def replay(
     where the recording was begun before the loop) and runs for `ticks` ticks (None: as many as there are
     frames for). Compared is what was delivered in these frames; a stim may come up to `tolerance_frames`
     early or late, for recordings in which a body was late. Its design must be the recorded one, where the
-    recording knows it. The device's time begins at 0 in a replay.
+    recording knows it. So are commands, as they were asked for between the first tick and the end, where the
+    recording has a log. The device's time begins at 0 in a replay.
     """
     n = frames_per_tick(ticks_per_second)
     start, tolerance = whole(start, "start"), whole(tolerance_frames, "tolerance_frames", 0)
-    stims, duration = _recorded(recording_path)
+    stims, commands, duration = _recorded(recording_path)
     if not 0 <= start < duration:
         raise ValueError(f"start must be from 0 to {duration - 1}, within the recording, not {start}")
     most = (duration - start) // n
@@ -105,17 +116,20 @@ def replay(
     if not 0 < ticks <= most:
         raise ValueError(f"ticks must be from 1 to {most}, what the recording has frames for, not {ticks}")
     options = {"replay": recording_path, "replay_start_offset": start}
-    issued = [
-        Stim(stim.timestamp + start, stim.channel, stim.design)
-        for stim in _run(controller, ticks_per_second, ticks, backend, options)
-    ]
+    found = _run(controller, ticks_per_second, ticks, backend, options)
+    issued = [Stim(stim.timestamp + start, stim.channel, stim.design) for stim in found.stims]
     stop = start + ticks * n
     recorded = [stim for stim in stims if start <= stim.timestamp < stop]
     difference = _first_difference(recorded, issued, tolerance, stop - tolerance)
-    return ReplayReport(ticks, tuple(recorded), tuple(issued), difference)
+    given = within(entries_of(found.log, -start), start, stop)
+    if commands is None:
+        return ReplayReport(ticks, tuple(recorded), tuple(issued), difference, None, given)
+    theirs = within(commands, start, stop)
+    other = first_command_difference(theirs, given, tolerance, stop - tolerance)
+    return ReplayReport(ticks, tuple(recorded), tuple(issued), difference, theirs, given, other)
 
 
-def _recorded(path: str | os.PathLike[str]) -> tuple[list[Stim], int]:
+def _recorded(path: str | os.PathLike[str]) -> tuple[list[Stim], list[LogEntry] | None, int]:
     from cl._store.read.design_rows import design_of
     from cl.util import RecordingView
 
@@ -127,31 +141,57 @@ def _recorded(path: str | os.PathLike[str]) -> tuple[list[Stim], int]:
         if view.stim_designs is not None:
             designs[: len(view.stim_designs)] = map(design_of, view.stim_designs)
         duration = int(view.attributes["duration_frames"])
+        commands = None
+        if view.log is not None and view.stim_designs is not None:
+            commands = [entry for entry in view.log.entries() if entry.command]
     places = zip(rows["timestamp"].tolist(), rows["channel"].tolist(), designs, strict=True)
-    return [Stim(*place) for place in places], duration
+    return [Stim(*place) for place in places], commands, duration
 
 
-def _run(
-    controller: Controller, rate: float, ticks: int, backend: str, options: dict[str, Any]
-) -> list[Stim]:
-    stims: list[Stim] = []
+class _Found:
+    """What a device does while a controller runs."""
+
+    def __init__(self) -> None:
+        self.stims: list[Stim] = []
+        self.log: list[Command] = []
+        self._next = 0
+
+    def take(self, tick: LoopTick, neurons: Neurons) -> None:
+        """Take what has come since the tick before."""
+        self.stims += tick.analysis.stims
+        self.take_log(neurons)
+
+    def take_log(self, neurons: Neurons) -> None:
+        """Take the commands that have come since."""
+        engine = neurons._engine
+        with engine.lock:
+            log = engine.history.log
+            fresh = log.items[max(self._next - log.first, 0) :]
+            self._next = log.end
+        self.log += [item for item in fresh if isinstance(item, list)]
+
+
+def _run(controller: Controller, rate: float, ticks: int, backend: str, options: dict[str, Any]) -> _Found:
+    found = _Found()
     if not is_async(controller):
         with Simulator(**options) as neurons:
             for tick in neurons.loop(rate, stop_after_ticks=ticks):
-                stims += tick.analysis.stims
+                found.take(tick, neurons)
                 checked_result(controller, controller(tick, neurons))
-        return stims
+            found.take_log(neurons)
+        return found
 
     async def main() -> None:
         async with Simulator(**options) as neurons:
             async for tick in neurons.aloop(rate, stop_after_ticks=ticks):
-                stims.extend(tick.analysis.stims)
+                found.take(tick, neurons)
                 await controller(tick, neurons)
+            found.take_log(neurons)
 
     import anyio
 
     anyio.run(main, backend=backend)
-    return stims
+    return found
 
 
 def _first_difference(

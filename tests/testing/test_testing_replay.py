@@ -265,3 +265,36 @@ def test_a_recording_without_stims_is_refused(tmp_path: Path) -> None:
     path, _ = record(tmp_path, follow, include_stims=False)
     with pytest.raises(ValueError, match="was recorded without its stims"):
         replay(path, follow, ticks_per_second=200)
+
+
+def synchronise(tick: Any, neurons: cl.Neurons) -> None:
+    """Do what `follow` does, and at one tick what leads to no other pulse."""
+    follow(tick, neurons)
+    if tick.iteration == 40:
+        neurons.sync(cl.ChannelSet(40, 41))
+
+
+def test_commands_are_compared_where_the_stims_agree(tmp_path: Path) -> None:
+    path, _ = record(tmp_path, synchronise)
+    report = replay(path, synchronise, ticks_per_second=200)
+    report.check()
+    assert report.recorded_commands is not None
+    assert [(e.timestamp, e.kind) for e in report.issued_commands] == [
+        (e.timestamp, e.kind) for e in report.recorded_commands
+    ]
+    other = replay(path, follow, ticks_per_second=200)
+    assert other.first_difference is None and not other
+    difference = other.first_command_difference
+    assert difference is not None and difference.recorded is not None
+    assert (difference.timestamp, difference.recorded.kind) == (41 * 125, "sync")
+    with pytest.raises(AssertionError, match=r"timestamp 5125 .*the recording has sync \(40, 41\) at 5125"):
+        other.check()
+    assert replay(record(tmp_path, follow)[0], synchronise, ticks_per_second=200).first_command_difference
+
+
+def test_a_recording_without_a_log_is_compared_by_its_stims(tmp_path: Path) -> None:
+    path, _ = record(tmp_path, synchronise)
+    with h5py.File(path, "r+") as file:
+        del file["log"]
+    report = replay(path, follow, ticks_per_second=200)
+    assert report and report.recorded_commands is None and report.issued_commands
