@@ -97,10 +97,12 @@ def opened(
     take_control: bool = True,
     wait_until_recordable: bool = True,
     culture: Mapping[str, Any] | None = None,
+    disable_gc: bool | None = None,
 ) -> AbstractContextManager[Neurons]:
-    """Open what `target` says when the block is entered. See `open`."""
+    """Open what `target` says when the block is entered. See `open`; with None `disable_gc` is as there."""
+    rest = take_control if disable_gc is None else disable_gc
     said = None if culture is None else checked_culture(culture)
-    return OpenContext(_opened(OpenRequest(target, take_control, wait_until_recordable, take_control, said)))
+    return OpenContext(_opened(OpenRequest(target, take_control, wait_until_recordable, rest, said)))
 
 
 @contextmanager

@@ -173,14 +173,14 @@ class Feedback:
         predictable_s = _positive(predictable_s, "predictable_s")
         self.burst = BurstDesign(max(1, round(predictable_s * predictable_hz)), predictable_hz)
         self._rng = rng
-        self._unpredictable_s = _positive(unpredictable_s, "unpredictable_s")
-        self._pulse_count = round(_positive(unpredictable_hz, "unpredictable_hz") * self._unpredictable_s)
+        self.unpredictable_s = _positive(unpredictable_s, "unpredictable_s")
+        self._pulse_count = round(_positive(unpredictable_hz, "unpredictable_hz") * self.unpredictable_s)
         self._pending: list[tuple[float, int]] = []
         self._passed_s = 0.0
 
     def begin(self) -> None:
         """Draw times and places for an unpredictable stimulus, in the place of one that still goes on."""
-        times = sorted(self._rng.uniform(0.0, self._unpredictable_s) for _ in range(self._pulse_count))
+        times = sorted(self._rng.uniform(0.0, self.unpredictable_s) for _ in range(self._pulse_count))
         self._pending = [(at, self._rng.choice(self.channels)) for at in reversed(times)]
         self._passed_s = 0.0
 
