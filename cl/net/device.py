@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cl._core.history import FrameRing
 from cl._core.losses import Loss
+from cl._core.noting import lose
 from cl._core.posted import Posted
 from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND
 from cl._values.no_op import no_op
@@ -135,7 +136,7 @@ class NetworkDevice:
         for size, what in ((lag.frames, "frames"), (lag.spikes, "spikes"), (lag.stims, "stims")):
             if size:
                 loss = Loss(lag.start, lag.stop, size, what)
-                self._engine.losses.add(loss)
+                lose(self._engine, loss)
                 self._unsaid.append(loss)
 
     def _say(self) -> None:

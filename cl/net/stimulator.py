@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from cl._core.noting import submit_noted
 from cl._stim.operations import InterruptOperation
 from cl._values.constants import CHANNEL_COUNT, NOTICE_FRAMES
 from cl._values.saying import Log
@@ -31,9 +32,18 @@ class NetworkStimulator:
         self._link = link
         self._has_said = False
 
-    def submit(self, operations: Sequence[Operation], frame: int, at: int | None = None) -> None:
-        """Have the device take operations as of `frame`, or as soon as it can."""
+    def submit(
+        self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
+    ) -> None:
+        """Have the device take operations as of `frame`, or as soon as it can.
+
+        They are logged once it has answered.
+        """
         self._engine.check()
+        submit_noted(self._engine, operations, frame, at, plan, lambda: self._submit(operations, frame, at))
+
+    def _submit(self, operations: Sequence[Operation], frame: int, at: int | None) -> int:
+        """Have the device take operations; return the frame from which on they count."""
         if len(operations) > MOST_OPERATIONS:
             raise TransactionRejected(
                 f"{len(operations)} operations in one plan; over a link it takes at most {MOST_OPERATIONS}"
@@ -41,7 +51,7 @@ class NetworkStimulator:
         if not self._link.controls:
             raise ControlRequiredError("control of the device is lost: take_control() asks for it again")
         self._warn_in_event_loops()
-        self._link.submit(operations, min(max(frame, 0), FRAME_LIMIT - 1), at)
+        return self._link.submit(operations, min(max(frame, 0), FRAME_LIMIT - 1), at).frame
 
     def interrupt_all(self) -> int:
         """Interrupt all channels; return the frame by which what has begun is delivered."""

@@ -6,8 +6,8 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from cl._core.device_log import Happening, LogKind
 from cl._core.losses import Loss
+from cl._core.noting import lose
 from cl._core.posted import Posted
 from cl._values.saying import Log
 from cl.hw.wire.layout import LEAD_FRAMES
@@ -118,8 +118,7 @@ class HardwareDevice:
     def _lose(self, count: int, start: int, stop: int, what: str) -> None:
         assert self._engine is not None
         loss = Loss(start, stop, count, what)
-        self._engine.losses.add(loss)
-        self._engine.history.log.add(Happening(start, LogKind.LOSS, what, value=count, until=stop))
+        lose(self._engine, loss)
         self._unsaid.append(loss)
 
     def _say(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._core.device_log import told
+from cl._core.noting import submit_noted
 from cl._stim.operations import InterruptOperation
 from cl._values.constants import CHANNEL_COUNT, NOTICE_FRAMES, STEPS_PER_FRAME
 from cl.error import ControlRequiredError, DeviceDisconnectedError, TransactionRejected
@@ -33,20 +33,13 @@ class HardwareStimulator:
 
         They are logged once it has answered.
         """
-        engine = self._engine
-        engine.check()
+        self._engine.check()
         at_step = None if at is None else at * STEPS_PER_FRAME
-        taken, reason = frame, "interrupted before the device had answered"
-        try:
-            taken = self._submit(operations, frame * STEPS_PER_FRAME, at_step) // STEPS_PER_FRAME
-            reason = ""
-        except Exception as error:
-            reason = told(error)
-            raise
-        finally:
-            counts = taken if at is None else max(at, taken)
-            with engine.lock:
-                engine.history.log.command(frame, operations, counts, plan, reason)
+
+        def submit() -> int:
+            return self._submit(operations, frame * STEPS_PER_FRAME, at_step) // STEPS_PER_FRAME
+
+        submit_noted(self._engine, operations, frame, at, plan, submit)
 
     def interrupt_all(self) -> int:
         """Interrupt all channels; return the frame by which what has begun is delivered."""
