@@ -1,0 +1,44 @@
+"""The tutorials, the how-to guides and the explanations run, and print what they say that they print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from docs.pages import SEED, blocks, pages, run_page, unknown_languages
+from extras import need_extra
+
+need_extra("analysis", "scipy", "matplotlib", "pydantic")
+
+PAGES = {f"{page.parent.name}/{page.stem}": page for page in pages()}
+
+
+def test_there_are_pages_of_each_kind() -> None:
+    assert {name.partition("/")[0] for name in PAGES} == {"tutorials", "how-to", "explanation"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "1")
+    monkeypatch.setenv("CL_SDK_RANDOM_SEED", SEED)
+    page = PAGES[name]
+    assert not list(unknown_languages(page))
+    ran = run_page(page, tmp_path)
+    assert ran == sum(block.language in ("python", "sh") for block in blocks(page))
+    # An explanation may do without code; who is to do something gets code that runs.
+    assert ran or page.parent.name == "explanation"
+
+
+def test_a_page_that_prints_something_else_fails(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint('one', 1.5)\n```\n\n```text\none ...\n```\n")
+    assert run_page(page, tmp_path) == 1
+    page.write_text("```python\nprint('one')\n```\n\n```text\ntwo\n```\n")
+    with pytest.raises(AssertionError, match=r"page.md, line 6: it printed\none"):
+        run_page(page, tmp_path)
+    page.write_text("```sh\nexit 3\n```\n")
+    with pytest.raises(AssertionError, match="line 2"):
+        run_page(page, tmp_path)
