@@ -54,6 +54,11 @@ class _Opening:
         finally:
             self._ended.set()
 
+    @property
+    def is_left(self) -> bool:
+        """Whether leaving has begun."""
+        return self._abandoned
+
     def leave(self) -> None:
         """Leave again, as soon as it has been opened, what was or might be."""
         with self._lock:
@@ -157,7 +162,12 @@ async def _aopened(request: OpenRequest) -> AsyncIterator[Neurons]:
         yield (await in_thread(opening.enter)).neurons
     finally:
         with CancelScope(shield=True):
-            await in_thread(opening.leave)
+            try:
+                await in_thread(opening.leave)
+            except RuntimeError:
+                if opening.is_left:
+                    raise
+                opening.leave()  # There are too many threads: rather the loop waits than that it stays open.
 
 
 def _chooser(device: Any) -> Callable[[], Target]:

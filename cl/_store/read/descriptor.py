@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Final
 
 
@@ -47,7 +48,8 @@ class _Open:
         self.number: Final = number
 
     def __del__(self) -> None:
-        os.close(self.number)
+        with suppress(OSError):  # It is closed all the same, and nothing was written.
+            os.close(self.number)
 
 
 def _read_at(number: int, view: memoryview, address: int) -> int:

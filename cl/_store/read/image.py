@@ -23,6 +23,8 @@ class Image:
         self.snapshot: Final = snapshot
         self._path = path
         self._at = 0
+        # Of the same moment. HDF5's library asks for it where no error of a file object gets through.
+        self._size = os.fstat(descriptor.number).st_size
         self._addresses = sorted(snapshot)
 
     def __repr__(self) -> str:
@@ -30,8 +32,7 @@ class Image:
         return self._path
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = (0, self._at, os.fstat(self.descriptor.number).st_size if whence == os.SEEK_END else 0)
-        self._at = base[whence] + offset
+        self._at = (0, self._at, self._size)[whence] + offset
         return self._at
 
     def tell(self) -> int:
@@ -47,7 +48,7 @@ class Image:
 
     def read(self, size: int = -1) -> bytes:
         if size < 0:
-            size = max(0, os.fstat(self.descriptor.number).st_size - self._at)
+            size = max(0, self._size - self._at)
         found = bytearray(size)
         self.readinto(found)
         return bytes(found)

@@ -49,11 +49,13 @@ class NewFile:
 
     def discard(self) -> None:
         """Close the file, and leave none."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
-            if self._is_named:
-                self._path.unlink(missing_ok=True)
+        descriptor, self.descriptor = self.descriptor, -1  # An error closes it as well.
+        if descriptor >= 0:
+            try:
+                os.close(descriptor)
+            finally:
+                if self._is_named:
+                    self._path.unlink(missing_ok=True)
         elif self._is_named:
             # An interruption comes after a call, and not before it: it was made just now.
             with suppress(OSError):

@@ -194,9 +194,9 @@ class OrderedFile:
 
     def close(self) -> None:
         """Close the file without a commit."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        descriptor, self.descriptor = self.descriptor, -1  # An error closes it as well.
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _crosses_page(address: int, size: int) -> bool:

@@ -286,8 +286,10 @@ class RecordingWriter:
         """Return what others have done to the file, if they have: removed, renamed, replaced or cut it."""
         try:
             found = os.stat(self.path)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return "is no longer there: it was removed or renamed while it is recorded"
+        except OSError:
+            return None  # Nothing is known of it: what is written goes on as long as it can.
         if (found.st_dev, found.st_ino) != self._identity:
             return "is another file: it was replaced while it is recorded"
         if found.st_size < self._file.end:

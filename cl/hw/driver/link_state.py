@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+from contextlib import suppress
 
 from cl.error import DeviceDisconnectedError
 from cl.hw.wire.eventfd import create_eventfd, raise_eventfd
@@ -31,7 +32,8 @@ class LinkState:
                 return False
             self.error = error
             if self.fd >= 0:
-                raise_eventfd(self.fd)
+                with suppress(OSError):  # Those who wait look now and then without it, too.
+                    raise_eventfd(self.fd)
             return True
 
     def check(self) -> None:
@@ -54,6 +56,6 @@ class LinkState:
     def close(self) -> None:
         """Give the eventfd back."""
         with self._lock:
-            if self.fd >= 0:
-                os.close(self.fd)
-                self.fd = -1
+            fd, self.fd = self.fd, -1  # An error closes it as well.
+            if fd >= 0:
+                os.close(fd)

@@ -27,8 +27,11 @@ def drain_eventfd(fd: int) -> None:
 
 
 def is_eventfd(fd: int) -> bool:
-    """Return whether the far side handed over an eventfd, and not something that could block or answer."""
+    """Return whether the far side handed over an eventfd, and not something that could block or answer.
+
+    OSError where the system does not say.
+    """
     try:
         return os.readlink(f"/proc/self/fd/{fd}") == "anon_inode:[eventfd]"
-    except OSError:
+    except FileNotFoundError:
         return False

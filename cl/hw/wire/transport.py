@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from array import array
+from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -79,7 +80,8 @@ class Descriptors(list[int]):
             if fd >= 0 and at not in kept:
                 # In this order: interrupted, one is rather left open than closed twice.
                 self[at] = -1
-                os.close(fd)
+                with suppress(OSError):  # It is closed all the same, and the others have to be.
+                    os.close(fd)
 
     def take(self) -> list[int]:
         """Return them; they are the caller's to close."""

@@ -13,6 +13,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._current import devices
@@ -67,12 +68,20 @@ class VisualiserServer:
         self.application: CustomVisualiser | None = None
         """What is shown at `/app`."""
         self.socket = _listen(host, port_from)
-        self.port: int = self.socket.getsockname()[1]
+        with ExitStack() as unserved:
+            unserved.callback(self.socket.close)
+            self.port: int = self.socket.getsockname()[1]
+            self._waker, self._wakened = socket.socketpair()
+            for sock in (self._waker, self._wakened):
+                unserved.callback(sock.close)
+            self._begin(public_url)
+            unserved.pop_all()
+
+    def _begin(self, public_url: str | None) -> None:
         self.public_url = public_url
-        self.url = url_of(host, self.port) if public_url is None else public_url.rstrip("/")
+        self.url = url_of(self.host, self.port) if public_url is None else public_url.rstrip("/")
         self.connections: set[Any] = set()
         """The transports of those that are connected."""
-        self._waker, self._wakened = socket.socketpair()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cl-visualiser", daemon=True)
         start_thread(self._thread)
@@ -126,12 +135,15 @@ class VisualiserServer:
             atexit.unregister(self.stop)
             if devices.page is self:
                 devices.page = None
-        self._waker.send(b"x")
+        with suppress(OSError):  # Whatever fails: hanging up wakes it as well.
+            self._waker.send(b"x")
+        hang_up(self._waker)
         if self._thread is not threading.current_thread():
             self._thread.join(_STOP_SECONDS)
-        for sock in (self.socket, self._waker, self._wakened):
-            sock.close()
         self.visualisers.clear()
+        with ExitStack() as sockets:  # all of them, whatever becomes of the others
+            for sock in (self.socket, self._waker, self._wakened):
+                sockets.callback(sock.close)
 
     def disown(self) -> None:
         """Let go of the sockets, in a fork: the process that has opened them serves them."""
@@ -152,7 +164,8 @@ class VisualiserServer:
             _log.exception("the data visualiser has ended")
         finally:
             hang_up(self.socket)
-            self.socket.close()
+            with suppress(OSError):  # It is closed all the same.
+                self.socket.close()
 
     def _somebody_comes(self) -> bool:
         with selectors.DefaultSelector() as selector:
@@ -188,12 +201,12 @@ def _listen(host: str, port_from: int) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((address[0], port, *address[2:]))
             sock.listen(_BACKLOG)
+            sock.setblocking(False)
         except OSError as error:
             sock.close()
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 continue
             raise ValueError(f"the visualiser cannot listen on {host!r}: {error}") from None
-        sock.setblocking(False)
         return sock
     raise OSError(errno.EADDRINUSE, f"no port from {port_from} to {last - 1} is free on {host}")
 
