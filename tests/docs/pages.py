@@ -37,10 +37,9 @@ class Block(NamedTuple):
 
 
 def pages() -> list[Path]:
-    """Return the pages whose code is run here, as tutorials, how-to guides and explanations are."""
-    return sorted(
-        path for kind in ("tutorials", "how-to", "explanation") for path in (DOCS / kind).glob("*.md")
-    )
+    """Return the pages whose code is run here: tutorials, how-to guides and explanations, but their lists."""
+    kinds = ("tutorials", "how-to", "explanation")
+    return sorted(path for kind in kinds for path in (DOCS / kind).glob("*.md") if path.stem != "index")
 
 
 def blocks(page: Path) -> list[Block]:
