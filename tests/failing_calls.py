@@ -49,8 +49,8 @@ _BETWEEN_FILES = frozenset(getattr(module, "__file__", "") for module in _BETWEE
 """What the package calls the system through; other libraries' calls are theirs."""
 _OS = (
     "access close dup dup2 eventfd eventfd_read eventfd_write fdatasync fstat fsync ftruncate link listdir",
-    "lseek lstat memfd_create mkdir open pread preadv pwrite read readlink replace rmdir scandir set_blocking stat",
-    "statvfs unlink write",
+    "lseek lstat memfd_create mkdir open pread preadv pwrite read readlink replace rmdir scandir",
+    "set_blocking stat statvfs unlink write",
 )
 _SOCKET = (
     "accept bind close connect getsockname listen recv recvmsg send sendmsg setblocking setsockopt",
