@@ -56,14 +56,16 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
     """Return the dataset of a name, None where that is something else."""
     import h5py
 
-    leads_elsewhere = isinstance(file.get(name, getlink=True), h5py.ExternalLink)
-    if not leads_elsewhere and file.get(name, getclass=True) not in (None, h5py.Dataset):
+    found = reader.anything(file, name)
+    if not isinstance(found, h5py.Dataset):
         return None
-    return reader.dataset(file, name)
+    reader.check_held(found)
+    return found
 
 
 def _has(table: h5py.Dataset, columns: _Columns) -> bool:
-    if len(table.shape) != 1 or not set(columns) <= set(table.dtype.names or ()):
+    dtype = table.dtype
+    if len(table.shape) != 1 or not set(columns) <= set(dtype.names or ()):
         return False
-    types = ((table.dtype[name], *column) for name, column in columns.items())
+    types = ((dtype[name], *column) for name, column in columns.items())
     return all(found.base.kind in kinds and found.shape == shape for found, kinds, shape in types)

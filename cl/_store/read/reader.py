@@ -79,32 +79,48 @@ def check_held(dataset: h5py.Dataset) -> None:
     It may lie in another, or be far larger than the file: to read it could fill the memory. Where it is
     compressed, that is told by its chunks.
     """
-    where = f"{dataset.file.filename}: {dataset.name}"
     if dataset.is_virtual or dataset.external:
-        raise ValueError(f"{where} has its data in another file")
-    size = (dataset.size or 0) * dataset.dtype.itemsize
-    limit = dataset.file.id.get_filesize() + _UNWRITTEN
+        raise ValueError(f"{_where(dataset)} has its data in another file")
+    size = (dataset.size or 0) * dataset.id.get_type().get_size()
+    file = getattr(dataset, "kept_file", None)
+    limit = (dataset.file if file is None else file).id.get_filesize() + _UNWRITTEN
     if dataset.id.get_create_plist().get_nfilters():
-        _check_chunks(dataset, where, size > limit)
+        _check_chunks(dataset, size > limit)
     elif size > limit:
         raise ValueError(
-            f"{where} is damaged: it has the shape {dataset.shape}, for which the file is too small"
+            f"{_where(dataset)} is damaged: it has the shape {dataset.shape}, for which the file is too small"
         )
 
 
-def _check_chunks(dataset: h5py.Dataset, where: str, is_large: bool) -> None:
+def _where(dataset: h5py.Dataset) -> str:
+    return f"{dataset.file.filename}: {dataset.name}"
+
+
+def _check_chunks(dataset: h5py.Dataset, is_large: bool) -> None:
     """Raise ValueError for a compressed dataset that a few bytes make out to be huge."""
     chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
     if chunk > LARGEST_CHUNK:
-        raise ValueError(f"{where} has chunks of {chunk} bytes; at most {LARGEST_CHUNK} are read at once")
+        raise ValueError(f"{_where(dataset)} has chunks of {chunk} bytes; at most {LARGEST_CHUNK} are read at once")
     if is_large and dataset.id.get_num_chunks() * math.prod(dataset.chunks) < dataset.size:
-        raise ValueError(f"{where} is damaged: of the shape {dataset.shape} chunks are missing")
+        raise ValueError(f"{_where(dataset)} is damaged: of the shape {dataset.shape} chunks are missing")
 
 
 def member(file: h5py.File, name: str, kind: type[Any]) -> Any:
     """Return what the file's root has under a name, or None where it has nothing.
 
     Raises ValueError if it is of another kind, cannot be reached, or lies in another file.
+    """
+    found = anything(file, name)
+    if found is not None and not isinstance(found, kind):
+        where = f"{file.filename}: /{name}"
+        raise ValueError(f"{where} should be a {kind.__name__}, it is a {type(found).__name__}")
+    return found
+
+
+def anything(file: h5py.File, name: str) -> Any:
+    """Return what the file's root has under a name, of whatever kind, or None where it has nothing.
+
+    Raises ValueError if it cannot be reached, or lies in another file.
     """
     import h5py
 
@@ -115,8 +131,6 @@ def member(file: h5py.File, name: str, kind: type[Any]) -> Any:
         if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
             raise ValueError(f"{where} is a link to another file")
         found = file.get(name)
-    if found is not None and not isinstance(found, kind):
-        raise ValueError(f"{where} should be a {kind.__name__}, it is a {type(found).__name__}")
     return None if found is None else kept(file, found)
 
 
@@ -129,23 +143,23 @@ def kept(file: Any, thing: Any) -> Any:
 
 def check_samples(samples: h5py.Dataset) -> None:
     """Raise ValueError unless the dataset is int16 (frames, 64)."""
-    where = f"{samples.file.filename}: {samples.name}"
-    if samples.dtype.kind != "i" or samples.dtype.itemsize != 2:
-        raise ValueError(f"{where} should be int16, it is {samples.dtype}")
-    if len(samples.shape) != 2 or samples.shape[1] != CHANNELS:
-        raise ValueError(f"{where} should have the shape (frames, {CHANNELS}), it has {samples.shape}")
+    dtype, shape = samples.dtype, samples.shape
+    if dtype.kind != "i" or dtype.itemsize != 2:
+        raise ValueError(f"{_where(samples)} should be int16, it is {dtype}")
+    if len(shape) != 2 or shape[1] != CHANNELS:
+        raise ValueError(f"{_where(samples)} should have the shape (frames, {CHANNELS}), it has {shape}")
 
 
 def check_events(table: h5py.Dataset) -> None:
     """Raise ValueError unless the dataset is a table with integer `timestamp` and `channel` columns."""
-    where = f"{table.file.filename}: {table.name}"
-    if len(table.shape) != 1:
-        raise ValueError(f"{where} should be a table of one dimension, it has the shape {table.shape}")
+    dtype, shape = table.dtype, table.shape
+    if len(shape) != 1:
+        raise ValueError(f"{_where(table)} should be a table of one dimension, it has the shape {shape}")
     for column in ("timestamp", "channel"):
-        if column not in (table.dtype.names or ()):
-            raise ValueError(f"{where} has no column {column!r}, it has {table.dtype}")
-        if table.dtype[column].kind not in "iu":
-            raise ValueError(f"{where}: {column!r} should be an integer, it is {table.dtype[column]}")
+        if column not in (dtype.names or ()):
+            raise ValueError(f"{_where(table)} has no column {column!r}, it has {dtype}")
+        if dtype[column].kind not in "iu":
+            raise ValueError(f"{_where(table)}: {column!r} should be an integer, it is {dtype[column]}")
 
 
 def number(file: h5py.File, name: str, default: float | None = None, above: float = -LARGEST) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pandas
     from numpy.typing import ArrayLike, NDArray
 
+    from .stored_rows import StoredRows
+
 _ROWS_AT_ONCE: Final = 4096
 _GAP: Final = 4
 """Chunks that are read for nothing rather than to read twice."""
@@ -32,7 +35,11 @@ class Data(ShownRows):
         """Take all rows, or at most so many."""
         self._dataset = dataset
         self._rows = int(dataset.shape[0]) if most is None else min(int(dataset.shape[0]), most)
-        self._stored = stored_rows(dataset, getattr(dataset, "descriptor", None), self._rows)
+
+    @cached_property
+    def _stored(self) -> StoredRows | None:
+        """Where the rows lie; what tells it is looked at with the first of them: many views read none."""
+        return stored_rows(self._dataset, getattr(self._dataset, "descriptor", None), self._rows)
 
     @property
     def dtype(self) -> np.dtype[Any]:
