@@ -6,8 +6,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from analysis.analysis_samples import open_fonts, write_sample
 from extras import need_extra
 
 import cl
+from cl.__main__ import main
 
 need_extra("analysis", "pydantic", "scipy", "networkx", "matplotlib")
 
@@ -57,21 +56,14 @@ def test_the_examples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[-1] == "200000 of 220000 frames"
 
 
-def test_the_commands(folder: Path) -> None:
+def test_the_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = "".join(blocks("sh")).splitlines()
     assert lines
     for line in lines:
-        _, *arguments = shlex.split(line)
-        path = os.pathsep.join([str(PAGE.parents[1]), *sys.path[1:2]])
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=folder,
-            capture_output=True,
-            timeout=60,
-            env={**os.environ, "PYTHONPATH": path},
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr.decode()
+        python, dash, package, *arguments = shlex.split(line)
+        assert (python, dash, package) == ("python", "-m", "cl")
+        assert main(arguments) == 0, (line, capsys.readouterr().err)
+        told = capsys.readouterr().out
         if "--json" in arguments:
-            json.loads(done.stdout)
+            assert json.loads(told)
     assert (folder / "page.html").is_file()

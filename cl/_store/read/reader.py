@@ -100,7 +100,9 @@ def _check_chunks(dataset: h5py.Dataset, is_large: bool) -> None:
     """Raise ValueError for a compressed dataset that a few bytes make out to be huge."""
     chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
     if chunk > LARGEST_CHUNK:
-        raise ValueError(f"{_where(dataset)} has chunks of {chunk} bytes; at most {LARGEST_CHUNK} are read at once")
+        raise ValueError(
+            f"{_where(dataset)} has chunks of {chunk} bytes; at most {LARGEST_CHUNK} are read at once"
+        )
     if is_large and dataset.id.get_num_chunks() * math.prod(dataset.chunks) < dataset.size:
         raise ValueError(f"{_where(dataset)} is damaged: of the shape {dataset.shape} chunks are missing")
 
