@@ -23,6 +23,7 @@ from .progress import RunProgress
 from .project import Project, ProjectError, read_configuration, refusals
 from .targets import find_configuration, find_project
 from .time_limit import STATUS, TimeLimit
+from .validation import validated
 
 _SUFFIX: Final = ".json"
 
@@ -118,10 +119,8 @@ def _runs(project: Project, options: _Options) -> list[Run]:
 def _validated(application: BaseApplication[Any], run: Run) -> Any:
     from pydantic import ValidationError
 
-    config_class = application.config_class()
-    migrated = application.migrate_config(run.data)
     try:
-        return config_class.model_validate(migrated if isinstance(migrated, dict) else run.data)
+        return validated(application, run.data)
     except ValidationError as error:
         lines = "".join(f"\n  {line}" for line in refusals(error))
         raise ProjectError(f"{printable(str(run.file))} is no valid configuration:{lines}") from None

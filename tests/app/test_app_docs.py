@@ -16,6 +16,7 @@ need_extra("app", "pydantic")
 from cl.__main__ import main  # noqa: E402
 from cl._store.read.view import RecordingView  # noqa: E402
 from cl.app import init, pack, run  # noqa: E402
+from cl.app.configure.server import ConfigureServer  # noqa: E402
 
 TEXT = (ROOT / "docs" / "applications.md").read_text(encoding="utf-8")
 COMMANDS = {"cl": main, "cl.app.init": init.main, "cl.app.pack": pack.main, "cl.app.run": run.main}
@@ -25,9 +26,14 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
+def _ctrl_c(server: ConfigureServer) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.usefixtures("fonts")
 def test_the_commands_work(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "1")
+    monkeypatch.setattr(ConfigureServer, "serve_forever", _ctrl_c)
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert len(lines) >= 4
     for line in lines:

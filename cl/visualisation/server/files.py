@@ -20,7 +20,7 @@ _TYPES: Final = {
 }
 _SANDBOX: Final = "sandbox allow-scripts allow-same-origin allow-downloads allow-modals allow-pointer-lock"
 """A visualiser opens no windows, sends no forms, and leads no other page elsewhere."""
-_COMMON: Final = {
+COMMON_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -41,7 +41,7 @@ class Answer:
 def refuse(status: int, reason: str, text: str) -> Answer:
     """Return an answer of plain text."""
     body = (text + "\n").encode()
-    return Answer(status, reason, {**_COMMON, "Content-Type": "text/plain; charset=utf-8"}, body)
+    return Answer(status, reason, {**COMMON_HEADERS, "Content-Type": "text/plain; charset=utf-8"}, body)
 
 
 class WebFiles:
@@ -94,7 +94,7 @@ class WebFiles:
 
 
 def _answer(content_type: str, body: bytes, policy: str) -> Answer:
-    headers = {**_COMMON, "Content-Type": content_type, "Content-Security-Policy": policy}
+    headers = {**COMMON_HEADERS, "Content-Type": content_type, "Content-Security-Policy": policy}
     return Answer(200, "OK", headers, body)
 
 
