@@ -12,9 +12,16 @@ from extras import need_extra
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
-ARGUMENTS: dict[str, list[str]] = {"closed_loop.py": ["--seconds", "3"]}
+ARGUMENTS: dict[str, list[str]] = {
+    "cartpole_neurons.py": ["--episodes", "1", "--size", "60"],
+    "closed_loop.py": ["--seconds", "3"],
+    "evolve_stimulation.py": ["--generations", "1", "--pulses", "2", "--size", "60", "--plot", "curve.png"],
+    "sweep_dose.py": ["--cultures", "1", "--seconds", "1", "--size", "60", "--workers", "1"],
+    "sweep_optuna.py": ["--trials", "3", "--size", "60"],
+}
 """What an example is started with, where its defaults would take too long."""
 SAYS: dict[str, list[str]] = {
+    "cartpole_neurons.py": ["feedback True :", "feedback False:", "pushed at random:"],
     "closed_loop.py": ["Recording to", "3 s", "Summary", "ticks             3000", "real-time factor", "p99"],
     "closed_loop_async.py": ["3.0 s", "controller: 3000 ticks", "done:"],
     "culture_closed_loop.py": ["before", "quiet", "pulses", "after", "multiplied the firing rate by"],
@@ -34,6 +41,7 @@ SAYS: dict[str, list[str]] = {
         "in 2 s: {'Spike': 156, 'Stim': 9, 'StreamEntry': 7}, missed: 0",
         "frames before 25000: (5000, 64)",
     ],
+    "evolve_stimulation.py": ["generation  1:", "shares drawn at random:", "most goes to channel"],
     "isi_encoder.py": ["delivered 10 pulses in 250 ms"],
     "jitter_detection.py": ["Done"],
     "jitter_recovery.py": ["NORMAL TICK: tick.iteration=9"],
@@ -63,6 +71,8 @@ SAYS: dict[str, list[str]] = {
         "left: 2328 spikes, which gave 31 pulses to the other one",
         "[(2750, 'right'), (3000, 'left'), (3000, 'right'), (3250, 'left'), (3250, 'right')]",
     ],
+    "sweep_dose.py": ["current_uA frequency_Hz", "6 runs, 6 recordings and answers.png in"],
+    "sweep_optuna.py": ["3 runs; the best pulse gave", "spikes per nC: {'current_uA':"],
     "synchronised_groups.py": ["run 1: [2, 502, 1002, 1502]", "run 2: [2, 502, 1002, 1502]"],
 }
 """What its output must hold."""
@@ -71,7 +81,13 @@ ON_THEIR_OWN: dict[str, str] = {
     "web_service.py": "tests/aio/test_aio_web_service.py",
 }
 """Examples that another test file runs, since they need a partner."""
-NEEDS: dict[str, tuple[str, ...]] = {"record_and_analyse.py": ("analysis", "pydantic", "scipy", "matplotlib")}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "cartpole_neurons.py": ("gym", "gymnasium"),
+    "evolve_stimulation.py": ("gym", "gymnasium", "matplotlib"),
+    "record_and_analyse.py": ("analysis", "pydantic", "scipy", "matplotlib"),
+    "sweep_dose.py": ("sweep", "pandas", "matplotlib"),
+    "sweep_optuna.py": ("test-all", "optuna"),
+}
 """The extra and the modules that an example needs."""
 RUN_HERE = sorted(path for path in EXAMPLES.glob("*.py") if path.name not in ON_THEIR_OWN)
 
