@@ -1041,6 +1041,8 @@ async def _serve(device: Device, options: argparse.Namespace, say: Callable[[str
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal comes, or until the device fails; return the exit status."""
     options = parse(arguments)
+    # Its package may start processes of its own; in a checkout of cl-aio they would find that one's `cl`.
+    os.environ["PYTHONSAFEPATH"] = "1"
     package = importlib.import_module("cl")
     device = Device(package, options.ticks_per_second, options.history_seconds, options.record)
     failed: list[BaseException] = []

@@ -132,6 +132,45 @@ def test_the_clock_of_the_device(running: Running) -> None:
     client.close()
 
 
+@pytest.mark.anyio
+async def test_programs_of_ours_drive_it(running: Running, tmp_path: Path) -> None:
+    """A closed loop, a plan and an interrupt; the recording is compared when the vendor's has ended."""
+    asked = 0
+    async with cl.aopen(device=running.address) as neurons:
+        assert neurons.system_attributes["system_id"] == "cl1-sdk-000"
+        recording = neurons.record(file_location=str(running.folder / "ours"))
+        async for tick in neurons.aloop(ticks_per_second=100, stop_after_ticks=50, ignore_jitter=True):
+            if tick.iteration % 10 == 0:
+                neurons.stim(20 + tick.iteration // 10, 1.0)
+                asked += 1
+        plan = neurons.create_stim_plan()
+        plan.stim(30, 1.0, cl.BurstDesign(3, 100))
+        at = neurons.timestamp() + 5_000
+        plan.run(at_timestamp=at)
+        with pytest.raises(ValueError, match="beyond the limit|out of range|cannot"):
+            neurons.stim(8, cl.StimDesign(160, -9.0, 160, 9.0))
+        found = await neurons.aread(at + 1_000 - neurons.timestamp(), analysis=True)
+        await recording.astop()
+    assert [stim.timestamp for stim in found.stims if stim.channel == 30] == [at + 2, at + 252, at + 502]
+    assert asked == 5
+
+
+def compare_with_ours(theirs: cl.RecordingView, path: Path) -> None:
+    """Compare a recording that a program of ours made over the bridge with the vendor's own."""
+    with cl.RecordingView(path) as ours:
+        offset = int(ours.attributes["start_timestamp"]) - int(theirs.attributes["start_timestamp"])
+        count = len(ours.samples)
+        assert count > 12_500
+        assert np.array_equal(ours.samples[:], theirs.samples[offset : offset + count])
+        spikes = [(row["timestamp"] - offset, row["channel"]) for row in theirs.spikes]
+        mine = [(row["timestamp"], row["channel"]) for row in ours.spikes]
+        assert mine == sorted(pair for pair in spikes if 0 <= pair[0] < count)
+        stims = {(row["timestamp"] - offset, row["channel"]) for row in theirs.stims}
+        kept = [(row["timestamp"], row["channel"]) for row in ours.stims]
+        assert {pair for pair in stims if 0 <= pair[0] < count} <= set(kept)
+        assert sorted({channel for _, channel in kept}) == [20, 21, 22, 23, 24, 30]
+
+
 def test_what_a_client_gets_is_what_the_vendor_recorded(running: Running) -> None:
     """The last test of this file: it ends the bridge, and with it the recording."""
     try:
@@ -169,6 +208,10 @@ def test_what_a_client_gets_is_what_the_vendor_recorded(running: Running) -> Non
         recorded = [(row["timestamp"] + first, row["channel"]) for row in view.spikes]
         assert sorted(pair for pair in recorded if start <= pair[0] < stop) == spikes
         kept = {(row["timestamp"] + first, row["channel"]) for row in view.stims}
+        made = list((running.folder / "ours").glob("*.h5"))
+        assert len(made) == 3  # one for each event loop
+        for each in made:
+            compare_with_ours(view, each)
     # Its recording may lose stims; it has none that its loop did not show.
     assert {pair for pair in kept if start <= pair[0] < stop} <= set(stims)
     by_channel = {channel: [time for time, c in stims if c == channel] for channel in range(64)}
