@@ -228,6 +228,11 @@ class Connection:
 
     def leave(self, code: int = 1000) -> None:
         """Close the WebSocket properly, as far as that can be done at once, and hang up."""
+        self.say_goodbye(code)
+        self.hang_up()
+
+    def say_goodbye(self, code: int = 1000) -> None:
+        """Begin to close the WebSocket: the server hangs up when it has taken what was sent."""
         try:
             if not self._lock.held_here():
                 with self._lock:
@@ -235,7 +240,16 @@ class Connection:
                     self._flush()
         except Exception:
             pass  # It is gone already.
-        self.hang_up()
+
+    def drain(self, seconds: float) -> None:
+        """Let what comes go by until the server hangs up, or for so long. For the thread that receives."""
+        until = host_ns() + round(seconds * 1e9)
+        try:
+            while (left := until - host_ns()) > 0:
+                if self.wait(left * 1e-9) and self._stream.receive() is None:
+                    return
+        except OSError:
+            pass  # It is gone already.
 
     def protest(self) -> None:
         """Leave since the server does not keep to the protocol."""

@@ -70,6 +70,8 @@ _NOBODY_S: Final = 0.6
 _HANDSHAKE_EXCHANGES: Final = 3
 _GIVE_BACK: Final = CREDIT // 8
 """Credit is given back in pieces of this size."""
+_GOODBYE_S: Final = 1.0
+"""How long a server may take to hang up."""
 
 _log = Log()
 
@@ -386,9 +388,17 @@ class Link:
                 connection.send(Kind.BYE)
             except ConnectionLost:
                 pass
-            connection.leave()
+            connection.say_goodbye()
         thread, self._thread = self._thread, None
-        if thread is not None and thread.ident is not None and thread is not threading.current_thread():
+        others = thread is not None and thread.ident is not None and thread is not threading.current_thread()
+        if thread is not None and others:
+            thread.join(_GOODBYE_S)
+        if connection is not None:
+            # A socket that is closed while something lies in it unread takes the goodbye back, and control
+            # would be lost by the lease only. The server has taken it when it hangs up.
+            connection.drain(_GOODBYE_S)
+            connection.hang_up()
+        if thread is not None and others:
             thread.join()
         self._drop_connection()
         if self.error is None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import numpy as np
+import psutil
 import pytest
 from raw_client import RawClient
 from vendor import finish, start_vendor
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 import cl
 from cl._stim.operations import (
@@ -20,9 +26,14 @@ from cl._stim.operations import (
     sync_operations,
 )
 from cl.net import cl1_bridge
-from cl.net.wire.layout import Action, Outcome, Wanted
+from cl.net.wire.commands import ControlRequest, pack_command, pack_control
+from cl.net.wire.envelope import Outgoing
+from cl.net.wire.layout import Action, Kind, Outcome, Wanted
+from cl.net.wire.small import Subscription, pack_credit, pack_ping, pack_subscription
 
 ALL = Wanted.FRAMES | Wanted.EVENTS
+FUZZED = int(os.environ.get("CL_NET_FUZZ", "30"))
+"""Connections with garbage in them."""
 DESIGN = cl.StimDesign(160, -1.0, 160, 1.0)
 
 
@@ -91,7 +102,9 @@ def test_a_client_that_is_slow_is_told_what_it_missed_and_makes_nobody_late(runn
     slow.take_until(lambda: len(slow.data) > 2, give_credit=False)
     # More than the history, in frames of the device.
     until = quick.welcome["position"] + quick.welcome["history_frames"] + 30_000
-    quick.take_until(lambda: quick.data and quick.data[-1].stop > until)
+    while not quick.data or quick.data[-1].stop <= until:
+        quick.take()
+        slow.ping(1)  # it is there, and takes nothing
     assert not quick.lags
     had = slow.data[-1].stop
     slow.subscribe(ALL, start=had)
@@ -132,6 +145,58 @@ def test_the_clock_of_the_device(running: Running) -> None:
     client.close()
 
 
+def messages(random: Random) -> list[bytes]:
+    """Return messages of a client: right ones, in which some bytes are wrong, missing or too many."""
+    hello = {"protocol": [1, 1], "capabilities": ["events"], "session": f"{random.getrandbits(128):032x}"}
+    hello |= {"name": "x", "server": None}
+    out = Outgoing()
+    made = [
+        out.message(Kind.HELLO, json.dumps(hello).encode()),
+        out.message(Kind.SUBSCRIBE, pack_subscription(Subscription(ALL, None, 4_000, 0)), flags=ALL),
+        out.message(Kind.CONTROL, pack_control(ControlRequest(1, Action.TAKE))),
+        out.message(Kind.COMMAND, pack_command(2, stim_operations(8, DESIGN), 0, None)),
+        out.message(Kind.PING, pack_ping(1)),
+        out.message(Kind.CREDIT, pack_credit(1)),
+    ]
+    spoilt = random.randrange(len(made))
+    content = bytearray(made[spoilt])
+    for _ in range(random.randrange(1, 4)):
+        way, at = random.randrange(3), random.randrange(len(content) + 1)
+        if way == 0 and at < len(content):
+            content[at] ^= 1 << random.randrange(8)
+        elif way == 1:
+            del content[at:]
+        else:
+            content[at:at] = random.randbytes(random.randrange(40))
+    made[spoilt] = bytes(content)
+    return made
+
+
+def test_garbage_harms_nobody(running: Running) -> None:
+    witness = RawClient(running.address)
+    witness.subscribe(Wanted.EVENTS)
+    process = psutil.Process(running.process.pid)
+    faults, fds = 0, 0
+    for seed in range(FUZZED):
+        with connect(running.address, subprotocols=["cl-device.1"], compression=None) as socket:
+            try:
+                for message in messages(Random(seed)):
+                    socket.send(message)
+                while True:
+                    said = socket.recv(0.05)
+                    faults += said[0] == Kind.FAULT
+            except (ConnectionClosed, TimeoutError):
+                pass
+        witness.take_until(lambda: witness.data)
+        if seed == FUZZED // 2:
+            fds = process.num_fds()
+        witness.data.clear()
+    assert faults > FUZZED // 4
+    assert process.num_fds() <= fds + 3
+    assert not witness.lags
+    witness.close()
+
+
 @pytest.mark.anyio
 async def test_programs_of_ours_drive_it(running: Running, tmp_path: Path) -> None:
     """A closed loop, a plan and an interrupt; the recording is compared when the vendor's has ended."""
@@ -151,6 +216,10 @@ async def test_programs_of_ours_drive_it(running: Running, tmp_path: Path) -> No
             neurons.stim(8, cl.StimDesign(160, -9.0, 160, 9.0))
         found = await neurons.aread(at + 1_000 - neurons.timestamp(), analysis=True)
         await recording.astop()
+    # Whoever comes next finds control free, and need not wait for a lease.
+    other = RawClient(running.address)
+    assert other.answered(other.control(Action.TAKE)).outcome is Outcome.DONE
+    other.close()
     assert [stim.timestamp for stim in found.stims if stim.channel == 30] == [at + 2, at + 252, at + 502]
     assert asked == 5
 
