@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from ._core.clock_relation import HostTime
 from ._core.device_log import told
 from ._core.participant import SLEEP, Hold
-from ._neurons.control import ControlMethods
+from ._neurons.awaited import AwaitedMethods
 from ._neurons.host_time import HostTimeMethods
 from ._neurons.recording import RecordingMethods
 from ._neurons.streams import StreamMethods
@@ -50,7 +50,7 @@ _HEAVY_READ = 5_000
 """Frames that take longer to make than a task may keep its event loop from the others."""
 
 
-class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
+class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, HostTimeMethods):
     """A started device. Made by `cl.open()` and `cl.aopen()`; do not make one yourself.
 
     Synchronous methods block their thread; those that begin with `a` are awaited and never block
@@ -359,7 +359,12 @@ class Neurons(StreamMethods, RecordingMethods, ControlMethods, HostTimeMethods):
 
         log = self._engine.history.log
         number = log.plans = log.plans + 1
-        return StimPlan(lambda operations, at: self._submit(operations, at, number), preview, self._advice)
+        return StimPlan(
+            lambda operations, at: self._submit(operations, at, number),
+            preview,
+            self._advice,
+            lambda operations, at: self._asubmit(operations, at, number),
+        )
 
     def _submit(
         self, operations: tuple[Operation, ...], at_timestamp: int | None = None, plan: int = 0

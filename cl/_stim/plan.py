@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cl._values.did_you_mean import DidYouMean
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Submit: TypeAlias = Callable[[tuple[Operation, ...], int | None], None]
 """Queues operations, whole or not at all, now or at a timestamp."""
+AsyncSubmit: TypeAlias = Callable[[tuple[Operation, ...], int | None], Awaitable[None]]
+"""The same for tasks."""
 Preview: TypeAlias = "Callable[[tuple[Operation, ...]], PlanPreview]"
 """Works out what operations would do on idle channels."""
 
@@ -38,11 +40,12 @@ class StimPlan(DidYouMean):
     one that is refused leaves the plan as it was. The first run that is accepted
     freezes the plan: adding to it then is a `RuntimeError`.
 
-    `submit`, `preview` and `advice` are what the device offers it: plans know nothing of devices.
+    `submit`, `preview`, `advice` and `asubmit` are what the device offers it: plans know nothing of devices.
     """
 
     __slots__ = (
         "_advice",
+        "_asubmit",
         "_first",
         "_frozen",
         "_interrupted",
@@ -52,8 +55,15 @@ class StimPlan(DidYouMean):
         "_whole",
     )
 
-    def __init__(self, submit: Submit, preview: Preview, advice: StimAdvice | None = None) -> None:
+    def __init__(
+        self,
+        submit: Submit,
+        preview: Preview,
+        advice: StimAdvice | None = None,
+        asubmit: AsyncSubmit | None = None,
+    ) -> None:
         self._submit = submit
+        self._asubmit = asubmit
         self._advice = advice
         self._preview = preview
         self._operations: list[Operation] = []
@@ -117,6 +127,15 @@ class StimPlan(DidYouMean):
         """
         at = None if at_timestamp is None else _time_of(at_timestamp)
         self._submit(self._together(), at)
+        self._frozen = True
+
+    async def arun(self, at_timestamp: int | None = None) -> None:
+        """Queue the plan: `run` for tasks, which does not block the event loop where the device is remote."""
+        if self._asubmit is None:
+            self.run(at_timestamp)
+            return
+        at = None if at_timestamp is None else _time_of(at_timestamp)
+        await self._asubmit(self._together(), at)
         self._frozen = True
 
     def preview(self) -> PlanPreview:

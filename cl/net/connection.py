@@ -104,11 +104,14 @@ class Connection:
         deadline = host_ns() + int(timeout * 1e9)
         try:
             self._flush()
-            while not (events := self._take()):
+            events = self._take()
+            while not events:
                 left = (deadline - host_ns()) * 1e-9
                 if left <= 0 or not self.wait(left):
                     raise ConnectionLost(f"no answer within {timeout:g} s")
-                self._feed()
+                goes_on, events = self._feed(), self._take()
+                if not goes_on and not events:
+                    raise ConnectionLost("the connection was cut")
         except OSError as error:
             raise ConnectionLost(error.strerror or str(error)) from error
         response = events[0]
@@ -191,7 +194,8 @@ class Connection:
                 protocol.receive_eof()
             elif data:
                 protocol.receive_data(data)
-            if protocol.parser_exc is not None and not protocol.close_expected():
+            broken = protocol.parser_exc is not None and not isinstance(protocol.parser_exc, EOFError)
+            if broken and not protocol.close_expected():
                 raise ProtocolError(f"what is no WebSocket: {protocol.parser_exc}")
             try:
                 self._flush()
@@ -226,30 +230,21 @@ class Connection:
 
     # -- the end --------------------------------------------------------------------------
 
-    def leave(self, code: int = 1000) -> None:
-        """Close the WebSocket properly, as far as that can be done at once, and hang up."""
-        self.say_goodbye(code)
-        self.hang_up()
-
-    def say_goodbye(self, code: int = 1000) -> None:
-        """Begin to close the WebSocket: the server hangs up when it has taken what was sent."""
+    def leave(self, code: int = 1000, wait_s: float = 0.0) -> None:
+        """Close the WebSocket, and hang up once the server has closed it, or after so many seconds."""
         try:
             if not self._lock.held_here():
                 with self._lock:
                     self._protocol.send_close(code)
                     self._flush()
+                deadline = host_ns() + int(wait_s * 1e9)
+                # What comes is no news any more; what is left unread could take the farewell with it.
+                while (left := (deadline - host_ns()) * 1e-9) > 0 and self.wait(left):
+                    if self._stream.receive() is None:
+                        break
         except Exception:
             pass  # It is gone already.
-
-    def drain(self, seconds: float) -> None:
-        """Let what comes go by until the server hangs up, or for so long. For the thread that receives."""
-        until = host_ns() + round(seconds * 1e9)
-        try:
-            while (left := until - host_ns()) > 0:
-                if self.wait(left * 1e-9) and self._stream.receive() is None:
-                    return
-        except OSError:
-            pass  # It is gone already.
+        self.hang_up()
 
     def protest(self) -> None:
         """Leave since the server does not keep to the protocol."""

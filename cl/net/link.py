@@ -68,10 +68,10 @@ _PAUSE_S: Final = 0.05
 _NOBODY_S: Final = 0.6
 """Where nobody listens any more for so long, the server has gone, and its history with it."""
 _HANDSHAKE_EXCHANGES: Final = 3
+_LEAVE_S: Final = 1.0
+"""How long a server may take to say goodbye: what this session controlled is free then."""
 _GIVE_BACK: Final = CREDIT // 8
 """Credit is given back in pieces of this size."""
-_GOODBYE_S: Final = 1.0
-"""How long a server may take to hang up."""
 
 _log = Log()
 
@@ -127,34 +127,40 @@ class Link:
         connection = Connection(self.address, self._token, self._context, timeout)
         try:
             connection.send(Kind.HELLO, pack_hello(self._hello))
-            deadline = host_ns() + int(timeout * 1e9)
-            welcome = unpack_welcome(self._next(connection, Kind.WELCOME, deadline).body)
+            # At once: what waits for another round trip is behind by as much when it begins.
+            for _ in range(_HANDSHAKE_EXCHANGES):
+                connection.send(Kind.PING, pack_ping(host_ns()))
+            welcome = self._welcomed(connection, timeout)
             missing = CAPABILITIES & ~Capability.RESUME & ~welcome.capabilities
             if missing:
                 raise Refused(f"it cannot do what a program needs ({missing!r})")
             if welcome.position < max(welcome.first_frame, welcome.oldest):
                 raise ProtocolError("a WELCOME whose frames do not go together")
-            for _ in range(_HANDSHAKE_EXCHANGES):
-                connection.send(Kind.PING, pack_ping(host_ns()))
-                self._take_pong(unpack_pong(self._next(connection, Kind.PONG, deadline).body))
         except BaseException:
             connection.leave()
             connection.close()
             raise
         return connection, welcome
 
-    def _next(self, connection: Connection, kind: Kind, deadline: int) -> Message:
-        """Return the next message of a kind; what the handshake does not want is passed over."""
-        while True:
-            for message in connection.receive() if connection.wait((deadline - host_ns()) * 1e-9) else ():
-                if message.kind is kind:
-                    return message
+    def _welcomed(self, connection: Connection, timeout: float) -> Welcome:
+        """Return what the server says when it is greeted, once the clocks have been compared as well."""
+        welcome, missing = None, _HANDSHAKE_EXCHANGES
+        deadline = host_ns() + int(timeout * 1e9)
+        while welcome is None or missing:
+            left = (deadline - host_ns()) * 1e-9
+            if left <= 0 or not connection.wait(left):
+                raise ConnectionLost("it does not answer")
+            for message in connection.receive():
                 if message.kind is Kind.FAULT:
                     raise _fault(message)
-                if message.kind is not Kind.STATE:
-                    raise ProtocolError(f"{message.kind.name} where {kind.name} was expected")
-            if host_ns() >= deadline:
-                raise ConnectionLost("it does not answer")
+                if welcome is None and message.kind is Kind.WELCOME:
+                    welcome = unpack_welcome(message.body)
+                elif welcome is not None and message.kind is Kind.PONG:
+                    self._take_pong(unpack_pong(message.body))
+                    missing -= 1
+                elif welcome is None or message.kind is not Kind.STATE:
+                    raise ProtocolError(f"{message.kind.name} where a greeting was expected")
+        return welcome
 
     # -- following ------------------------------------------------------------------------
 
@@ -382,24 +388,16 @@ class Link:
     def close(self) -> None:
         """Say goodbye, and let go of everything; the thread has ended when this returns. Again: nothing."""
         self._stopping.set()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread.ident is not None and thread is not threading.current_thread():
+            thread.join()
         connection = self._connection
         if connection is not None:
             try:
                 connection.send(Kind.BYE)
+                connection.leave(wait_s=_LEAVE_S)
             except ConnectionLost:
                 pass
-            connection.say_goodbye()
-        thread, self._thread = self._thread, None
-        others = thread is not None and thread.ident is not None and thread is not threading.current_thread()
-        if thread is not None and others:
-            thread.join(_GOODBYE_S)
-        if connection is not None:
-            # A socket that is closed while something lies in it unread takes the goodbye back, and control
-            # would be lost by the lease only. The server has taken it when it hangs up.
-            connection.drain(_GOODBYE_S)
-            connection.hang_up()
-        if thread is not None and others:
-            thread.join()
         self._drop_connection()
         if self.error is None:
             self.error = DeviceDisconnectedError("the link was closed")
