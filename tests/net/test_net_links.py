@@ -56,7 +56,7 @@ def test_a_recording_over_a_link_that_is_cut_is_as_one_without(server: ServeProc
             for name in ("spikes", "stims"):
                 found, wanted = (getattr(view, name).col("timestamp").tolist() for view in (across, at_hand))
                 assert found == wanted
-            assert len(across.stims) == 10 and len(across.spikes) > 100
+            assert len(across.stims) >= 5 and len(across.spikes) > 100
 
 
 def test_a_command_in_a_cut_is_done_once_when_the_link_is_back(server: ServeProcess) -> None:
