@@ -18,13 +18,17 @@ class Machine(RuleBasedStateMachine):
     counts: Counter[str]
 
     @classmethod
-    def try_out(cls, examples: int, steps: int) -> Counter[str]:
-        """Run it so many times with so many steps each; return how often it did what."""
+    def try_out(cls, examples: int, steps: int, shrink: bool = True) -> Counter[str]:
+        """Run it so many times with so many steps each; return how often it did what.
+
+        What happens in real time cannot be made to happen again just so, and is not shrunk.
+        """
         cls.counts = Counter()
         chosen = hypothesis.settings(
             max_examples=EXAMPLES or examples,
             stateful_step_count=steps,
             deadline=None,
+            phases=tuple(hypothesis.Phase) if shrink else (hypothesis.Phase.generate,),
             suppress_health_check=list(hypothesis.HealthCheck),
         )
         run_state_machine_as_test(cls, settings=chosen)  # type: ignore[no-untyped-call]
