@@ -39,12 +39,11 @@ def main() -> None:
         text = "".join(traceback.format_exception_only(error)).strip()
         _reply(replies, {"ready": False, "error": text, "traceback": traceback.format_exc()})
         return
-    alone = _threads() > 1
+    alone = not hasattr(os, "pidfd_open") or _threads() > 1
     _reply(replies, {"ready": True, "alone": alone})
     for line in lines:
         job = json.loads(line)
         if alone:
-            os.close(replies)
             limits.limit_memory()
             child.main(experiment, start["simulator"], job)
         _reply(replies, _forked(experiment, start, job, replies))

@@ -47,7 +47,7 @@ class Worker:
         self._rest = b""
         try:
             self._tell(origin.plain())
-            self.state = self._reply(None)
+            self.state = self._reply()
             """What it said when it had imported everything."""
         except BaseException:
             self.kill()
@@ -64,7 +64,7 @@ class Worker:
         self._tell(job.plain())
         if self.state.get("alone"):
             return self._alone(job.timeout)
-        return self._reply(None)
+        return self._reply()
 
     def kill(self) -> None:
         """End it, with its run."""
@@ -82,11 +82,7 @@ class Worker:
     def _alone(self, timeout: float | None) -> dict[str, Any]:
         """Wait for a run that the worker makes itself, and ends with."""
         began = time.monotonic()
-        late = False
-        try:
-            late = self._reply(timeout) == {}
-        except WorkerDiedError:
-            pass
+        late = not _ends(self._process, timeout)
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)  # not yet waited for: its number is its own
         return {"status": self._process.wait(), "timeout": late, "seconds": time.monotonic() - began}
@@ -100,12 +96,10 @@ class Worker:
         except OSError as error:
             raise WorkerDiedError from error
 
-    def _reply(self, timeout: float | None) -> dict[str, Any]:
-        """Return the next line; {} after the timeout."""
+    def _reply(self) -> dict[str, Any]:
+        """Return the next line; WorkerDiedError where there is none any more."""
         assert self._process.stdout is not None
         while b"\n" not in self._rest:
-            if not select.select([self._process.stdout], [], [], timeout)[0]:
-                return {}
             data = self._process.stdout.read(1 << 16)
             if not data:
                 raise WorkerDiedError
@@ -113,6 +107,21 @@ class Worker:
         line, _, self._rest = self._rest.partition(b"\n")
         found: dict[str, Any] = json.loads(line)
         return found
+
+
+def _ends(process: subprocess.Popen[bytes], timeout: float | None) -> bool:
+    """Wait for the end of a process, and return whether it came before the timeout."""
+    if hasattr(os, "pidfd_open"):
+        own = os.pidfd_open(process.pid)
+        try:
+            return bool(select.select([own], [], [], timeout)[0])
+        finally:
+            os.close(own)
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 class Workers:
