@@ -38,6 +38,10 @@ class DeferredInterruptLimitExceeded(TransactionRejected):
     """More interrupts would wait for a future time than the device holds."""
 
 
+class StimulationSuspended(TransactionRejected):
+    """The watchdog has ended stimulation; `neurons.resume_stimulation()` lets it go on."""
+
+
 class RecordingFailedError(RuntimeError):
     """A recording ended early because of an error; what was written stays readable."""
 

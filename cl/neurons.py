@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ._core.engine import Engine
+    from ._core.stim_watchdog import StimWatchdog
     from ._stim.sequencer import Operation
 
 _READ_BLOCK = FRAMES_PER_SECOND
@@ -64,6 +65,7 @@ class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, HostTimeMethods):
         self._submit_to = engine.device.stimulator.submit
         self._advice = StimAdvice()
         self._host_time = None if engine.time.clock is None else HostTime(engine.time.clock)
+        self._watchdog: StimWatchdog | None = None
         self._control = False
         self._started = True
 
@@ -352,6 +354,22 @@ class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, HostTimeMethods):
         """Let each of the channels wait until all of them have come to this point of their queues."""
         self._submit(sync_operations(channel_set))
 
+    @property
+    def stimulation_suspended(self) -> bool:
+        """Whether the watchdog has ended stimulation; see `resume_stimulation`."""
+        return self._watchdog is not None and self._watchdog.halted
+
+    def resume_stimulation(self) -> None:
+        """Let stimulation go on after the watchdog has ended it; nothing happens where it has not.
+
+        What was queued is gone. `ControlRequiredError` without control.
+        """
+        self._require_control()
+        if self._watchdog is not None:
+            self._watchdog.check()
+            if self._watchdog.halted:
+                self._watchdog.resume()
+
     def create_stim_plan(self) -> StimPlan:
         """Return an empty plan of stimulation commands, to be run as one, again and again."""
         self._require_control()
@@ -374,6 +392,8 @@ class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, HostTimeMethods):
         engine = self._engine
         if engine.lock.held_here():
             threads.refuse_reentry(engine)
+        if self._watchdog is not None:
+            self._watchdog.check()
         self._submit_to(operations, self._present(), at_timestamp, plan)
 
     def _refuse(self, operations: tuple[Operation, ...], plan: int) -> None:

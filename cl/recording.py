@@ -81,6 +81,7 @@ class Recording:
 
     def has_stopped(self) -> bool:
         """Return whether the recording has ended and its file is closed."""
+        self._engine.time.calls += 1
         return self._recorder.done.is_set()
 
     def set_attribute(self, key: str, value: Any) -> None:

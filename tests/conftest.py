@@ -26,6 +26,7 @@ _REAL_TIME = (
     "test_contract_device",
     "test_contract_device_pulses",
     "test_contract_log",
+    "test_contract_watchdog",
     "test_contract_long_plans",
     "test_contract_wall_clock",
     "test_aio_web_service",

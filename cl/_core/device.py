@@ -140,6 +140,31 @@ class Stimulator(Protocol):
         """Drop what is queued on every channel; return the frame by which what has begun is delivered."""
         ...
 
+    halted: bool
+    """Whether stims are refused, since the watchdog has fired."""
+    halts_at_once: bool
+    """Whether `halt` may be called with the engine's lock, and acts at its very frame."""
+
+    def arm(self, seconds: float) -> bool:
+        """Have the device itself watch for signs of life; return whether it does."""
+        ...
+
+    def beat(self) -> None:
+        """Give the device a sign of life."""
+        ...
+
+    def fired_at(self) -> int | None:
+        """Return the frame as of which the device has ended stimulation by itself, if it has."""
+        ...
+
+    def halt(self, frame: int) -> int:
+        """Drop what is queued on every channel as of a frame, and return as of which it was."""
+        ...
+
+    def resume(self) -> None:
+        """Have the device take stims again."""
+        ...
+
     def next_stim(self, position: int) -> int:
         """Return a timestamp at or after `position` before which no further stim comes. Locked."""
         ...

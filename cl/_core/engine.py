@@ -122,7 +122,8 @@ class Engine:
     # -- state ----------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Raise if the device is gone."""
+        """Raise if the device is gone. What the program calls begins with this."""
+        self.time.calls += 1
         if self.failure is not None:
             raise DeviceDisconnectedError(f"the device failed: {self.failure}") from self.failure
         if self.closed:

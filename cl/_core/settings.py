@@ -19,6 +19,7 @@ T = TypeVar("T")
 SAMPLE_MEANS: Final = 0.0, 10_000.0
 SPIKE_PERCENTILES: Final = 0.0, 100.0
 SYNC_SECONDS: Final = 1.0, 3600.0
+WATCHDOG_SECONDS: Final = 0.1, 86_400.0
 """The least and the greatest value, for variables and arguments alike."""
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -49,6 +50,7 @@ class Settings:
     deferred_interrupt_limit: int = DEFERRED_INTERRUPTS  # CL_SDK_DEFERRED_INTERRUPT_LIMIT
     sync_seconds: float | None = None  # CL_SDK_SYNC_SECONDS; None: as is usual for its time
     stim_warnings: bool = False  # CL_STIM_WARNINGS
+    stim_watchdog_seconds: float | None = None  # CL_STIM_WATCHDOG_SECONDS; None: nothing is watched
     device: str | None = None  # CL_DEVICE
     culture: dict[str, Any] | None = None  # CL_CULTURE, a file that says it
     device_token: str | None = field(default=None, repr=False)  # CL_DEVICE_TOKEN
@@ -95,6 +97,7 @@ def parse_settings(variables: Mapping[str, str]) -> Settings:
         deferred_interrupt_limit=read("CL_SDK_DEFERRED_INTERRUPT_LIMIT", _positive, DEFERRED_INTERRUPTS),
         sync_seconds=read("CL_SDK_SYNC_SECONDS", _sync_seconds, None),
         stim_warnings=read("CL_STIM_WARNINGS", _flag, False),
+        stim_watchdog_seconds=read("CL_STIM_WATCHDOG_SECONDS", _watchdog_seconds, None),
         device=read("CL_DEVICE", _text, None),
         culture=read("CL_CULTURE", read_culture, None),
         device_token=read("CL_DEVICE_TOKEN", _text, None),
@@ -159,6 +162,15 @@ def _sync_seconds(text: str) -> float:
         return _number(*SYNC_SECONDS)(text) if float(text) else 0.0
     except ValueError:
         low, high = SYNC_SECONDS
+        raise ValueError(f"0, or a number from {low:g} to {high:g}") from None
+
+
+def _watchdog_seconds(text: str) -> float | None:
+    """Return for how long at most a program may leave its device alone, None for 0: nothing is watched."""
+    try:
+        return _number(*WATCHDOG_SECONDS)(text) if float(text) else None
+    except ValueError:
+        low, high = WATCHDOG_SECONDS
         raise ValueError(f"0, or a number from {low:g} to {high:g}") from None
 
 

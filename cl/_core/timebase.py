@@ -17,6 +17,18 @@ Owner: TypeAlias = "Callable[[Scheduler], tuple[object, Hold | None]]"
 """Returns the task or thread that waits, and the hold of the body that it works for in a scheduler's time."""
 
 
+class WaitObserver(Protocol):
+    """One that is told who waits, since it watches over the program. Locked."""
+
+    def begins(self, participant: Participant) -> None:
+        """Take note that a participant begins to wait."""
+        ...
+
+    def ends(self, participant: Participant) -> None:
+        """Take note that a wait is over. Without the lock."""
+        ...
+
+
 class Consumer(Protocol):
     """One that must miss nothing: time waits for it, where it can wait."""
 
@@ -39,6 +51,10 @@ class Timebase(Protocol):
         """The clock by which frames come to be; None where only waiting brings them about."""
         ...
 
+    calls: int
+    """How often the program has called the device, more or less: that it has is all that is asked of this."""
+    program: WaitObserver | None
+    """What is told of waits, where a watchdog watches the program."""
     peeks: bool
     """Whether frames that do not exist yet can be looked at: nothing changes them, and time stands."""
     grid: int
@@ -151,6 +167,10 @@ class Timebase(Protocol):
 
     def may_block(self, participant: Participant) -> bool:
         """Return whether a task may wait by blocking its event loop's thread: no other has to run first."""
+        ...
+
+    def over(self, participant: Participant) -> None:
+        """Take note that a wait for events is over. Without the lock."""
         ...
 
     def give_up(self, participant: Participant) -> None:

@@ -40,6 +40,7 @@ VARIABLES: Final = frozenset(
         "CL_SDK_VISUALISATION_HOST",
         "CL_SDK_VISUALISATION_URL",
         "CL_STIM_WARNINGS",
+        "CL_STIM_WATCHDOG_SECONDS",
     }
 )
 """Everything that an open reads."""
@@ -48,7 +49,7 @@ _WITHOUT_EFFECT: Final = {
 }
 OTHER_VARIABLES: Final = frozenset({"CL_PROGRESS"})
 """What is read elsewhere than at an open."""
-_OURS: Final = "CL_SDK_", "CL_DEVICE"
+_OURS: Final = "CL_SDK_", "CL_DEVICE", "CL_STIM_", "CL_CULTURE"
 _CLOSE: Final = 0.8
 """How alike a name has to be to one of ours to be taken for a slip (difflib's ratio)."""
 _said: set[str] = set()

@@ -20,7 +20,7 @@ from .work_budget import WorkBudget
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .timebase import Consumer, Owner
+    from .timebase import Consumer, Owner, WaitObserver
 
 GRID = 25
 """Where spikes cannot be foreseen their streams are served every millisecond of device time.
@@ -200,6 +200,8 @@ class VirtualTimebase:
     clock = None
 
     def __init__(self, engine: Engine, time: VirtualTime, order: int = 0) -> None:
+        self.calls = 0
+        self.program: WaitObserver | None = None
         self._engine = engine
         self._time = time
         self._order = order
@@ -362,6 +364,9 @@ class VirtualTimebase:
             return supply.reach_alone(due, lends, alone)
 
         return passes
+
+    def over(self, participant: Participant) -> None:
+        """Do nothing: time stands still where no participant waits."""
 
     def wake_ns(self, frame: int) -> int:
         return self.due_ns(frame)

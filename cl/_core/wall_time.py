@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .host_clock import Clock
     from .participant import Hold
-    from .timebase import Consumer, Owner
+    from .timebase import Consumer, Owner, WaitObserver
 
 
 class WallTimebase:
@@ -28,6 +28,8 @@ class WallTimebase:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self.clock = clock
+        self.calls = 0
+        self.program: WaitObserver | None = None
 
     def disown(self) -> None:
         """Do nothing: nobody waits for another."""
@@ -82,7 +84,13 @@ class WallTimebase:
     def begin(self, participant: Participant, deadline: int, owner: Owner, fresh: bool = False) -> bool:
         participant.served = False
         participant.deadline = deadline
+        if self.program is not None:
+            self.program.begins(participant)
         return False
+
+    def over(self, participant: Participant) -> None:
+        if self.program is not None:
+            self.program.ends(participant)
 
     def arrive(self, participant: Participant) -> None:
         """Do nothing: nobody is waited for."""
@@ -99,6 +107,7 @@ class WallTimebase:
 
     def give_up(self, participant: Participant) -> None:
         participant.wake = None
+        self.over(participant)
         if participant.arrival is not None:
             self._engine.forget_arrival(participant.arrival)
             participant.arrival = None

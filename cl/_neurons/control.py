@@ -28,6 +28,7 @@ class ControlMethods:
 
     def has_control(self) -> bool:
         """Return whether commands that change the device may be given."""
+        self._engine.time.calls += 1
         engine = self._engine
         return self._control and not engine.closed and engine.device.control.holds()
 
@@ -69,6 +70,7 @@ class ControlMethods:
 
     def has_started(self) -> bool:
         """Return whether the device is started."""
+        self._engine.time.calls += 1
         return self._started and not self._engine.closed
 
     def stop(self) -> None:
@@ -90,6 +92,7 @@ class ControlMethods:
     def is_readable(self) -> bool:
         """Return whether frames can be read."""
         engine = self._engine
+        engine.time.calls += 1
         if engine.closed or engine.failure is not None or not self._started:
             return False
         return engine.device.control.is_running()

@@ -11,6 +11,7 @@ from cl._recording.files import checked_suffix
 from cl._recording.plan import RecordingPlan
 from cl._recording.user_attributes import UserAttributes
 from cl._recording.window import compression_level, file_length, wanted_streams, window
+from cl._wait import threads
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
@@ -74,7 +75,7 @@ class RecordingMethods:
         """
         self._engine.check()
         # Making the file takes a moment, in which others must not move time beyond what is to be recorded.
-        with self.hold("record"):
+        with self.hold("record"), threads.at_work(self._engine):
             begin, end = window(
                 *(self._present(), self.timestamp(), self._oldest()),
                 *(from_seconds_ago, from_frames_ago, from_timestamp),

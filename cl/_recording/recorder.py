@@ -13,6 +13,7 @@ from cl._core.device_log import Happening, LogKind, timestamp_of
 from cl._values.constants import FRAMES_PER_SECOND, NEVER
 from cl._values.saying import Log
 from cl._values.thread_start import start_thread
+from cl._wait.threads import at_work
 from cl.error import DeviceDisconnectedError
 
 from .appended import Appended, Taken, Timed
@@ -159,9 +160,10 @@ class Recorder:
         ended.acquire()
         wake = ended.release
         self.when_done(wake)
-        while not self.done.is_set():
-            if not ended.acquire(timeout=_LOOK_UP_S) and not self._thread.is_alive():
-                self._give_up()
+        with at_work(self._engine):
+            while not self.done.is_set():
+                if not ended.acquire(timeout=_LOOK_UP_S) and not self._thread.is_alive():
+                    self._give_up()
         self.forget(wake)
         if self._thread.ident is not None:
             self._thread.join()

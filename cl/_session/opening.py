@@ -22,6 +22,7 @@ from . import fork as fork  # Forks are looked after from the first open on.
 from .open_context import AsyncOpenContext, OpenContext
 from .targets import driver_of, target_of
 from .visit import OpenRequest, Visit
+from .watching import checked_watchdog
 
 if TYPE_CHECKING:
     from cl.neurons import Neurons
@@ -77,6 +78,7 @@ def open(
     *,
     device: str | Simulator | None = None,
     culture: Mapping[str, Any] | None = None,
+    stim_watchdog_seconds: float | None = None,
 ) -> AbstractContextManager[Neurons]:
     """Open a device: a context manager that yields a started `Neurons`.
 
@@ -93,8 +95,15 @@ def open(
     `culture` says who lies in the dish, in every recording and on the page: a mapping of `species cell_line
     plating_date chip medium licence remarks` and free names. None: what the TOML file that CL_CULTURE
     names says, if there is one.
+
+    With `stim_watchdog_seconds` (0.1 to 86 400; None: what CL_STIM_WATCHDOG_SECONDS says) a program that has
+    not waited for the device, or called it, for so long has all channels interrupted, and stims are refused
+    until `neurons.resume_stimulation()` (docs/safety.md).
     """
-    return opened(_chooser(device), take_control, wait_until_recordable, culture)
+    return opened(
+        *(_chooser(device), take_control, wait_until_recordable, culture),
+        stim_watchdog_seconds=stim_watchdog_seconds,
+    )
 
 
 def opened(
@@ -103,11 +112,13 @@ def opened(
     wait_until_recordable: bool = True,
     culture: Mapping[str, Any] | None = None,
     disable_gc: bool | None = None,
+    stim_watchdog_seconds: float | None = None,
 ) -> AbstractContextManager[Neurons]:
     """Open what `target` says when the block is entered. See `open`; with None `disable_gc` is as there."""
     rest = take_control if disable_gc is None else disable_gc
     said = None if culture is None else checked_culture(culture)
-    return OpenContext(_opened(OpenRequest(target, take_control, wait_until_recordable, rest, said)))
+    watched = checked_watchdog(stim_watchdog_seconds)
+    return OpenContext(_opened(OpenRequest(target, take_control, wait_until_recordable, rest, said, watched)))
 
 
 @contextmanager
@@ -128,13 +139,17 @@ def aopen(
     *,
     device: str | Simulator | None = None,
     culture: Mapping[str, Any] | None = None,
+    stim_watchdog_seconds: float | None = None,
     disable_gc: bool = False,
 ) -> AbstractAsyncContextManager[Neurons]:
     """Open a device in an async program: `async with cl.aopen() as neurons`. See `open`.
 
-    It may be held for weeks: Python's garbage collector is left alone, unless `disable_gc=True`.
+    It may be held for weeks: Python's garbage collector is left alone, unless `disable_gc=True`. For the
+    watchdog an async program is at work as long as its event loop turns.
     """
-    return aopened(_chooser(device), take_control, wait_until_recordable, disable_gc, culture)
+    return aopened(
+        _chooser(device), take_control, wait_until_recordable, disable_gc, culture, stim_watchdog_seconds
+    )
 
 
 def aopened(
@@ -143,11 +158,13 @@ def aopened(
     wait_until_recordable: bool = True,
     disable_gc: bool = False,
     culture: Mapping[str, Any] | None = None,
+    stim_watchdog_seconds: float | None = None,
 ) -> AbstractAsyncContextManager[Neurons]:
     """Open what `target` says when the block is entered. See `aopen`."""
     said = None if culture is None else checked_culture(culture)
+    watched = checked_watchdog(stim_watchdog_seconds)
     return AsyncOpenContext(
-        _aopened(OpenRequest(target, take_control, wait_until_recordable, disable_gc, said))
+        _aopened(OpenRequest(target, take_control, wait_until_recordable, disable_gc, said, watched))
     )
 
 
@@ -159,7 +176,9 @@ async def _aopened(request: OpenRequest) -> AsyncIterator[Neurons]:
 
     opening = _Opening(request)
     try:
-        yield (await in_thread(opening.enter)).neurons
+        session = await in_thread(opening.enter)
+        with session.watched_event_loop():
+            yield session.neurons
     finally:
         with CancelScope(shield=True):
             try:

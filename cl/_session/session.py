@@ -5,9 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cl._core.participant import Hold
 from cl._core.reentry_lock import ReentryLock
@@ -22,10 +22,11 @@ from .control import Control
 from .wiring import Wired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cl._core.attachable import Attachable
     from cl._core.settings import Settings
+    from cl._core.wall_time import WallTimebase
     from cl._current import Page
 
 _log = Log()
@@ -49,6 +50,7 @@ class Session:
         self.control = Control()
         self.neurons = Neurons(self.engine)
         self.neurons._on_close = self.close
+        self._watched_seconds: float | None = None
         self._finishing = ReentryLock()
         """Held by the one who closes, while others that leave wait for that."""
         # Others may share its time, which is not to go on while it ends: what is recorded ends at one moment.
@@ -82,6 +84,48 @@ class Session:
                 # What has failed has cleared up, what was interrupted has not.
                 self._left = self._left[1:-1] if isinstance(error, Exception) else self._left[1:]
             raise
+
+    def watch(self, seconds: float | None) -> None:
+        """Begin to watch the program, if it or the environment says how long it may leave the device alone.
+
+        In accelerated time there is nothing to watch: it stands still where no participant waits for it.
+        """
+        seconds = self.settings.stim_watchdog_seconds if seconds is None else seconds
+        time = self.engine.time
+        if seconds is None:
+            return
+        self._watched_seconds = seconds
+        if time.clock is None:
+            return
+        from cl._core.stim_watchdog import StimWatchdog
+
+        watchdog = StimWatchdog(
+            self.engine, cast("WallTimebase", time), seconds, self.engine.device.info.name
+        )
+        self.neurons._watchdog = watchdog
+        self._wired.housekeeper.watch(watchdog.look, watchdog.period_s)
+
+    def check_watched(self, seconds: float | None) -> None:
+        """Raise RuntimeError where the device is watched otherwise than another open of it wants."""
+        if seconds is not None and seconds != self._watched_seconds:
+            raise RuntimeError(
+                f"stim_watchdog_seconds={seconds:g}: the device is open already, with {self._watched_seconds}"
+            )
+
+    @contextmanager
+    def watched_event_loop(self) -> Iterator[None]:
+        """Have the program count as at work as long as the running event loop turns, within a block."""
+        if self.neurons._watchdog is None:
+            yield
+            return
+        from cl._wait.loop_pulse import LoopPulse
+
+        looks, pulse = self._wired.housekeeper.looks, LoopPulse(self.engine)
+        looks.insert(0, pulse.look)
+        try:
+            yield
+        finally:
+            looks.remove(pulse.look)
 
     def _show(self) -> Page | None:
         recordings = self.neurons._recordings

@@ -28,6 +28,8 @@ class OpenRequest:
     rest_collector: bool
     culture: dict[str, Any] | None = None
     """What it says of the culture; None: what the environment says."""
+    stim_watchdog_seconds: float | None = None
+    """How long the program may leave the device alone; None: what the environment says."""
 
 
 class Visit:
@@ -59,6 +61,10 @@ class Visit:
             session.engine.on_opened()
         if outermost and request.wait_until_recordable:
             session.neurons.wait_until_recordable()
+        if outermost:
+            session.watch(request.stim_watchdog_seconds)
+        else:
+            session.check_watched(request.stim_watchdog_seconds)
         return session
 
     def _joined(self, place: Place) -> Session | None:

@@ -120,8 +120,15 @@ class Housekeeper:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = ReentryLock()
+        self._period_s = chores.period_s
         self.looks: list[Callable[[], None]] = []
         """Called every now and then, for those who have to look at something that says nothing."""
+
+    def watch(self, look: Callable[[], None], period_s: float) -> None:
+        """Have `look` called at least so often from now on."""
+        self._period_s = min(self._period_s, period_s)
+        self.looks.append(look)
+        self.start()
 
     def begin(self) -> None:
         """Start the thread if there is something to do already: the device is open."""
@@ -157,12 +164,12 @@ class Housekeeper:
 
     def _run(self) -> None:
         engine = self._engine
-        while not self._stop.wait(self._chores.period_s):
+        while not self._stop.wait(self._period_s):
             if not engine.is_open():
                 return
             try:
                 self._chores.do(self._stop)
             except Exception as error:
                 _log.debug("the device failed: %s", error)
-            for look in self.looks:
+            for look in tuple(self.looks):
                 look()

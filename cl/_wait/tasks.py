@@ -128,6 +128,8 @@ class Waiter:
                 time.give_up(participant)
                 go_on(engine)
             raise
+        if deadline == NEVER:
+            time.over(participant)
         if participant.hold is not None:
             serve_with(participant.hold)
 

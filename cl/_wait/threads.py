@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from _thread import TIMEOUT_MAX, allocate_lock
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from cl._core.participant import READ, Participant
 from cl._core.reentry_lock import REENTRY
 from cl._core.steps import Step
+from cl._values.constants import NEVER
 
 from .owner import asyncio_runs, current_task, owner_in, serve_with
 
 if TYPE_CHECKING:
     from _thread import LockType
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cl._core.engine import Engine
 
@@ -104,6 +106,24 @@ def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
         close(engine, participant)
 
 
+@contextmanager
+def at_work(engine: Engine) -> Iterator[None]:
+    """Have the program count as at work within a block that may take long, and is no wait for a frame."""
+    program = engine.time.program
+    if program is None or engine.lock.held_here():
+        yield
+        return
+    participant = Participant("a call", READ)
+    participant.deadline = NEVER
+    with engine.lock:
+        program.begins(participant)
+    try:
+        yield
+    finally:
+        engine.time.calls += 1
+        program.ends(participant)
+
+
 def join(engine: Engine, participant: Participant) -> None:
     """Let a participant take part in device time."""
     refuse_reentry(engine)
@@ -160,7 +180,8 @@ def wait_for_sign(engine: Engine, timeout_seconds: float) -> None:
             return
         engine.on_arrival(frame, wake)
     try:
-        in_time = came.acquire(timeout=longest)
+        with at_work(engine):
+            in_time = came.acquire(timeout=longest)
     finally:
         with engine.lock:
             engine.forget_arrival(wake)

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from cl._core.noting import submit_noted
+from cl._stim.halted import refuse_stims
 from cl._stim.operations import InterruptOperation
 from cl._values.constants import CHANNEL_COUNT, NOTICE_FRAMES
 from cl._values.saying import Log
@@ -31,6 +32,8 @@ class NetworkStimulator:
         self._engine = engine
         self._link = link
         self._has_said = False
+        self.halted = False
+        self.halts_at_once = False
 
     def submit(
         self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
@@ -44,6 +47,8 @@ class NetworkStimulator:
 
     def _submit(self, operations: Sequence[Operation], frame: int, at: int | None) -> int:
         """Have the device take operations; return the frame from which on they count."""
+        if self.halted:
+            refuse_stims(operations)
         if len(operations) > MOST_OPERATIONS:
             raise TransactionRejected(
                 f"{len(operations)} operations in one plan; over a link it takes at most {MOST_OPERATIONS}"
@@ -65,6 +70,22 @@ class NetworkStimulator:
         if link.state.status != "running":
             return position  # Its time stands still, and nothing is delivered.
         return answer.frame + NOTICE_FRAMES
+
+    def arm(self, seconds: float) -> bool:
+        return False
+
+    def beat(self) -> None:
+        """Do nothing: what is watched from here is the program, and not this process."""
+
+    def fired_at(self) -> int | None:
+        return None
+
+    def halt(self, frame: int) -> int:
+        self.interrupt_all()
+        return self._engine.now()
+
+    def resume(self) -> None:
+        """Do nothing: it is this side that refuses."""
 
     def next_stim(self, position: int) -> int:
         return position

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from cl._core.device_log import REASON, told
+from cl._stim.halted import refuse_stims
 from cl._values.constants import NEVER, NOTICE_FRAMES
 from cl.error import TransactionRejected
 
@@ -26,6 +27,8 @@ class SimulatedStimulator:
         self._log = engine.history.log
         self.on_submit: Callable[[], None] | None = None
         """Called, locked, when pulses may have been queued."""
+        self.halted = False
+        self.halts_at_once = True
 
     def submit(
         self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
@@ -40,6 +43,8 @@ class SimulatedStimulator:
                 frame, operations, at if at is not None and at > taken else taken, plan
             )
             try:
+                if self.halted:
+                    refuse_stims(operations)
                 self._sequencer.submit(operations, 2 * taken, None if at is None else at * 2)
             except TransactionRejected as error:
                 command[REASON] = told(error)
@@ -61,6 +66,27 @@ class SimulatedStimulator:
             self._sequencer.interrupt_all(frame * 2)
             engine.refresh()
             return frame + NOTICE_FRAMES if self._sequencer.next_step < NEVER else frame
+
+    def arm(self, seconds: float) -> bool:
+        return False
+
+    def beat(self) -> None:
+        """Do nothing: the simulator lives in the program's own process."""
+
+    def fired_at(self) -> int | None:
+        return None
+
+    def halt(self, frame: int) -> int:
+        frame = max(self._engine.committed, frame)
+        self._dish.deliver(self._engine.committed)
+        self._sequencer.interrupt_all(frame * 2)
+        self._engine.refresh()
+        if self.on_submit is not None:
+            self.on_submit()
+        return frame
+
+    def resume(self) -> None:
+        """Do nothing: it is this side that refuses."""
 
     def next_stim(self, position: int) -> int:
         stims = self._dish.history.stims

@@ -310,7 +310,7 @@ def test_the_report_says_what_a_program_would_open(emulator: EmulatorProcess) ->
     with linked(emulator.address):
         said = report(emulator.address)
     assert (said.state, said.owner, said.moderation, said.error) == ("running", os.getpid(), 25, "")
-    assert said.facts.version == (1, 2) and said.facts.frames_per_second == 25_000
+    assert said.facts.version == (1, 3) and said.facts.frames_per_second == 25_000
     assert said.facts.attributes["plugin"] == "emulator"
     assert said.posted > 0 and said.frames_dropped == 0
     assert report(emulator.address).owner == 0

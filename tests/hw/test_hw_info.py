@@ -56,7 +56,7 @@ def test_a_device_says_what_it_is_and_who_has_it(
     text = info(capsys)
     for part in (
         f"the device at {emulator.address}",
-        "protocol      1.2: spikes, stimulation, moderation",
+        "protocol      1.3: spikes, stimulation, moderation",
         "64 channels, 25000 frames per second, 0.195 µV per unit",
         "interrupts    1000 per second",
         "state         running",

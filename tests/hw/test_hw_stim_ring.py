@@ -199,7 +199,7 @@ def test_an_earlier_driver_gets_no_designs(monkeypatch: pytest.MonkeyPatch) -> N
     with PatientEmulator() as emulator:
         monkeypatch.setenv("CL_DEVICE", emulator.address)
         with linked(emulator.address, take_control=False) as (link, _):
-            assert link.facts.version == (1, 2)
+            assert link.facts.version == (1, 3)
             assert RegionKind.STIM_DESIGNS in link._session.regions
         assert stimulated() == [THREE, THREE]
         monkeypatch.setattr(session, "VERSION_MINOR", 0)

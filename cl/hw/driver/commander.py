@@ -44,6 +44,7 @@ _EXCEPTIONS: Final[dict[int, type[Exception]]] = {
     Result.DEFERRED_INTERRUPT_LIMIT: errors.DeferredInterruptLimitExceeded,
     Result.NOT_OWNER: errors.ControlRequiredError,
     Result.UNSUPPORTED: NotImplementedError,
+    Result.SUSPENDED: errors.StimulationSuspended,
 }
 _TEXT_LIMIT: Final = COMPLETION_BYTES - 32
 _OPERATION_NS: Final = 50_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from cl._core.host_clock import host_ns
@@ -13,6 +13,8 @@ from cl._values.thread_start import start_thread
 from cl.error import ControlRequiredError, DeviceDisconnectedError
 from cl.hw.wire.layout import (
     DESIGNS_SINCE,
+    U64,
+    WATCHDOG_SINCE,
     Capability,
     ClientRegister,
     Control,
@@ -297,6 +299,32 @@ class Link:
         if frames < 0:
             raise ValueError(f"moderation is {frames} frames, it cannot be negative")
         self._client[ClientRegister.MODERATION_REQUEST] = frames
+
+    def watch(self, milliseconds: int) -> bool:
+        """Have the device watch for signs of life, so far apart at most; return whether it can.
+
+        They count while this link has control.
+        """
+        if self.facts.version < WATCHDOG_SINCE:
+            return False
+        self.beat()
+        self._client[ClientRegister.HEARTBEAT_MS] = milliseconds
+        return True
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+        with suppress(ValueError):  # closed by another thread
+            self._client[ClientRegister.HEARTBEAT] = (self._client[ClientRegister.HEARTBEAT] + 1) & U64
+
+    @property
+    def suspended_step(self) -> int | None:
+        """The step at which the device has ended stimulation, while it takes none; None otherwise."""
+        try:
+            if self.facts.version < WATCHDOG_SINCE or not self._registers[Register.SUSPENDED]:
+                return None
+            return self._registers[Register.SUSPENDED_STEP]
+        except ValueError:  # closed by another thread
+            return None
 
     def submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:
         """Submit a transaction, see `Commander.submit`. Raises ControlRequiredError without control."""

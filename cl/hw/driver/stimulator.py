@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cl._core.noting import submit_noted
+from cl._stim.halted import refuse_stims
 from cl._stim.operations import InterruptOperation
 from cl._values.constants import CHANNEL_COUNT, NOTICE_FRAMES, STEPS_PER_FRAME
 from cl.error import ControlRequiredError, DeviceDisconnectedError, TransactionRejected
-from cl.hw.wire.layout import Capability, Status
+from cl.hw.wire.layout import Capability, Control, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,8 @@ class HardwareStimulator:
     def __init__(self, engine: Engine, link: Link) -> None:
         self._engine = engine
         self._link = link
+        self.halted = False
+        self.halts_at_once = False
 
     def submit(
         self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
@@ -37,6 +40,8 @@ class HardwareStimulator:
         at_step = None if at is None else at * STEPS_PER_FRAME
 
         def submit() -> int:
+            if self.halted and self._link.suspended_step is None:
+                refuse_stims(operations)  # a device of an earlier version does not
             return self._submit(operations, frame * STEPS_PER_FRAME, at_step) // STEPS_PER_FRAME
 
         submit_noted(self._engine, operations, frame, at, plan, submit)
@@ -53,6 +58,25 @@ class HardwareStimulator:
         if link.status != Status.RUNNING:
             return position  # its time stands still, and nothing is delivered
         return step // STEPS_PER_FRAME + NOTICE_FRAMES
+
+    def arm(self, seconds: float) -> bool:
+        return self._link.watch(round(seconds * 1000))
+
+    def beat(self) -> None:
+        self._link.beat()
+
+    def fired_at(self) -> int | None:
+        step = self._link.suspended_step
+        return None if step is None else step // STEPS_PER_FRAME
+
+    def halt(self, frame: int) -> int:
+        """Interrupt what is queued now: here it cannot be done as of a frame of the past."""
+        self.interrupt_all()
+        return self._engine.now()
+
+    def resume(self) -> None:
+        if self._link.suspended_step is not None:
+            self._link.control(Control.RESUME)
 
     def next_stim(self, position: int) -> int:
         return position

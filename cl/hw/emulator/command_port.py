@@ -19,6 +19,7 @@ _RESULTS: Final[dict[type[BaseException], Result]] = {
     errors.SyncLimitExceeded: Result.SYNC_LIMIT,
     errors.RunTimestampOrderError: Result.RUN_TIMESTAMP_ORDER,
     errors.DeferredInterruptLimitExceeded: Result.DEFERRED_INTERRUPT_LIMIT,
+    errors.StimulationSuspended: Result.SUSPENDED,
     errors.TransactionRejected: Result.REJECTED,
     ValueError: Result.INVALID,
     TypeError: Result.INVALID,

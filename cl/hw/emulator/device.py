@@ -34,6 +34,7 @@ from .device_memory import DeviceMemory
 from .fault_injector import FaultInjector
 from .faults import Fault, parse_fault
 from .feed import Feed
+from .heartbeat import Heartbeat
 from .server import Server
 from .stimulator import Stimulator
 
@@ -91,6 +92,7 @@ class Emulator:
         self._moderation = setup.moderation
         self._nap = min(_LONGEST_NAP, setup.liveness_ms / 2000)
         self._stimulator = Stimulator(dish, first)
+        self._heartbeat = Heartbeat()
         self.fault_injector = FaultInjector(self, setup.faults, random.Random(setup.seed))
         self.server = Server(setup.socket, self.memory, setup.attributes, self._interrupt_all)
         self._stdin = _Lines(sys.stdin.fileno()) if setup.stdin else None
@@ -122,6 +124,8 @@ class Emulator:
         self.memory.beat()
         if self.memory.running:
             self._advance()
+        if not self._stimulator.suspended and self._heartbeat.is_missing(self.server.controller, host_ns()):
+            self._suspend()
         self.fault_injector.raise_late()
 
     # -- waiting --------------------------------------------------------------------------
@@ -294,6 +298,8 @@ class Emulator:
             self._reset()
         elif failed:
             return Result.REJECTED
+        elif request == Control.RESUME:
+            self._resume()
         elif request == Control.START:
             self._start()
         elif request == Control.STOP:
@@ -310,6 +316,19 @@ class Emulator:
         self.clock.stop(self.memory.posted)
         self.memory.words[Register.STATUS] = Status.STOPPED
 
+    def _suspend(self) -> None:
+        """End stimulation: the controller gives no sign of life."""
+        words = self.memory.words
+        self._stimulator.suspended = True
+        words[Register.SUSPENDED_STEP] = self._stimulator.interrupt_all(self.clock.step)
+        words[Register.SUSPENDED] = 1
+
+    def _resume(self) -> None:
+        """Take stims again."""
+        self._stimulator.suspended = False
+        self._heartbeat.restart()
+        self.memory.words[Register.SUSPENDED] = 0
+
     def _reset(self) -> None:
         """Stop, with nothing queued and no error; the frame numbers go on where they were."""
         self._stop()
@@ -319,7 +338,9 @@ class Emulator:
         self.memory.set_error(DeviceError.NONE, "")
 
     def _interrupt_all(self) -> None:
+        """Begin anew, for whoever gets control next."""
         self._stimulator.interrupt_all(self.clock.step)
+        self._resume()
 
 
 class _Lines:

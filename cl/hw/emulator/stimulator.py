@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cl._stim.halted import refuse_stims
 from cl._values.constants import FRAMES_PER_SECOND, STEPS_PER_FRAME
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class Stimulator:
         self._dish = dish
         self._decided = first_frame * STEPS_PER_FRAME
         """What happens before this step can no longer change."""
+        self.suspended = False
+        """Whether stims are refused."""
 
     def submit(
         self, operations: Sequence[Operation], not_before: int, at_step: int | None, present: int
@@ -34,13 +37,17 @@ class Stimulator:
         """
         if not_before > present + _LONGEST_LEAD:
             raise ValueError(f"a command for step {not_before}, more than a second ahead of {present}")
+        if self.suspended:
+            refuse_stims(operations)
         step = self._decide(max(not_before, present))
         self._dish.sequencer.submit(operations, step, at_step)
         return step
 
-    def interrupt_all(self, present: int) -> None:
-        """Drop what is queued; what has begun is delivered."""
-        self._dish.sequencer.interrupt_all(self._decide(present))
+    def interrupt_all(self, present: int) -> int:
+        """Drop what is queued; what has begun is delivered. Return the step as of which it was."""
+        step = self._decide(present)
+        self._dish.sequencer.interrupt_all(step)
+        return step
 
     def deliver(self, stop: int) -> list[Pulse]:
         """Return the pulses before frame `stop` that were not returned yet, in order."""

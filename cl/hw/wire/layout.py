@@ -11,12 +11,14 @@ from typing import Final
 
 MAGIC: Final = int.from_bytes(b"CL1-DAQ\x01", "little")
 VERSION_MAJOR: Final = 1
-VERSION_MINOR: Final = 2
+VERSION_MINOR: Final = 3
 VERSION: Final = VERSION_MAJOR << 16 | VERSION_MINOR
 DESIGNS_SINCE: Final = 1, 1
 """The version from which on a device may post the designs of stims."""
 LONG_PLANS_SINCE: Final = 1, 2
 """The version from which on the command ring holds a transaction of 32 768 operations."""
+WATCHDOG_SINCE: Final = 1, 3
+"""The version from which on a device may watch for its controller's signs of life."""
 
 PAGE: Final = 4096
 """Size of the register and client pages, and of the header in front of every ring's records."""
@@ -84,6 +86,9 @@ class Register(IntEnum):
     RAISED_DATA = 24
     RAISED_COMPLETION = 25
     RAISED_ERROR = 26
+    SUSPENDED = 27
+    """Since version 1.3, as the next."""
+    SUSPENDED_STEP = 28
     ERROR_TEXT_BYTES = 128
 
 
@@ -99,6 +104,9 @@ class ClientRegister(IntEnum):
     ACK_ERROR = 2
     CONTROL_REQUEST = 8
     MODERATION_REQUEST = 9
+    HEARTBEAT = 10
+    """Since version 1.3, as the next."""
+    HEARTBEAT_MS = 11
 
 
 class RingWord(IntEnum):
@@ -134,6 +142,8 @@ class Control(IntEnum):
     START = 1
     STOP = 2
     RESET = 3
+    RESUME = 4
+    """Since version 1.3."""
 
 
 class Result(IntEnum):
@@ -148,6 +158,8 @@ class Result(IntEnum):
     DEFERRED_INTERRUPT_LIMIT = 6
     NOT_OWNER = 7
     UNSUPPORTED = 8
+    SUSPENDED = 9
+    """Since version 1.3."""
 
 
 class RegionKind(IntEnum):

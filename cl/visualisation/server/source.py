@@ -214,6 +214,7 @@ class LiveSource:
             "state": state,
             "error": None if failure is None else str(failure)[:300],
             "lost": engine.losses.total,
+            "suspended": engine.device.stimulator.halted,
             "loops": [_loop(loop) for loop in self._status.loops()],
             "recordings": [self._recording(recording) for recording in self._status.recordings()],
         }

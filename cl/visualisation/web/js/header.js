@@ -14,7 +14,7 @@ export class Header {
     this.page = page;
     this.last = 0;
     const byId = (id) => document.getElementById(id);
-    this.parts = Object.fromEntries(["lamp", "mode", "device", "device-label", "clock", "timestamp", "spike-rate", "stim-rate", "loop", "loop-label", "recording", "missed", "fact-missed", "fact-loop", "fact-recording", "pause", "theme", "live"].map((id) => [id, byId(id)]));
+    this.parts = Object.fromEntries(["lamp", "mode", "device", "device-label", "clock", "timestamp", "spike-rate", "stim-rate", "loop", "loop-label", "recording", "missed", "fact-missed", "fact-suspended", "fact-loop", "fact-recording", "pause", "theme", "live"].map((id) => [id, byId(id)]));
   }
 
   draw(now, end) {
@@ -33,6 +33,7 @@ export class Header {
     this.#loops(status?.loops ?? []);
     this.#recordings(status?.recordings ?? []);
     this.#missed(this.page.dropped / fps, status?.lost ?? 0);
+    this.parts["fact-suspended"].hidden = !status?.suspended;
   }
 
   // By this page, which was too slow for some frames, and by the device itself.
