@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from analysis.analysis_samples import open_fonts
 from docs.pages import SEED, blocks, pages, run_page, unknown_languages
 from extras import need_extra
 
@@ -17,11 +18,16 @@ def test_there_are_pages_of_each_kind() -> None:
     assert {name.partition("/")[0] for name in PAGES} == {"tutorials", "how-to", "explanation"}
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
     import matplotlib
 
     matplotlib.use("agg")
+    open_fonts(tmp_path_factory.mktemp("fonts"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CL_SDK_ACCELERATED_TIME", "1")
     monkeypatch.setenv("CL_SDK_RANDOM_SEED", SEED)
     page = PAGES[name]
