@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .custom_visualiser import APPLICATION_PATH
+from .inline_scripts import script_hashes
 from .web_folder import WEB_FOLDER, behind
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ COMMON_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "X-DNS-Prefetch-Control": "off",
 }
 
 
@@ -86,8 +88,7 @@ class WebFiles:
 
     def _part(self, visualiser: CustomVisualiser | None, name: str, host: str, missing: str) -> Answer:
         if visualiser is not None and name == "":
-            policy = _policy(host, "'unsafe-inline' data: blob:") + "; " + _SANDBOX
-            return _answer(_TYPES[".html"], visualiser.page(self._prefix), policy)
+            return _answer(_TYPES[".html"], visualiser.page(self._prefix), _policy_of(visualiser, host))
         if visualiser is not None and name == "visualiser.js":
             return _answer(_TYPES[".js"], visualiser.code(), _policy(host))
         return refuse(404, "Not Found", missing)
@@ -98,15 +99,28 @@ def _answer(content_type: str, body: bytes, policy: str) -> Answer:
     return Answer(200, "OK", headers, body)
 
 
-def _policy(host: str, more: str = "") -> str:
+def _policy_of(visualiser: CustomVisualiser, host: str) -> str:
+    """Return the policy of a visualiser's page, whose fragment may have scripts, handlers and styles in it.
+
+    No others than the fragment's own: among what could be added are rules by which a browser loads pages of
+    other servers in advance. Its workers are its own, too: one that is served by a path could answer for this
+    server later on.
+    """
+    hashes = "".join(f" '{one}'" for one in script_hashes(visualiser.fragment))
+    own = "'self' data: blob:"
+    scripts = f"{own}; script-src-elem {own}{hashes}; script-src-attr 'unsafe-inline'; worker-src data: blob:"
+    styles = f"{own} 'unsafe-inline'"
+    return f"{_policy(host, scripts, styles)}; {_SANDBOX}"
+
+
+def _policy(host: str, scripts: str = "'self'", styles: str = "'self'") -> str:
     """Return a policy that lets a page load from this server only.
 
     It does not say who may frame the page: notebooks do, and there is nothing on it that a click
     could change.
     """
-    own = f"'self' {more}".strip()
     return (
-        f"default-src 'none'; script-src {own}; style-src {own}; img-src 'self' data: blob:; "
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src 'self' data: blob:; "
         f"font-src 'self' data:; connect-src 'self' ws://{host} wss://{host}; "
         "base-uri 'none'; form-action 'none'"
     )

@@ -113,12 +113,6 @@ function take(visualiser, feed, { kind, count, argument, bytes }) {
   state.dropped = missed + feed.dropped;
 }
 
-// What the device tells is not to be carried elsewhere: a page of this server it stays. The policy of the page
-// forbids the rest (server/files.py).
-globalThis.navigation?.addEventListener("navigate", (event) => {
-  if (event.cancelable && new URL(event.destination.url).origin !== location.origin) event.preventDefault();
-});
-
 // The page around this one may make its frame as high as what is in it.
 if (window.parent !== window) {
   const tell = () => window.parent.postMessage({ clVisualiserHeight: Math.ceil(div.offsetTop + div.scrollHeight) }, "*");
