@@ -43,14 +43,16 @@ def running(name: str, config: str, folder: Path) -> Iterator[str]:
 
 
 def seen(browser: Any, url: str, name: str, condition: str) -> None:
-    """Wait until the page shows something, on a wide and a narrow screen."""
-    for scheme, width in (("light", 1280), ("dark", 420)):
-        with tab(browser, url, scheme, width) as one:
-            one.page.wait_for_function(f"() => {condition}", polling=100)
-            narrow = one.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-            assert narrow, f"{name} at {width} px scrolls sideways"
-            one.screenshot(f"app-{name}-{scheme}-{width}")
-            assert one.state()["error"] is None
+    """Wait until the page shows something, on a narrow and a wide screen."""
+    with tab(browser, url, "dark", 420) as one:
+        one.page.wait_for_function(f"() => {condition}", polling=100)
+        narrow = one.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert narrow, f"{name} at 420 px scrolls sideways"
+        one.screenshot(f"app-{name}-dark-420")
+        one.page.set_viewport_size({"width": 1280, "height": 720})
+        one.page.emulate_media(color_scheme="light")
+        one.screenshot(f"app-{name}-light-1280")
+        assert one.state()["error"] is None
 
 
 SHOWN = {
