@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,8 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def running(name: str, config: str, folder: Path) -> Iterator[str]:
-    """Run an application in a process of its own; give the URL of its page."""
+def running(name: str, folder: Path, **more: Any) -> Iterator[str]:
+    """Run an application in a process of its own, for longer than a test; give the URL of its page."""
+    config = folder / f"{name}.json"
+    config.write_text(json.dumps({"name": "Long", "timeout_s": 600, **more}))
     variables = {
         "PYTHONPATH": str(ROOT),
         "CL_SDK_VISUALISATION": "1",
@@ -28,7 +31,7 @@ def running(name: str, config: str, folder: Path) -> Iterator[str]:
         "CL_SDK_RANDOM_SEED": "3",
     }
     with subprocess.Popen(
-        [sys.executable, "-m", "cl", "app", "run", name, config, "--output", str(folder)],
+        [sys.executable, "-m", "cl", "app", "run", name, str(config), "--output", str(folder)],
         env={**os.environ, **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -62,11 +65,16 @@ SHOWN = {
     " && [...document.querySelectorAll('td')].some((cell) => cell.textContent)",
     "pong": "parseInt(document.querySelector('#misses').textContent) >= 0",
 }
+CONFIGS: dict[str, dict[str, Any]] = {
+    "baseline": {"duration": 600},
+    "dose_response": {"interval_s": 0.2, "window_ms": 50, "repeats": 1_000},
+    "pong": {"duration": 600},
+}
 
 
 def test_pages_show_what_goes_on(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        urls = {name: stack.enter_context(running(name, "default.json", tmp_path / name)) for name in SHOWN}
+        urls = {name: stack.enter_context(running(name, tmp_path, **CONFIGS[name])) for name in SHOWN}
         browser = stack.enter_context(chromium())
         for name, url in urls.items():
             seen(browser, url, name, SHOWN[name])
