@@ -38,25 +38,30 @@ def test_a_recording_over_a_link_that_is_cut_is_as_one_without(server: ServeProc
         far.read(1, start)
         near.read(1, start)
         recordings = [
-            each.record(file_location=tmp_path / name, from_timestamp=start, stop_after_frames=50_000)
+            each.record(file_location=tmp_path / name, from_timestamp=start)
             for name, each in (("near", near), ("far", far))
         ]
         for cut_s in (0.1, 0.5):
-            far.read(5_000)
             far.stim(8, PULSE, BurstDesign(5, 100))
             link.cut(cut_s)
             far.read(10_000)
             assert far.has_control()
-        for recording in recordings:
-            recording.wait_until_stopped()
+        while far.timestamp() < near.timestamp() - 5_000:
+            far.read(2_500)
+        far.read(5_000)
+        for recording in reversed(recordings):
+            recording.stop()
         assert link.connections >= 3 and not far._engine.losses.total
         with recordings[0].open() as at_hand, recordings[1].open() as across:
-            assert at_hand.complete and across.complete and len(across.samples) == 50_000
-            np.testing.assert_array_equal(at_hand.samples[:], across.samples[:])
+            assert at_hand.complete and across.complete
+            count = min(len(at_hand.samples), len(across.samples))
+            np.testing.assert_array_equal(at_hand.samples[:count], across.samples[:count])
             for name in ("spikes", "stims"):
-                found, wanted = (getattr(view, name).col("timestamp").tolist() for view in (across, at_hand))
-                assert found == wanted
-            assert len(across.stims) >= 5 and len(across.spikes) > 100
+                found, wanted = (
+                    [each for each in getattr(view, name).col("timestamp").tolist() if each < count - 75]
+                    for view in (across, at_hand)
+                )
+                assert found == wanted and len(found) >= 10
 
 
 def test_a_command_in_a_cut_is_done_once_when_the_link_is_back(server: ServeProcess) -> None:
@@ -221,4 +226,5 @@ def test_what_a_narrow_link_loses_is_named_exactly(server: ServeProcess, tmp_pat
             assert not found[wrong].any(), "zeros, and nothing that did not happen"
             assert int(wrong.sum()) == across.attributes["frames_lost"] > 0
             missing = len(at_hand.spikes) - len(across.spikes)
-            assert missing == across.attributes.get("spikes_lost", 0)
+            # Of a gap that goes beyond the recording's end all spikes count: they may have been in it.
+            assert 0 < missing <= across.attributes["spikes_lost"]
