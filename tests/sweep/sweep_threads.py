@@ -12,7 +12,7 @@ IMPORTED = time.monotonic_ns()
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 
 
-def when(neurons: cl.Neurons, hang: bool) -> dict[str, Any]:
+def when(neurons: cl.Neurons, hang: bool | None) -> dict[str, Any]:
     """Return when this process has imported its module."""
     if hang:
         time.sleep(600)

@@ -25,7 +25,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    path = tmp_path / "doses.py"
+    path = tmp_path / "levels.py"
     path.write_text(SCRIPT)
     (tmp_path / "grid.toml").write_text("dose = [0.5, -1.0]\npair = [[1, 2]]\n")
     return path
@@ -60,15 +60,15 @@ def test_a_sweep_is_planned_run_and_told(script: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "doses.py:rate", "--grid", "grid.toml"], "--out DIR is missing"),
-        (["run", "doses.py", "--out", "o"], "is no experiment"),
+        (["run", "levels.py:rate", "--grid", "grid.toml"], "--out DIR is missing"),
+        (["run", "levels.py", "--out", "o"], "is no experiment"),
         (["run", "others.py:rate", "--out", "o"], "others.py: no such file"),
-        (["run", "doses.py:no", "--out", "o"], "has no attribute 'no'"),
-        (["run", "doses.py:rate", "--out", "o"], "missing a required argument: 'dose'"),
-        (["run", "doses.py:rate", "--grid", "doses.py", "--out", "o"], "doses.py: "),
-        (["run", "doses.py:rate", "--grid", "grid.toml", "--seeds", "a:b", "--out", "o"], "--seeds 'a:b'"),
+        (["run", "levels.py:no", "--out", "o"], "has no attribute 'no'"),
+        (["run", "levels.py:rate", "--out", "o"], "missing a required argument: 'dose'"),
+        (["run", "levels.py:rate", "--grid", "levels.py", "--out", "o"], "levels.py: "),
+        (["run", "levels.py:rate", "--grid", "grid.toml", "--seeds", "a:b", "--out", "o"], "--seeds 'a:b'"),
         (
-            ["run", "doses.py:rate", "--grid", "grid.toml", "--index", "2", "--out", "o"],
+            ["run", "levels.py:rate", "--grid", "grid.toml", "--index", "2", "--out", "o"],
             "index must be at most 1",
         ),
         (["status", "nowhere"], "has no sweep"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +14,7 @@ import sweep_threads
 
 import cl
 from cl._sweep import notebook, workers
+from cl._sweep.experiment import IMPORTING, experiment_at
 from cl._sweep.showing import Shown
 
 RECURSIVE = """
@@ -25,7 +23,7 @@ import cl
 def experiment(neurons):
     return {}
 
-print(cl.sweep(experiment, {}, out="out", executor=1).run().rows)
+cl.sweep(experiment, {}, out="out")
 """
 
 
@@ -43,9 +41,9 @@ def test_two_sweeps_of_one_folder_share_its_runs(tmp_path: Path) -> None:
 
 
 def test_a_module_that_starts_threads_is_imported_for_each_run(tmp_path: Path) -> None:
-    sweep = cl.sweep(sweep_threads.when, {"hang": [False, True]}, 2, out=tmp_path, executor=1, timeout=3)
+    sweep = cl.sweep(sweep_threads.when, {"hang": [False, None, True]}, out=tmp_path, executor=1, timeout=2)
     rows = sweep.run().rows
-    assert [row.failed for row in rows] == [False, False, True, True]
+    assert [row.failed for row in rows] == [False, False, True]
     assert "TimeoutError" in str(rows[2].error)
     assert rows[0]["imported"] != rows[1]["imported"] and rows[0]["threads"] >= 2
     assert not psutil.Process().children(recursive=True)
@@ -82,14 +80,14 @@ def test_what_an_executor_loses_is_a_row_that_is_missing_again(tmp_path: Path) -
     assert not again.rows and not again.failed
 
 
-def test_a_script_that_sweeps_when_it_is_imported_is_told_so(tmp_path: Path) -> None:
-    script = tmp_path / "recursive.py"
-    script.write_text(RECURSIVE)
-    environment = {**os.environ, "PYTHONPATH": str(Path(cl.__file__).parents[1])}
-    ran = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=50, env=environment
-    )
-    assert 'call it under if __name__ == "__main__"' in ran.stdout
+def test_a_script_that_sweeps_when_it_is_imported_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recursive.py").write_text(RECURSIVE)
+    monkeypatch.setenv(IMPORTING, "1")  # as a worker does
+    with pytest.raises(RuntimeError, match='call it under if __name__ == "__main__"'):
+        experiment_at("recursive.py:experiment").load()
+    assert not (tmp_path / "out").exists()
 
 
 def test_changed_code_warns_and_leaves_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
