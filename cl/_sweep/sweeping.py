@@ -17,7 +17,8 @@ from .planned import Identities
 from .plans import AskedPlan, FixedPlan, plan_of
 from .search_path import own_path
 from .simulated import simulated
-from .sweep import How, Sweep
+from .sweep import Sweep
+from .work import How
 
 if TYPE_CHECKING:
     from .plans import Plan
