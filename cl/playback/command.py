@@ -17,7 +17,7 @@ from cl.visualisation.server.custom_visualiser import APPLICATION_PATH
 from cl.visualisation.server.player import Player, Recorded
 from cl.visualisation.server.server import VisualiserServer, announce
 
-from .application import load_application
+from .application import load_application, recorded_info
 from .keys import Terminal, has_terminal
 from .session import Session
 
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 def _serve(recorded: Recorded, options: argparse.Namespace) -> None:
     application = None
     if options.app is not None:
-        application = load_application(options.app, recorded.view.attributes.get("app_info"))
+        application = load_application(options.app, recorded_info(recorded.view.attributes))
     player = Player(recorded, playing=False)
     server = VisualiserServer(lambda: player, options.host, options.port)
     server.application = application

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cl.app.packed import open_packed
-from cl.playback.application import load_application
+from cl.playback.application import load_application, recorded_info
 
 FILES = {
     "info.json": '{"version": "1.0"}',
@@ -55,6 +55,14 @@ def test_another_version_is_only_logged(info: object, told: int, tmp_path: Path,
     warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warned) == told
     assert "\x1b" not in "".join(warned)
+
+
+def test_programs_say_which_application_they_are_as_devices_do() -> None:
+    info = {"version": "1"}
+    assert recorded_info({"app_info": info, "application": {"app_info": 2}}) is info
+    assert recorded_info({"application": {"app_info": info}}) is info
+    for attributes in ({}, {"application": "x"}, {"application": {}}):
+        assert recorded_info(attributes) is None
 
 
 def hostile(tmp_path: Path) -> dict[str, Path]:
