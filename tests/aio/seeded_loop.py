@@ -1,0 +1,183 @@
+"""An event loop whose scheduling is drawn from a seed: which task is next, when timers end, threads answer.
+
+It runs no real time: its clock moves where nothing else is left to do. Threads that work for tasks run while
+the loop waits for them, after a number of turns that is drawn; the thread that writes recordings is waited
+for before each turn, and the one that looks after tasks which have ended does so at moments that are drawn.
+So a seed gives the same run everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from random import Random
+from typing import Any
+
+import pytest
+
+import cl._recording.recorder as recorder
+import cl._values.offload as offload
+import cl._wait.housekeeper as housekeeper
+
+_STUCK_S = 10.0
+"""No thread takes so long to answer."""
+_SILENCE_S = 2.0
+"""Where nothing comes from other threads for so long the program stands still."""
+
+
+class StuckError(Exception):
+    """Nobody goes on, and nothing is waited for that could come."""
+
+
+class _Ready(deque[Any]):
+    """What is ready, of which the next task is drawn; callbacks that are no tasks keep their order."""
+
+    random = Random(0)
+
+    def popleft(self) -> Any:
+        if _is_task(self[0]):
+            tasks = [at for at, handle in enumerate(self) if _is_task(handle)]
+            chosen = self.random.choice(tasks)
+            handle = self[chosen]
+            del self[chosen]
+            return handle
+        return super().popleft()
+
+
+def _is_task(handle: Any) -> bool:
+    return isinstance(getattr(handle._callback, "__self__", None), asyncio.Task)
+
+
+class _Queue:
+    """A queue that knows when what came out of it has been dealt with."""
+
+    def __init__(self, open_queues: list[_Queue]) -> None:
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._changed = threading.Condition()
+        self._pending = 0
+        self._in_hand = False
+        self._owner: threading.Thread | None = None
+        open_queues.append(self)
+        self.empty, self.get_nowait = self._queue.empty, self._queue.get_nowait
+
+    def put(self, item: Any) -> None:
+        with self._changed:
+            self._pending += 1
+        self._queue.put(item)
+
+    def get(self, timeout: float) -> Any:
+        self._owner = threading.current_thread()
+        with self._changed:
+            self._pending -= self._in_hand
+            self._in_hand = False
+            self._changed.notify_all()
+        item = self._queue.get(timeout=timeout)
+        with self._changed:
+            self._in_hand = True
+        return item
+
+    def settle(self) -> None:
+        """Wait until all that was put has been dealt with, or nobody is left to do it."""
+        with self._changed:
+            while self._pending and (self._owner is None or self._owner.is_alive()):
+                self._changed.wait(0.001)
+
+
+class SeededLoop(asyncio.SelectorEventLoop):
+    """See above. Made by `seeded`, which stands in for threads and clocks of the package."""
+
+    def __init__(self, random: Random, queues: list[_Queue]) -> None:
+        super().__init__()
+        self._random = random
+        self._queues = queues
+        self._now = 0.0
+        self.turns = 0
+        self._answering: list[tuple[int, threading.Thread]] = []
+        self.looks: list[Callable[[], None]] = []
+        self._ready: Any = _Ready()
+        self._ready.random = random
+
+    def time(self) -> float:
+        return self._now
+
+    def answer_later(self, thread: threading.Thread) -> None:
+        """Have a thread do its work some turns later, and wait for that."""
+        self._answering.append((self.turns + self._random.randrange(4), thread))
+
+    def _run_once(self) -> None:
+        self.turns += 1
+        self._run_threads()
+        for queue in self._queues:
+            queue.settle()
+        for look in (*self.looks,) if self._random.random() < 0.05 or not self._ready else ():
+            look()
+        if not self._ready:
+            self._pass_time()
+        super()._run_once()  # type: ignore[misc]
+
+    def _run_threads(self) -> None:
+        due = [thread for turn, thread in self._answering if turn <= self.turns or not self._ready]
+        self._answering = [(turn, thread) for turn, thread in self._answering if thread not in due]
+        for thread in due:
+            thread.start()
+            thread.join(_STUCK_S)
+            if thread.is_alive():
+                raise StuckError(f"{thread} does not answer")
+
+    def _pass_time(self) -> None:
+        if not self._scheduled:  # type: ignore[attr-defined]
+            # What comes from other threads is on its way by now, or never comes.
+            if not self._answering and not self._selector.select(_SILENCE_S):  # type: ignore[attr-defined]
+                raise StuckError("no task is ready, and nothing is waited for")
+            return
+        self._now = max(self._now, min(h.when() for h in self._scheduled))  # type: ignore[attr-defined]
+
+
+class _Clock:
+    """A host's clock by which anything may take any time."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._ns = 0
+
+    def __call__(self) -> int:
+        self._ns += self._random.choice((1_000, 1_000, 20_000, 300_000, 2_000_000))
+        return self._ns
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[Callable[[], SeededLoop]]:
+    """Give what makes a loop whose scheduling is drawn from the seed."""
+    random = Random(seed)
+    queues: list[_Queue] = []
+    loops: list[SeededLoop] = []
+
+    def make() -> SeededLoop:
+        loops.append(SeededLoop(random, queues))
+        return loops[-1]
+
+    def look_after(keeper: Any) -> None:
+        # In place of its thread, which does the same whenever the host lets it.
+        chores = keeper._chores
+        stop = threading.Event()
+
+        def look() -> None:
+            if keeper._engine.is_open():
+                chores.do(stop)
+
+        loops[-1].looks.append(look)
+        keeper._engine.on_park = lambda: None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder, "SimpleQueue", lambda: _Queue(queues))
+        patch.setattr(offload, "start_thread", lambda thread: loops[-1].answer_later(thread))
+        patch.setattr(housekeeper.Housekeeper, "start", look_after)
+        clock = _Clock(random)
+        for name in ("cl._wait.tasks", "cl._core.engine", "cl._core.virtual_time"):
+            patch.setattr(sys.modules[name], "host_ns", clock)
+        yield make
