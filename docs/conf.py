@@ -20,10 +20,14 @@ exclude_patterns = ["_made/commands.md", "decisions", "made", "notebooks"]
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "inherited-members": "object,Exception,BaseException,dict,tuple"}
+autodoc_default_options = {
+    "members": True,
+    # What comes from these is described where they are.
+    "inherited-members": "object,Exception,BaseException,dict,tuple,BaseModel,Env,Iterable,Mapping,ABC",
+}
 myst_heading_anchors = 3
 myst_enable_extensions = ["deflist"]
-suppress_warnings = ["myst.header"]
+suppress_warnings = ["myst.header", "ref.python"]  # two classes are called Simulator
 
 html_theme = "furo"
 html_title = f"cl-aio {VERSION}"

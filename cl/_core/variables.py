@@ -20,6 +20,8 @@ VARIABLES: Final = frozenset(
     {
         "CL_CULTURE",
         "CL_DEVICE",
+        "CL_DEVICE_TOKEN",
+        "CL_DEVICE_TOKEN_FILE",
         "CL_SDK_ACCELERATED_TIME",
         "CL_SDK_CHANNEL_QUEUE_LIMIT",
         "CL_SDK_DATA_SOURCE",

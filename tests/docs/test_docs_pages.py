@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from analysis.analysis_samples import open_fonts
-from docs.pages import SEED, blocks, pages, run_page, unknown_languages
+from docs.pages import DOCS, SEED, blocks, pages, run_page, unknown_languages
 from extras import need_extra
+
+import cl
+from cl._core.variables import OLD_NAMES, OTHER_VARIABLES, VARIABLES
 
 need_extra("analysis", "scipy", "matplotlib", "pydantic")
 
@@ -48,3 +52,17 @@ def test_a_page_that_prints_something_else_fails(tmp_path: Path) -> None:
     page.write_text("```sh\nexit 3\n```\n")
     with pytest.raises(AssertionError, match="line 2"):
         run_page(page, tmp_path)
+
+
+def test_every_variable_has_its_place() -> None:
+    text = (DOCS / "reference" / "environment.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`(CL_[A-Z_]+)`", text))
+    assert listed == VARIABLES | OTHER_VARIABLES | set(OLD_NAMES)
+
+
+def test_every_public_name_has_its_place() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
+    described = set(re.findall(r"^\.\. auto\w+:: (?:[a-z_]+\.)*(\w+)$", text, re.M))
+    errors = set(vars(cl.error))
+    names = {name for name in cl.__all__ if callable(getattr(cl, name)) and name not in errors}
+    assert names <= described
