@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from statistics import fmean
+from typing import Literal
 
 import gymnasium
 
@@ -28,13 +29,14 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--size", type=int, default=500, help="neurons of the culture")
     options = parser.parse_args()
-    for feedback in (True, False):
+    for feedback in ("stimulus", "silent", "none"):
         lengths = play(options.episodes, options.size, feedback)
-        print(f"feedback {feedback!s:5}: {fmean(lengths):5.1f} steps in the mean, {lengths}")
-    print(f"pushed at random: {fmean(pushed_at_random(options.episodes)):5.1f} steps in the mean")
+        print(f"feedback {feedback:9} {fmean(lengths):5.1f} steps in the mean, {lengths}")
+    lengths = pushed_at_random(options.episodes)
+    print(f"pushed at random   {fmean(lengths):5.1f} steps in the mean, {lengths}")
 
 
-def play(episodes: int, size: int, feedback: bool) -> list[int]:
+def play(episodes: int, size: int, feedback: Literal["stimulus", "silent", "none"]) -> list[int]:
     env = gymnasium.make("CartPole-v1")
     culture = Simulator(
         "cl.sim.culture:create", config={"size": size, "plasticity": True}, seed=3, accelerated=True

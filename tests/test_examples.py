@@ -21,7 +21,7 @@ ARGUMENTS: dict[str, list[str]] = {
 }
 """What an example is started with, where its defaults would take too long."""
 SAYS: dict[str, list[str]] = {
-    "cartpole_neurons.py": ["feedback True :", "feedback False:", "pushed at random:"],
+    "cartpole_neurons.py": ["feedback stimulus", "feedback silent", "feedback none", "pushed at random"],
     "closed_loop.py": ["Recording to", "3 s", "Summary", "ticks             3000", "real-time factor", "p99"],
     "closed_loop_async.py": ["3.0 s", "controller: 3000 ticks", "done:"],
     "culture_closed_loop.py": ["before", "quiet", "pulses", "after", "multiplied the firing rate by"],

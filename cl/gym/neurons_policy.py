@@ -6,13 +6,13 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 from gymnasium import spaces
 
 from cl._values.constants import FRAMES_PER_SECOND
-from cl._values.numbers import whole
+from cl._values.numbers import real, whole
 from cl.app.embodiment import Feedback, PlaceRateEncoder, RegionDecoder, motor_regions
 from cl.stim import StimDesign
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SENSORY: Final = tuple(range(8, 32))
 """Three columns of the array, those beside the motor regions."""
 _MOST_VALUES: Final = len(SENSORY) // 2
+Kind = Literal["stimulus", "silent", "none"]
+KINDS: Final = get_args(Kind)
+"""What follows an outcome."""
 Telling = Sequence[tuple[float, float]]
 """A place and a magnitude, both 0 to 1, for each group of sensory channels."""
 
@@ -53,8 +56,10 @@ class NeuronsPolicy:
     An action takes `ticks_per_action` ticks, of `ticks_per_second`; where no region leads it is the last one
     again. `outcome(reward, terminated, truncated)` returns True where it went well, False where it did not,
     else None: by default an episode that is terminated went wrong (a pole that has fallen), one that is cut
-    off went well. True is followed by a stimulus that is always the same, False by one that cannot be
-    foreseen and lasts 4 s; `feedback=False` leaves both out, for controls. `seed` is that of the feedback.
+    off went well. `feedback` is as in *pong*: "stimulus", a good outcome is followed by a stimulus that is
+    always the same, a bad one by one that cannot be foreseen, of `unpredictable_s` seconds, with the design
+    `surprise`, and a rest; "silent", a bad one by as long a pause; "none", nothing, for controls. `seed` is
+    that of the feedback. Designs are `StimDesign`, or x for StimDesign(160, -x, 160, x).
     """
 
     def __init__(
@@ -67,9 +72,12 @@ class NeuronsPolicy:
         regions: Sequence[Sequence[int]] | None = None,
         outcome: Callable[[float, bool, bool], bool | None] | None = None,
         design: StimDesign | float = 1.0,
+        surprise: StimDesign | float = 2.0,
         ticks_per_second: int = 100,
         ticks_per_action: int = 5,
-        feedback: bool = True,
+        feedback: Kind = "stimulus",
+        unpredictable_s: float = 4.0,
+        rest_s: float = 4.0,
         seed: int = 0,
     ) -> None:
         actions = env.action_space
@@ -81,16 +89,21 @@ class NeuronsPolicy:
         self._decoder = RegionDecoder(motor_regions(int(actions.n)) if regions is None else regions)
         if len(self._decoder.regions) != actions.n:
             raise ValueError(f"there are {actions.n} actions, but {len(self._decoder.regions)} regions")
+        if feedback not in KINDS:
+            raise ValueError(f"feedback must be one of {', '.join(KINDS)}, not {feedback!r}")
         self._tell, values = (encode, None) if encode is not None else _telling(env.observation_space)
         self._encoders = [PlaceRateEncoder(group) for group in _groups(groups, values)]
         self._outcome = outcome or _falls
-        self._design = design if isinstance(design, StimDesign) else StimDesign(160, -design, 160, design)
+        self._design = _stim_design(design)
+        self._surprise = _stim_design(surprise)
+        self._rest_s = real(rest_s, "rest_s")
         self._ticks = whole(ticks_per_action, "ticks_per_action", 1)
         rate = whole(ticks_per_second, "ticks_per_second", 1, FRAMES_PER_SECOND)
         self._seconds = FRAMES_PER_SECOND // rate / FRAMES_PER_SECOND
         self._loop: Iterator[LoopTick] = iter(neurons.loop(rate, ignore_jitter=True))
         channels = [channel for encoder in self._encoders for channel in encoder.channels]
-        self._feedback = Feedback(random.Random(seed), channels) if feedback else None
+        self._feedback = Feedback(random.Random(seed), channels, unpredictable_s=unpredictable_s)
+        self._kind: Kind = feedback
         self._choice = 0
 
     def act(self, observation: Any) -> int:
@@ -113,19 +126,31 @@ class NeuronsPolicy:
     def answer(self, reward: float, terminated: bool, truncated: bool) -> bool | None:
         """Give the neurons the feedback that follows an outcome, and return which that was."""
         went_well = self._outcome(reward, terminated, truncated)
-        feedback = self._feedback
-        if feedback is None or went_well is None:
+        if self._kind == "none" or went_well is None:
             return went_well
         if went_well:
-            self._neurons.stim(feedback.channel_set, self._design, feedback.burst)
-            self._rest(feedback.burst.burst_count / feedback.burst.burst_hz)
+            self._reward()
         else:
-            feedback.begin()
-            for _ in range(round(feedback.unpredictable_s / self._seconds)):
-                for channel in feedback.step(self._seconds):
-                    self._neurons.stim(channel, self._design)
-                self._pass_tick()
+            self._surprise_them()
         return went_well
+
+    def _reward(self) -> None:
+        """Give the stimulus that is always the same."""
+        feedback = self._feedback
+        if self._kind == "stimulus":
+            self._neurons.stim(feedback.channel_set, self._design, feedback.burst)
+            for _ in range(math.ceil(feedback.burst.burst_count / feedback.burst.burst_hz / self._seconds)):
+                self._pass_tick()
+
+    def _surprise_them(self) -> None:
+        """Give the stimulus that nobody can foresee, or the pause in its place, and rest."""
+        feedback = self._feedback
+        if self._kind == "stimulus":
+            feedback.begin()
+        for _ in range(round((feedback.unpredictable_s + self._rest_s) / self._seconds)):
+            for channel in feedback.step(self._seconds):
+                self._neurons.stim(channel, self._surprise)
+            self._pass_tick()
 
     def play(self, episodes: int, seed: int | None = None) -> list[Episode]:
         """Play episodes of the task, the first one from a reset with this seed, and return how they went."""
@@ -153,12 +178,12 @@ class NeuronsPolicy:
             if terminated or truncated:
                 return Episode(total, steps, terminated)
 
-    def _rest(self, seconds: float) -> None:
-        for _ in range(math.ceil(seconds / self._seconds)):
-            self._pass_tick()
-
     def _pass_tick(self) -> None:
         self._decoder.update(next(self._loop).analysis.spikes, self._seconds)
+
+
+def _stim_design(design: StimDesign | float) -> StimDesign:
+    return design if isinstance(design, StimDesign) else StimDesign(160, -design, 160, design)
 
 
 def _falls(reward: float, terminated: bool, truncated: bool) -> bool | None:

@@ -81,22 +81,28 @@ def test_the_most_active_region_is_chosen() -> None:
             assert [policy.act(2) for _ in range(3)] == [3, 4, 4]
 
 
-@pytest.mark.parametrize(("terminates", "feedback"), [(True, True), (False, True), (True, False)])
-def test_the_outcome_is_answered(neurons: cl.Neurons, terminates: bool, feedback: bool) -> None:
+@pytest.mark.parametrize(
+    ("terminates", "feedback"),
+    [(True, "stimulus"), (False, "stimulus"), (True, "silent"), (False, "silent"), (True, "none")],
+)
+def test_the_outcome_is_answered(neurons: cl.Neurons, terminates: bool, feedback: Any) -> None:
     task = Task(spaces.Discrete(3))
     task.terminates = terminates
-    with NeuronsPolicy(neurons, task, feedback=feedback, seed=4) as policy:
+    with NeuronsPolicy(neurons, task, feedback=feedback, rest_s=0.5, seed=4) as policy:
         played = policy.play(1, seed=2)
     assert [(episode.total, episode.steps, episode.terminated) for episode in played] == [
         (3.0, 3, terminates)
     ]
     acted = 3 * 5 * 250
     after = [stim for stim in stims(neurons) if stim[0] > acted]
-    if not feedback:
-        assert not after
+    if feedback != "stimulus":
+        pause = 112_500 if feedback == "silent" and terminates else 0
+        assert not after and neurons.timestamp() == acted + pause
     elif terminates:
         times = np.diff([timestamp for timestamp, _ in after])
-        assert neurons.timestamp() >= acted + 4 * 25_000 and 10 <= len(after) <= 20 and len({*times}) > 5
+        assert (
+            neurons.timestamp() == acted + 8 * 25_000 + 250 and 10 <= len(after) <= 20 and len({*times}) > 5
+        )
     else:
         assert len(after) == 10 * 24 and len({timestamp for timestamp, _ in after}) == 10
 
@@ -126,6 +132,7 @@ def test_what_is_wrong_is_told(neurons: cl.Neurons) -> None:
         (Task(box), {"regions": [[1], [2], [3]]}, "2 actions, but 3 regions"),
         (Task(box), {"encode": lambda o: []}, "encode needs groups"),
         (Task(box), {"ticks_per_action": 0}, "ticks_per_action"),
+        (Task(box), {"feedback": True}, "feedback must be one of stimulus, silent, none, not True"),
     ):
         with pytest.raises((TypeError, ValueError), match=text):
             NeuronsPolicy(neurons, task, **options)
