@@ -86,18 +86,14 @@ def check_view(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> Reco
     try:
         assert view.samples is not None and view.spikes is not None and view.stims is not None
         assert view.data_streams is not None
-        # Those of frames that are not there do not count: in a recording spikes are at frames, here at rows.
-        length = len(view.samples) if not view.complete else 1 << 60
-        whole = (counts[0], min(counts[1], length), min(counts[2], -(-length // 3)), counts[3])
-        _check_rows(view.samples[:], view.spikes[:], view.stims[:], whole)
+        check_counts(view, counts)
+        _check_rows(view.samples[:], view.spikes[:], view.stims[:])
         assert view.stim_designs is not None and view._h5 is not None
         assert len(view._h5["stim_designs"]) == len(view._h5["stims"]), "one write makes both longer"
         check_designs(view.stim_designs[:], len(view.stims))
         assert view.attributes["duration_frames"] == len(view.samples)
-        assert len(view.data_streams) >= len(counts[3])
         for name, stream in view.data_streams.items():
             items = list(stream.items())
-            assert len(items) >= counts[3].get(name, 0)
             assert items == [(i * 5, {"n": i, "name": name}) for i in range(len(items))]
             assert isinstance(stream.attributes["application"], dict)
         assert isinstance(view.attributes["application"], dict)
@@ -105,6 +101,18 @@ def check_view(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> Reco
         view.close()
         raise
     return view
+
+
+def check_counts(view: RecordingView, counts: tuple[int, int, int, dict[str, int]]) -> None:
+    """Check that a view has at least so much."""
+    # Those of frames that are not there do not count: in a recording spikes are at frames, here at rows.
+    length = len(view.samples) if not view.complete else 1 << 60
+    assert len(view.samples) >= counts[0]
+    assert len(view.spikes) >= min(counts[1], length)
+    assert len(view.stims) >= min(counts[2], -(-length // 3))
+    assert len(view.data_streams) >= len(counts[3])
+    for name, count in counts[3].items():
+        assert len(view.data_streams[name]) >= count
 
 
 def check_tables(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> None:
@@ -116,7 +124,9 @@ def check_tables(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> No
         root = file.root
         assert isinstance(root.spikes, tables.Table) and isinstance(root.samples, tables.EArray)
         assert isinstance(root.stims, tables.Table) and isinstance(root.stim_designs, tables.Table)
-        _check_rows(root.samples[:], root.spikes[:], root.stims[:], counts)
+        held = root.samples[:], root.spikes[:], root.stims[:]
+        assert all(len(rows) >= count for rows, count in zip(held, counts[:3], strict=True))
+        _check_rows(*held)
         check_designs(root.stim_designs[:], root.stims.nrows)
         assert isinstance(root._v_attrs.application, dict)
         for name, count in counts[3].items():
@@ -128,14 +138,11 @@ def check_tables(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> No
         file.close()
 
 
-def _check_rows(samples: Any, spikes: Any, stims: Any, counts: tuple[int, int, int, dict[str, int]]) -> None:
-    assert len(samples) >= counts[0]
+def _check_rows(samples: Any, spikes: Any, stims: Any) -> None:
     np.testing.assert_array_equal(samples, frames(0, len(samples)))
-    assert len(spikes) >= counts[1]
     np.testing.assert_array_equal(spikes["timestamp"], np.arange(len(spikes)))
     np.testing.assert_array_equal(spikes["channel"], spike_channels(0, len(spikes)))
     np.testing.assert_array_equal(spikes["samples"], waveforms(0, len(spikes)))
-    assert len(stims) >= counts[2]
     np.testing.assert_array_equal(stims["timestamp"], np.arange(len(stims)) * 3)
 
 

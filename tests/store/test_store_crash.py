@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from store_files import SYSTEM, Filler, check_tables, check_view
+from store_files import SYSTEM, Filler, check_counts, check_tables, check_view
 
 import cl._store.write.ordered_file as ordered_file
 from cl._store.write import layout
@@ -121,8 +121,7 @@ def test_every_state_between_two_writes_is_readable(tmp_path: Path, monkeypatch:
         with check_view(state, log.required(done)) as view:
             ended += view.complete
             assert view.complete == (view.attributes["application"] == {"done": True})
-            frames = len(view.samples)
-        check_view(state, log.belonging(frames)).close()  # no frame is there without its events
+            check_counts(view, log.belonging(len(view.samples)))  # no frame is there without its events
         check_tables(state, log.required(done))
     assert looked_at > 800
     assert 0 < ended < 10, "the end is one write among the last"

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import pytest
 from disk_log import DiskLog
-from store_files import SYSTEM, Filler, check_tables, check_view
+from store_files import SYSTEM, Filler, check_counts, check_tables, check_view
 
 from cl import RecordingView
 from cl._store.write import layout
@@ -139,7 +139,7 @@ def test_every_state_that_a_power_cut_leaves(
                 partial += epoch.promised[0] < len(view.samples) < final[0]
                 if view.complete:
                     ended += 1
-                    check_view(state, final).close()
+                    check_counts(view, final)
             check_h5py(state, epoch.promised)
             check_tables(state, epoch.promised)
     record_property("states", tried)
