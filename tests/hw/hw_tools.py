@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from emulator_forks import ForkedEmulator
+
 import cl
 from cl.hw.driver.link import Link
 from cl.hw.emulator import EmulatorProcess
@@ -24,7 +26,7 @@ A_TURN = 600
 """Frames after which an emulator has surely taken what it was told before: it posts 250 at most in a turn."""
 
 
-class PatientEmulator(EmulatorProcess):
+class PatientEmulator(ForkedEmulator):
     """An emulator that may be kept waiting by a busy machine without being taken for dead.
 
     Tests of silence promise more: "--liveness-ms", "25".

@@ -19,7 +19,7 @@ import cl
 from cl import StimDesign
 from cl.error import DeviceDisconnectedError
 from cl.hw.driver import session
-from cl.hw.emulator import spawn
+from cl.hw.emulator import EmulatorProcess, spawn
 from cl.hw.wire import stim_ring
 from cl.hw.wire.layout import DESIGN_BYTES, EVENT_BYTES, PAGE, RegionKind, RingWord, ring_bytes
 from cl.hw.wire.memory import Region
@@ -235,7 +235,7 @@ def test_an_earlier_device_tells_no_designs(monkeypatch: pytest.MonkeyPatch) -> 
         return popen([sys.executable, "-c", _EARLIER, *command[3:]], **keywords)
 
     monkeypatch.setattr(spawn.subprocess, "Popen", earlier)
-    with PatientEmulator() as emulator:
+    with EmulatorProcess("--liveness-ms", "300") as emulator:
         monkeypatch.setenv("CL_DEVICE", emulator.address)
         with linked(emulator.address, take_control=False) as (link, _):
             assert link.facts.version == (1, 0)

@@ -39,19 +39,7 @@ class EmulatorProcess:
     def __enter__(self) -> EmulatorProcess:
         self._folder = folder = _folder(self._directory)
         path = Path(folder.name) / _SOCKET
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "cl.hw.emulator", "--socket", str(path), "--stdin", *self._arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            # Linux shares the processor out among sessions: a device is no part of the program's share.
-            # (It ends all the same when the program does: its input closes.)
-            start_new_session=True,
-            # What this process can import the child can: this package, and sources named module:attr.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
-        )
+        self._process = self._start(path)
         self.address = f"unix:{path}"
         assert self._process.stdout is not None
         # A source may have printed something of its own before.
@@ -64,6 +52,21 @@ class EmulatorProcess:
             start_thread(thread)
             self._emptying.append(thread)
         return self
+
+    def _start(self, path: Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "cl.hw.emulator", "--socket", str(path), "--stdin", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            # Linux shares the processor out among sessions: a device is no part of the program's share.
+            # (It ends all the same when the program does: its input closes.)
+            start_new_session=True,
+            # What this process can import the child can: this package, and sources named module:attr.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
+        )
 
     @property
     def pid(self) -> int:

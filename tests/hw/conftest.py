@@ -1,0 +1,18 @@
+"""What tests of the hardware share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from emulator_forks import forking
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emulators_are_forks() -> Iterator[None]:
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    with forking():
+        yield
