@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import select
 import threading
 from contextlib import suppress
 
 from cl.error import DeviceDisconnectedError
 from cl.hw.wire.eventfd import create_eventfd, raise_eventfd
+from cl.hw.wire.transport import Descriptors
 
 
 class LinkState:
@@ -17,13 +17,14 @@ class LinkState:
     `fd` is an eventfd that becomes readable at the end and stays so, for waits in `poll`.
     """
 
-    __slots__ = ("_lock", "error", "fd")
+    __slots__ = ("_lock", "_owned", "error", "fd")
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # A signal handler of the thread that has it may close the device.
         self.error: Exception | None = None
         """Why the link ended, or None while it lives."""
-        self.fd = create_eventfd()
+        self._owned = Descriptors([create_eventfd()])
+        self.fd = self._owned[0]
 
     def end(self, error: Exception) -> bool:
         """End the link; return False where it had ended already, for the reason that came first."""
@@ -56,6 +57,5 @@ class LinkState:
     def close(self) -> None:
         """Give the eventfd back."""
         with self._lock:
-            fd, self.fd = self.fd, -1  # An error closes it as well.
-            if fd >= 0:
-                os.close(fd)
+            self.fd = -1
+            self._owned.close()

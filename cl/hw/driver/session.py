@@ -32,6 +32,7 @@ from cl.hw.wire.memory import Region, map_region
 from cl.hw.wire.socket_path import check_path
 from cl.hw.wire.transport import (
     MESSAGE_LIMIT,
+    Descriptors,
     ErrorCode,
     Message,
     ProtocolError,
@@ -102,6 +103,8 @@ class Session:
         self.address = address
         self._held = ExitStack()
         self.regions: dict[int, Region] = {}
+        self._eventfds = Descriptors()  # Closed also where an interruption comes before there is an owner.
+        self._held.callback(self._eventfds.close)
         self.data_fds: list[int] = []
         self.completion_fd = self.error_fd = self.doorbell_fd = -1
         self.controls = False
@@ -246,9 +249,8 @@ class Session:
         self._ask(Message.INTERRUPTS, pack_interrupts(data_vectors, 1, 1), fds)
 
     def _eventfd(self) -> int:
-        fd = create_eventfd()
-        self._held.callback(os.close, fd)
-        return fd
+        self._eventfds.append(create_eventfd())
+        return self._eventfds[-1]
 
     def acquire(self) -> None:
         """Become the one controller.

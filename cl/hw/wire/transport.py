@@ -8,6 +8,7 @@ came with it are closed.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 from array import array
@@ -152,6 +153,7 @@ def _receive(sock: socket.socket) -> tuple[bytes, Descriptors, int]:
     Not `socket.recv_fds`: that one drops the flags it is given, and children would inherit the descriptors.
     """
     size, fds = array("i").itemsize, Descriptors()
+    _wait_for_packet(sock)
     data, ancillary, flags, _ = sock.recvmsg(
         MESSAGE_LIMIT, socket.CMSG_LEN(FD_LIMIT * size), socket.MSG_CMSG_CLOEXEC
     )
@@ -159,6 +161,20 @@ def _receive(sock: socket.socket) -> tuple[bytes, Descriptors, int]:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds += array("i", payload[: len(payload) // size * size])
     return data, fds, flags
+
+
+def _wait_for_packet(sock: socket.socket) -> None:
+    """Wait for a packet; TimeoutError where the socket has a timeout and that is over.
+
+    Where the socket itself waits, a signal that comes meanwhile is handled once it has received, and the
+    descriptors have no owner yet.
+    """
+    timeout = sock.gettimeout()
+    if timeout:
+        poller = select.poll()
+        poller.register(sock, select.POLLIN)
+        if not poller.poll(timeout * 1e3):
+            raise TimeoutError("timed out")
 
 
 def parse_packet(data: bytes, fds: Descriptors, truncated: bool = False) -> Packet:
