@@ -62,7 +62,7 @@ def jupyter_lab(folder: Path, home: Path, **environ: str) -> Iterator[Lab]:
     # JupyterLab would ask whether it may look for news, and take what is out of sight out of the page.
     for name, settings in _SETTINGS.items():
         path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings))
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
     with (home / "lab.log").open("w") as log:
@@ -96,9 +96,9 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     server.wait(PATIENCE_S)
 
 
-def notebook(path: Path, *cells: str) -> str:
+def written(path: Path, *cells: str) -> str:
     """Write a notebook with these cells of code, and return its name."""
-    written = {
+    notebook = {
         "nbformat": 4,
         "nbformat_minor": 5,
         "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
@@ -114,7 +114,7 @@ def notebook(path: Path, *cells: str) -> str:
             for index, source in enumerate(cells)
         ],
     }
-    path.write_text(json.dumps(written))
+    path.write_text(json.dumps(notebook))
     return path.name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from browser_tools import ARTIFACTS, chromium
 from extras import need_extra
-from jupyter_tools import PATIENCE_S, Lab, Notebook, jupyter_lab
+from jupyter_tools import PATIENCE_S, Lab, Notebook, jupyter_lab, written
 
 need_extra("test-all", "jupyterlab")
 
@@ -73,4 +74,110 @@ def test_the_notebook_on_visualisation_shows_what_it_says(lab: Lab, page: Any) -
     assert live.evaluate("() => visualiser().chosen") == [18, 27, 36]
     screenshot(page, "notebook-activity")
     notebook.until_run(6)
+    assert page.locator(".cl-visualiser[data-way=port]").count() == 2
     assert notebook.complaints == []
+
+
+OWN = """
+const dataStreams = ["numbers", "cl_stims"];
+function createVisualiser(id, div) {
+  let latest = null, stims = 0;
+  globalThis.found = () => [latest, stims];
+  return {
+    reset() { stims = 0; },
+    process(name, time, data) { if (name === "numbers") latest = data; else stims++; },
+    draw(ms, now) { div.textContent = `${stims} stims at ${Math.round(now)}`; },
+  };
+}
+"""
+RUN = """
+with cl.open() as neurons:
+    stream = neurons.create_data_stream("numbers")
+    for tick in neurons.loop(100, stop_after_seconds=3):
+        stream.append(neurons.timestamp(), [tick.iteration, numpy.arange(3)])
+        if tick.iteration % 20 == 0:
+            neurons.stim(27, 1.0)
+"""
+CELLS = (
+    "import cl, numpy",
+    "cl.visualisation.jupyter.display_visualiser('own.js', title='Own', use_sidebar=False)",
+    "cl.visualisation.jupyter.show_activity()",
+    RUN,
+    RUN,
+)
+REACHED = """async () => {
+  const found = [];
+  for (const [name, reach] of Object.entries({
+    notebook: () => window.parent.document.body,
+    storage: () => localStorage.length,
+    network: async () => void (await fetch("http://127.0.0.1:1025/")),
+    socket: () => new Promise((done, failed) => {
+      const socket = new WebSocket("ws://127.0.0.1:1025/ws");
+      socket.onopen = done;
+      socket.onerror = failed;
+    }),
+  })) {
+    try { await reach(); found.push(name); } catch { /* as it is to be */ }
+  }
+  return found;
+}"""
+
+
+def test_a_page_comes_through_the_kernel_where_its_port_is_closed(lab: Lab, page: Any) -> None:
+    """Frames that are made before the device, drawn while a cell runs, and that live through another one."""
+    (lab.folder / "own.js").write_text(OWN)
+    sockets: list[str] = []
+    page.route(lambda url: not url.startswith((lab.url, "data:")), lambda route: route.abort())
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    notebook = Notebook(page, lab, written(lab.folder / "relay.ipynb", *CELLS))
+    notebook.run(0, 1, 2)
+    own, live = through_the_kernel(page, "Own"), through_the_kernel(page, "Activity")
+    until(own, "globalThis.found")
+    until(live, "globalThis.visualiser")
+    sessions: list[str] = []
+    for number in (3, 4):
+        notebook.run(number)
+        # All the while the kernel's main thread is in the loop.
+        until(own, "found()[1] > 2 && found()[0][0] > 60 && found()[0][1] instanceof BigInt64Array")
+        until(
+            live, f"visualiser().stims.length > 2 && !{json.dumps(sessions)}.includes(visualiser().session)"
+        )
+        # It is answered meanwhile, too: afterwards there is nobody to do so.
+        live.evaluate("() => void visualiser.page.link.send({ type: 'unknown' })")
+        until(live, "visualiser().error?.includes('unknown type')")
+        live.evaluate("() => void (visualiser.page.lastError = null)")
+        sessions.append(live.evaluate("() => visualiser().session"))
+        screenshot(page, f"notebook-relay-{number}")
+        notebook.until_run(number + 1)
+        until(live, "!visualiser().connected")
+    own_socket = lab.url.replace("http", "ws")
+    assert [url for url in sockets if not url.startswith(own_socket)] == []
+    for frame in (own, live):  # neither the notebook around it nor anything else can be reached from there
+        assert frame.evaluate(REACHED) == []
+    drag_and_clear(page)
+    assert [text for text in notebook.complaints if "Content Security Policy" not in text] == []
+
+
+def through_the_kernel(page: Any, title: str) -> Any:
+    """Return the frame of a title, once it has its page."""
+    selector = f".cl-visualiser[data-way=kernel] > iframe[title={title}][srcdoc]"
+    return page.wait_for_selector(selector, state="attached").content_frame()
+
+
+def drag_and_clear(page: Any) -> None:
+    """Drag the panel on the right, and clear the cell that it belongs to."""
+    width = "() => document.getElementById('cl-sidebar').getBoundingClientRect().width / innerWidth"
+    right = "() => document.getElementById('main').getBoundingClientRect().right / innerWidth"
+    assert page.evaluate(width) == pytest.approx(0.2, abs=0.01)
+    for begin, end, part in ((0.8, 0.5, 0.5), (0.5, 0.02, 0.8)):
+        page.mouse.move(1400 * begin + 3, 450)
+        page.mouse.down()
+        page.mouse.move(1400 * end, 450)
+        page.mouse.up()
+        assert page.evaluate(width) == pytest.approx(part, abs=0.01)
+        # JupyterLab gets no narrower than it likes.
+        assert page.evaluate(right) == pytest.approx(max(1 - part, 0.24), abs=0.05)
+        screenshot(page, f"notebook-sidebar-{part}")
+    page.evaluate("() => void jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.wait_for_selector("#cl-sidebar", state="detached")
+    assert page.evaluate(right) == 1

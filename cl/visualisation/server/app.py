@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
+from collections import deque
 from concurrent.futures import CancelledError
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -20,7 +21,7 @@ from cl._values.saying import Log
 
 from .access import Access
 from .address import prefix_of
-from .client import INTERNAL_ERROR, Client
+from .client import INTERNAL_ERROR, Client, Link
 from .files import Answer, WebFiles, refuse
 from .topics import Sections
 
@@ -37,6 +38,7 @@ QUICK_S: Final = 0.016
 STAGGER_S: Final = 0.003
 """Between two pages, so that the program's threads run meanwhile."""
 GOING_AWAY: Final = 1001
+_TRY_AGAIN: Final = 1013
 MOST_PAGES: Final = 16
 MOST_CONNECTIONS: Final = 64
 LONGEST_COMMAND: Final = 4_096
@@ -61,10 +63,22 @@ class Listening(Protocol):
     connections: set[Any]
 
 
-def run(owner: Listening, stop: socket.socket) -> None:
-    """Serve until a byte comes over `stop`. Returns with every connection closed."""
+class Joinable(Listening, Protocol):
+    """One that is also served to who comes by another way than the socket."""
+
+    token: str
+    joining: deque[Link]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is to go on."""
+        ...
+
+
+def run(owner: Joinable, waker: socket.socket) -> None:
+    """Serve until a byte over `waker` finds it not alive. Returns with every connection closed."""
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(App(owner).serve(stop))
+        runner.run(App(owner, token=owner.token).serve(waker, owner))
 
 
 def quiet_logger() -> logging.Logger:
@@ -76,23 +90,29 @@ def quiet_logger() -> logging.Logger:
 class App:
     """The page: what answers requests, and what talks to pages. `serve` does so on a socket of its own."""
 
-    def __init__(self, owner: Listening, access: Access | None = None) -> None:
-        """`access` says who may ask; by default those that the owner's host, port and URL allow."""
+    def __init__(self, owner: Listening, access: Access | None = None, token: str = "") -> None:
+        """`access` says who may ask; by default those that the owner's host, port and URL allow.
+
+        Under `/here/` and `token` a page tells that it was reached.
+        """
         self._owner = owner
         self._access = access or Access(owner.host, owner.port, url=owner.public_url)
-        self._files = WebFiles(owner.visualisers, prefix_of(owner.public_url), lambda: owner.application)
+        self._files = WebFiles(
+            owner.visualisers, prefix_of(owner.public_url), lambda: owner.application, token
+        )
         self._session = ""
-        self._clients: dict[Client, tuple[ServerConnection, asyncio.Task[None]]] = {}
+        self._clients: dict[Client, tuple[Link, asyncio.Task[None]]] = {}
         """Each with its connection, and the task that reads its source."""
         self._leaving: set[asyncio.Task[None]] = set()
+        self._joined: set[asyncio.Task[None]] = set()
         self._somebody = asyncio.Event()
         self._connections = owner.connections
         self._shared: Sections | None = None
 
-    async def serve(self, stop: socket.socket) -> None:
+    async def serve(self, waker: socket.socket, joinable: Joinable) -> None:
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
-        loop.add_reader(stop, stopped.set)
+        loop.add_reader(waker, self._woken, waker, joinable, stopped)
         self._owner.disconnect = partial(_await_in, loop, self._let_go)
         ticking = asyncio.create_task(self.tick())
         try:
@@ -113,8 +133,23 @@ class App:
             await self._close(server)
         finally:
             self._owner.disconnect = None
-            loop.remove_reader(stop)
+            loop.remove_reader(waker)
             ticking.cancel()
+
+    def _woken(self, waker: socket.socket, joinable: Joinable, stopped: asyncio.Event) -> None:
+        waker.recv(64)
+        if not joinable.alive:
+            stopped.set()
+        while joinable.joining:
+            task = asyncio.create_task(self._join(joinable.joining.popleft()))
+            self._joined.add(task)
+            task.add_done_callback(self._joined.discard)
+
+    async def _join(self, link: Link) -> None:
+        if len(self._clients) >= MOST_PAGES:
+            await link.close(_TRY_AGAIN, "too many pages are open")
+        else:
+            await self.handle(link)
 
     async def _close(self, server: Server) -> None:
         # A child process that was forked meanwhile may hold it, and nobody would answer there.
@@ -209,7 +244,7 @@ class App:
 
     # -- WebSocket ------------------------------------------------------------------------
 
-    async def handle(self, connection: ServerConnection) -> None:
+    async def handle(self, connection: Link) -> None:
         """Talk to a page until its connection ends."""
         make_source = self._owner.make_source
         if make_source is None:
@@ -232,7 +267,7 @@ class App:
             pump.cancel()
             await asyncio.wait([pump])
 
-    async def _pump(self, client: Client, connection: ServerConnection) -> None:
+    async def _pump(self, client: Client, connection: Link) -> None:
         try:
             await client.pump()
         except ConnectionClosed:

@@ -79,7 +79,7 @@ class Client:
     @property
     def quick(self) -> bool:
         """Whether it wants what there is as soon as a screen can show it."""
-        return self._packed is not None
+        return self._packed is not None and not getattr(self._link, "in_lumps", False)
 
     # -- commands -------------------------------------------------------------------------
 

@@ -64,7 +64,8 @@ def create_visualiser(
     fragment that is put into `div`; `data_streams` is used instead of `dataStreams`. The HTML is a
     frame of `width` by `height` (pixels, or a CSS length), or as high as `aspect_ratio` says; without either
     it is as high as what is in it, where scripts may run, and else 400 pixels.
-    `use_sidebar` is taken, and makes no difference: the frame stays where it is put.
+    `use_sidebar` is taken, and makes no difference: HTML stays where it is put (`jupyter.display_visualiser`
+    has a sidebar).
 
     A frame that is made while a device with a page is open shows that device; RuntimeError with several of
     them. Any other shows one device that opens after the other, in wall-clock time, until the process ends;

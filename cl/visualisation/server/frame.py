@@ -46,6 +46,11 @@ class Size:
             )
         self.style()
 
+    @property
+    def follows(self) -> bool:
+        """Whether the height is to be that of what is in the frame."""
+        return self.height is None and self.aspect_ratio is None
+
     def style(self) -> str:
         """Return it as CSS."""
         if self.aspect_ratio is None:
@@ -60,7 +65,7 @@ def frame(url: str, size: Size, title: str, follow: bool = False) -> str:
 
     With `follow` its height follows what is in it, where the size says nothing about it and scripts may run.
     """
-    if not follow or size.height is not None or size.aspect_ratio is not None:
+    if not follow or not size.follows:
         return _frame(f'src="{html.escape(url)}"', size, title)
     return _frame(f'src="{html.escape(url)}" data-follow', size, title) + _FOLLOW
 

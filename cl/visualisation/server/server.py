@@ -9,9 +9,11 @@ from __future__ import annotations
 import atexit
 import errno
 import os
+import secrets
 import selectors
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -26,8 +28,10 @@ from .access import is_loopback
 from .address import url_for_others, url_of
 
 if TYPE_CHECKING:
+    from .client import Link
     from .custom_visualiser import CustomVisualiser
     from .source import Source
+    from .throttle import Throttle
 
 FIRST_PORT: Final = 1025
 MOST_VISUALISERS: Final = 256
@@ -67,6 +71,14 @@ class VisualiserServer:
         """Custom visualisers by the unguessable part of their path."""
         self.application: CustomVisualiser | None = None
         """What is shown at `/app`."""
+        self.token = secrets.token_urlsafe(12)
+        """By which a page that can reach it tells that it is this one."""
+        self.joining: deque[Link] = deque()
+        """Connections that do not come over the socket, and are yet to be served."""
+        self.throttle: Throttle | None = None
+        """Of what goes through a notebook's kernel."""
+        self.when_attached: set[Callable[[], None]] = set()
+        """Called when it is given a device to show."""
         self.socket = _listen(host, port_from)
         with ExitStack() as unserved:
             unserved.callback(self.socket.close)
@@ -88,8 +100,6 @@ class VisualiserServer:
 
     def show(self, visualiser: CustomVisualiser) -> str:
         """Serve a custom visualiser until `stop`, and return its URL, which cannot be guessed."""
-        import secrets
-
         token = secrets.token_urlsafe(16)
         for oldest in tuple(self.visualisers)[: 1 - MOST_VISUALISERS]:
             del self.visualisers[oldest]
@@ -114,7 +124,15 @@ class VisualiserServer:
             if self.make_source is not None or self.host != host or not self.alive:
                 return False
             self.make_source = make_source
+        for come in tuple(self.when_attached):
+            come()
         return True
+
+    def join(self, link: Link) -> None:
+        """Serve a page that comes by another way than the socket. From any thread."""
+        self.joining.append(link)
+        with suppress(OSError):  # it has stopped meanwhile
+            self._waker.send(b"x")
 
     def leave(self) -> None:
         """Show the device no more, which closes: the end, unless it is kept."""
@@ -141,6 +159,7 @@ class VisualiserServer:
         if self._thread is not threading.current_thread():
             self._thread.join(_STOP_SECONDS)
         self.visualisers.clear()
+        self.when_attached.clear()
         with ExitStack() as sockets:  # all of them, whatever becomes of the others
             for sock in (self.socket, self._waker, self._wakened):
                 sockets.callback(sock.close)

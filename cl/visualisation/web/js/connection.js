@@ -1,12 +1,20 @@
 // The WebSocket to the program: it comes back by itself, and subscribes again.
 
+import { openSocket } from "./port.js";
 import { decode, VERSION } from "./protocol.js";
 
 const RETRY_MS = 1000;
 const SILENT_MS = 6000;
 
+// Beside the page's own files, whatever the path and the scheme that a proxy gives them.
+function address() {
+  const url = new URL("../ws", import.meta.url);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
+}
+
 export class Connection {
-  /** `on` has hello, message, binary, closed: what the page does with what comes. */
+  /** `on` has hello, message, binary, closed: what the page does with what comes; and wants: what it begins with. */
   constructor(on) {
     this.on = on;
     this.topics = new Map();
@@ -20,10 +28,7 @@ export class Connection {
   get open() { return this.socket?.readyState === WebSocket.OPEN; }
 
   #open() {
-    // Beside the page's own files, whatever the path and the scheme that a proxy gives them.
-    const url = new URL("../ws", import.meta.url);
-    url.protocol = url.protocol.replace("http", "ws");
-    const socket = new WebSocket(url.href);
+    const socket = openSocket(address, this.on.wants);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.heard = performance.now();

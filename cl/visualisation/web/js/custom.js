@@ -3,6 +3,7 @@
 import { Connection } from "./connection.js";
 import { Feed } from "./feed.js";
 import { Reader } from "./msgpack.js";
+import { DELAY_MS } from "./port.js";
 import { ATTRIBUTES, ENTRIES } from "./protocol.js";
 
 const div = document.getElementById("visualiser");
@@ -62,13 +63,19 @@ async function start() {
 
 function connect(visualiser, feed) {
   let recorded = false;
+  const entries = { names: feed.names, format: "msgpack" };
   const begin = () => {
     feed.reset();
     call(visualiser, "reset");
     // What a device has just told comes first, so that a page that is loaded anew is not empty until the next entry.
-    if (feed.names.length) link.subscribe("entries", { names: feed.names, format: "msgpack", ...(recorded ? {} : { since: 0 }) });
+    if (feed.names.length) link.subscribe("entries", { ...entries, ...(recorded ? {} : { since: 0 }) });
   };
+  const wants = () => [
+    ...(feed.names.length ? [{ type: "subscribe", topic: "entries", ...entries, since: 0 }] : []),
+    { type: "subscribe", topic: "status" },
+  ];
   const link = new Connection({
+    wants,
     hello: (message) => {
       recorded = message.mode === "recording";
       state.connected = true;
@@ -107,7 +114,7 @@ function take(visualiser, feed, { kind, count, argument, bytes }) {
   const now = performance.now();
   for (let i = 0; i < count; i++) {
     const [name, timestamp, data] = reader.next();
-    feed.add(name, timestamp, data, argument === 1, now, visualiser.bufferMs);
+    feed.add(name, timestamp, data, argument === 1, now, visualiser.bufferMs, DELAY_MS);
   }
   state.entries += count;
   state.dropped = missed + feed.dropped;

@@ -21,16 +21,16 @@ export class Feed {
   begin(timestamp, at, past = false) { this.tie = { timestamp, at, past }; }
 
   /**
-   * Take an entry that comes at `now`. The first is handed over `bufferMs` later, the others as much later as
+   * Take an entry that comes at `now`. The first is handed over `bufferMs` (and `delayMs`) later, the others as much later as
    * their timestamps say. What is older than the page (`past`) is handed over at once, until one of the present comes.
    */
-  add(name, timestamp, data, past, now, bufferMs) {
+  add(name, timestamp, data, past, now, bufferMs, delayMs = 0) {
     const queue = this.queues.get(name);
     if (!queue) return;
     queue.push([timestamp, data]);
     if (queue.length > MOST_WAITING) this.dropped += queue.splice(0, queue.length - MOST_WAITING / 2).length;
     if (this.tie !== null && !this.tie.past) return;
-    const wait = past ? 0 : Number.isFinite(bufferMs) ? bufferMs : BUFFER_MS;
+    const wait = past ? 0 : (Number.isFinite(bufferMs) ? bufferMs : BUFFER_MS) + delayMs;
     this.begin(timestamp, now + wait, past);
   }
 

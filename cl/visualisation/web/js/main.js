@@ -21,7 +21,7 @@ const theme = new Theme(() => {});
 const page = new Page(say, () => refresh?.());
 page.theme = theme;
 
-page.focus(new URLSearchParams(location.search).get("focus_on_channels"));
+page.focus(new URLSearchParams(document.documentElement.dataset.query ?? location.search).get("focus_on_channels"));
 
 const map = new ElectrodeMap(page);
 const raster = new Raster(page);

@@ -52,6 +52,7 @@ export class Page {
       message: (message) => this.#message(message),
       binary: (message) => this.#binary(message),
       closed: (code, reason) => this.#closed(code, reason),
+      wants: () => this.#wants(),
     });
     document.addEventListener("visibilitychange", () => this.#frames());
   }
@@ -171,6 +172,15 @@ export class Page {
     this.link.subscribe("status");
     this.#waveforms();
     this.#frames();
+  }
+
+  // What a device is asked for at first, for those who ask it in the page's place.
+  #wants() {
+    const { channels, binFrames } = this.traceData;
+    const topics = { spikes: {}, stims: {}, streams: {}, waveforms: { channel: this.selected }, overview: {} };
+    if (channels.length) topics.traces = { channels, bin: binFrames };
+    const from = Object.entries(topics).map(([topic, more]) => ({ type: "subscribe", topic, ...more, since: 0 }));
+    return [...from, { type: "subscribe", topic: "status" }];
   }
 
   // How far back the page asks for what it has not been told: all that a device still has, the longest raster of a recording.
