@@ -174,6 +174,7 @@ def test_the_summary_compares_the_first_quarter_with_the_rest() -> None:
     assert "7 hits and 4 misses in 100 s" in found
     assert "| first quarter | 2 | 2.00 | 4 | 50% | 50% |" in found
     assert "| rest | 2 | 1.50 | 3 | 50% | 50% |" in found
+    assert "late" not in found and "was 12 ms late." in text(PongConfig(name="x"), score, 12.4)
     assert "| whole | 0 | – | – | – | – |" in text(PongConfig(name="x"), Score())
 
 

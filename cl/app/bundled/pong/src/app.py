@@ -17,8 +17,6 @@ from .summary import write
 
 VERSION: Final = "1.0.0"
 TICKS_PER_SECOND: Final = 100
-_LATE_FRAMES: Final = 250
-"""A tick that is 10 ms late spoils no game."""
 _BLANK_FRAMES: Final = 25
 """What is detected within 1 ms of a stim is its artifact."""
 
@@ -29,8 +27,9 @@ class Pong(BaseApplication[PongConfig]):
     def run(self, config: PongConfig, output_directory: str) -> RunSummary:
         """Play for as long as is configured."""
         with cl.open() as neurons:
-            score = _play(neurons, config, output_directory)
-        return RunSummary(OutputType.MARKDOWN, content=write(config, score, Path(output_directory)))
+            score, latest_ms = _play(neurons, config, output_directory)
+        text = write(config, score, latest_ms, Path(output_directory))
+        return RunSummary(OutputType.MARKDOWN, content=text)
 
     @staticmethod
     def config_class() -> type[PongConfig]:
@@ -38,7 +37,7 @@ class Pong(BaseApplication[PongConfig]):
         return PongConfig
 
 
-def _play(neurons: Neurons, config: PongConfig, output_directory: str) -> Score:
+def _play(neurons: Neurons, config: PongConfig, output_directory: str) -> tuple[Score, float]:
     play = Play(config, 1 / TICKS_PER_SECOND)
     stream = neurons.create_data_stream(
         "pong",
@@ -58,14 +57,14 @@ def _play(neurons: Neurons, config: PongConfig, output_directory: str) -> Score:
         include_raw_samples=config.record_raw_samples,
     )
     artifacts = Artifacts()
-    for tick in neurons.loop(
-        TICKS_PER_SECOND, stop_after_seconds=config.duration, jitter_tolerance_frames=_LATE_FRAMES
-    ):
+    # A tick that is late ends no game of 20 minutes; the summary tells of it.
+    loop = neurons.loop(TICKS_PER_SECOND, stop_after_seconds=config.duration, ignore_jitter=True)
+    for tick in loop:
         for stimulation in play.step(artifacts.without(tick.analysis.spikes, tick.analysis.stims)):
             neurons.stim(stimulation.channels, stimulation.design, stimulation.burst)
         stream.append(tick.iteration_timestamp, play.shown())
     recording.stop()
-    return play.score
+    return play.score, loop.statistics().max_us / 1_000
 
 
 class Artifacts:
