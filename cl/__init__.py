@@ -31,6 +31,7 @@ from .error import (
 if TYPE_CHECKING:
     from . import analysis, app, error, hw, playback, sim, testing, util, visualisation
     from ._core.virtual_time import VirtualTime
+    from ._loop.progress import progress
     from ._session.opening import aopen, get_system_attributes, is_simulator, open
     from ._sweep.sweeping import sweep
     from .data_stream import DataStream
@@ -65,6 +66,7 @@ _LAZY = {
     "get_system_attributes": "._session",
     "is_simulator": "._session",
     "open": "._session",
+    "progress": "._loop.progress",
     "sweep": "._sweep.sweeping",
 }
 _SUBMODULES = {"analysis", "app", "error", "hw", "playback", "sim", "testing", "util", "visualisation"}
@@ -106,6 +108,7 @@ __all__ = [
     "hw",
     "is_simulator",
     "open",
+    "progress",
     "playback",
     "sim",
     "sweep",

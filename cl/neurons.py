@@ -226,6 +226,7 @@ class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, HostTimeMethods):
         self._engine.check()
         start = None if from_timestamp is None else whole(from_timestamp, "from_timestamp")
         reading.begin(start)
+        reading.participant.goal = reading.at + count
         return reading.at, reading.at + count
 
     def _part(self, start: int, stop: int, analysis: bool) -> Any:

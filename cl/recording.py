@@ -247,9 +247,11 @@ class Recording:
             )
         if engine.time.comes() or self.has_stopped() or recorder.planned_end is None:
             return None
-        return Participant(
+        participant = Participant(
             name, READ, probe=lambda: engine.position if recorder.is_ending else recorder.last_frame
         )
+        participant.goal = recorder.planned_end
+        return participant
 
     def _raise_unless_gone(self) -> None:
         """Raise the error that is being handled, unless it is the device's end, which ends the recording."""

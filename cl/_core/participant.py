@@ -82,8 +82,8 @@ class Participant:
     """
 
     __slots__ = (
-        "arm", "arrival", "ask", "base", "blocks", "deadline", "device", "due", "entry", "exact", "hold",
-        "horizon", "key", "longest_s", "name", "own", "owner", "parent", "pause_s", "probe", "served",
+        "arm", "arrival", "ask", "base", "blocks", "deadline", "device", "due", "entry", "exact", "goal",
+        "hold", "horizon", "key", "longest_s", "name", "own", "owner", "parent", "pause_s", "probe", "served",
         "transient", "wake",
     )  # fmt: skip
 
@@ -98,6 +98,8 @@ class Participant:
         """Which of the devices that share a time it waits for."""
         self.probe = probe
         self.horizon: Callable[[], int] | None = None
+        self.goal: int | None = None
+        """The timestamp at which it will be over, where that is known: for lines of progress."""
         self.deadline: int | None = None
         self.due = UNKNOWN
         """When it is to be served; of one with a probe only if that can no longer change."""

@@ -255,6 +255,10 @@ class VirtualTimebase:
         self._participants[participant] = None
         self.scheduler.register(participant, self._order)
 
+    def participants(self) -> tuple[Participant, ...]:
+        """Return who takes part, for those who look on. From any thread."""
+        return tuple(self._participants)
+
     def expect(self, participant: Participant) -> None:
         self.scheduler.await_arrivals(participant)
 

@@ -133,6 +133,8 @@ class Run:
             self._begun = True
             start = engine.time.begin_loop(n)
             self.due = start + n
+            if self.total >= 0:
+                self.participant.goal = start + self.total * n
             self.known_losses = engine.losses.total
             engine.time.join(self.participant)
             # Its thread may get its turn late, and the first tick would be missed.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from cl._core.engine import Engine
+from cl._wait.goal_watch import GoalWatch, watch_goals
 from cl._wait.housekeeper import Housekeeper, VirtualChores, WallChores
 from cl._wait.owner import has_ended
 from cl._wait.source_pump import SourcePump
@@ -30,6 +31,7 @@ class Wired:
         self.housekeeper = Housekeeper(engine, VirtualChores(engine) if virtual else WallChores(engine))
         engine.on_park = self.housekeeper.start
         self._pump: SourcePump | None = None
+        self._goals: GoalWatch | None = None
         if hasattr(device, "source"):
             # What asks a user's source takes threads, which a device's own room has none of.
             pump = self._pump = SourcePump(engine, cast("StreamedDevice", device), realtime=not virtual)
@@ -45,6 +47,7 @@ class Wired:
         self.housekeeper.begin()
         if self._pump is not None:
             self._pump.start()
+        self._goals = watch_goals(engine)
 
     def settle(self) -> None:
         """Have the pulses that have begun delivered, by a source that takes its time."""
@@ -53,6 +56,8 @@ class Wired:
 
     def stop(self) -> None:
         """End what runs in the background. The engine has ended."""
+        if self._goals is not None:
+            self._goals.stop()
         self.housekeeper.stop()
         if self._pump is not None:
             self._pump.stop()

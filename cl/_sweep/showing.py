@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cl._values.progress import Progress
 
 if TYPE_CHECKING:
-    from .notebook import Bar
+    from cl._values.notebook_bar import Bar
 
 _EVERY_S = 0.1
 
@@ -35,7 +35,7 @@ class Shown:
         self._shown_at = now
         self._line.to(done / max(total, 1), f"{self._label}: {done} done, {failed} failed, {running} running")
         if self._bar is not None:
-            self._bar.show(total, done, failed, running)
+            self._bar.show(total, done, failed, f", {failed} failed, {running} running")
 
     def __enter__(self) -> Shown:
         return self
@@ -44,6 +44,6 @@ class Shown:
         self._line.close()
 
     def _notebooks(self) -> Bar | None:
-        from .notebook import bar
+        from cl._values.notebook_bar import bar
 
         return None if self._line.is_shown else bar(self._label)

@@ -122,7 +122,7 @@ class Sweep:
         return f"Sweep({str(self._how.experiment)!r}, {self.summary()}, out={str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        from .notebook import html
+        from cl._values.notebook_bar import html
 
         return html(repr(self), len(self), len(self._rows), sum(row.failed for row in self._rows.values()))
 

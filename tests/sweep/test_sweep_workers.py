@@ -13,9 +13,10 @@ import sweep_experiments
 import sweep_threads
 
 import cl
-from cl._sweep import notebook, workers
+from cl._sweep import workers
 from cl._sweep.experiment import IMPORTING, experiment_at
 from cl._sweep.showing import Shown
+from cl._values import notebook_bar as notebook
 
 RECURSIVE = """
 import cl

@@ -1,4 +1,4 @@
-"""A sweep in a notebook: a bar that fills, as HTML."""
+"""How far something has come, in a notebook: a bar that fills, as HTML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from cl._values.progress import VARIABLE
+from .progress import VARIABLE
 
 
 class Bar:
@@ -22,14 +22,14 @@ class Bar:
         self._handle: Any = None
         self._display = show
 
-    def show(self, total: int, done: int, failed: int, running: int) -> None:
-        """Draw how far it has come. That it cannot be drawn ends nothing."""
+    def show(self, total: int, done: int, failed: int = 0, said: str = "") -> None:
+        """Draw how far it has come; `said` stands behind that. That it cannot be drawn ends nothing."""
         if self._first is None:
             self._first = done
         spent = time.monotonic() - self._began
         made = done - self._first
         left = f", {spent / made * (total - done):.0f} s left" if made and done < total else ""
-        text = f"{self._label}: {done} of {total} done, {failed} failed, {running} running{left}"
+        text = f"{self._label}: {done} of {total} done{said}{left}"
         with suppress(Exception):
             if self._handle is None:
                 self._handle = self._display(_Html(html(text, total, done, failed)), display_id=True)

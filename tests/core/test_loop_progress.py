@@ -1,0 +1,96 @@
+"""`cl.progress`, and what a terminal shows of accelerated time by itself."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import pytest
+from core.test_progress import on_terminal
+
+import cl
+from cl._loop import progress as loop_progress
+from cl._values import notebook_bar
+
+
+def test_a_loop_is_what_it_was(neurons: cl.Neurons) -> None:
+    seen = [tick.iteration for tick in cl.progress(neurons.loop(100, stop_after_ticks=5))]
+    assert seen == [0, 1, 2, 3, 4]
+    with pytest.raises(TypeError, match="cl.progress takes a loop"):
+        cl.progress(range(3))  # type: ignore[arg-type]
+
+
+def test_a_line_says_how_many_ticks_are_done(neurons: cl.Neurons, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    for tick in cl.progress(neurons.loop(1000, stop_after_ticks=500), "counting"):
+        if tick.iteration == 250:
+            text = terminal.getvalue()
+    assert text.startswith("\rcounting [")
+    assert terminal.getvalue().endswith(" \r"), "the line is left on the screen"
+
+
+@pytest.mark.anyio
+async def test_an_async_loop(aneurons: cl.Neurons, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    seen = [tick.iteration async for tick in cl.progress(aneurons.aloop(100, stop_after_ticks=5))]
+    assert seen == [0, 1, 2, 3, 4]
+    assert "loop [" in terminal.getvalue()
+
+
+def test_a_notebook_has_a_bar(neurons: cl.Neurons, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, what: Any) -> None:
+            shown.append(what._repr_html_())
+
+    def display(what: Any, display_id: bool) -> Handle:
+        Handle().update(what)
+        return Handle()
+
+    monkeypatch.setattr(notebook_bar, "bar", lambda label: notebook_bar.Bar(label, display))
+    list(cl.progress(neurons.loop(100, stop_after_ticks=3)))
+    assert shown and 'aria-valuemax="3"' in shown[-1]
+
+
+def test_it_is_shown_seldom(neurons: cl.Neurons, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_terminal(monkeypatch)
+    asked: list[int] = []
+    show = loop_progress._Shown.show
+    monkeypatch.setattr(
+        loop_progress._Shown, "show", lambda self, done: asked.append(done) or show(self, done)
+    )
+    list(cl.progress(neurons.loop(25_000, stop_after_ticks=20_000)))
+    assert len(asked) < 2_000
+
+
+def test_what_takes_long_in_accelerated_time_shows_by_itself(
+    accelerated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = on_terminal(monkeypatch)
+    with cl.open() as neurons:
+        recording = neurons.record(stop_after_seconds=100_000, include_raw_samples=False)
+        shown = threading.Event()
+        write = terminal.write
+        monkeypatch.setattr(terminal, "write", lambda text: shown.set() or write(text))
+        loop = neurons.loop(100, stop_after_seconds=100_000)
+        for _ in loop:
+            if shown.is_set():
+                break
+        assert "a loop at 100/s, 100000 s [" in terminal.getvalue()
+        recording.stop()
+    assert terminal.getvalue().endswith(" \r")
+    assert "cl progress" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize("variable", ["0", None])
+def test_nobody_looks_where_nothing_is_shown(
+    variable: str | None, accelerated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        on_terminal(monkeypatch)
+        monkeypatch.setenv("CL_PROGRESS", variable)
+    with cl.open():
+        assert "cl progress" not in {thread.name for thread in threading.enumerate()}
+    assert sys.stderr is not None
