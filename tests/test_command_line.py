@@ -88,7 +88,7 @@ def test_info_to_read(recorded: Path) -> None:
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
     for text in (
-        "3.3 MB, complete",
+        "3.4 MB, complete",
         "duration      1.000 s, 25000 frames",
         "samples       25000 frames of 64 channels",
         "stims         10, on 1 channels",

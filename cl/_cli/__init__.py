@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "serve": Command(DEVICE, "serve --port 8125"),
     "stream": Command(DEVICE, "stream --jsonl"),
     "sweep": Command(EXPERIMENTS, "sweep run experiment.py:dose --grid grid.toml --seeds 0:16 --out doses"),
+    "verify": Command(RECORDINGS, "verify recording.h5"),
     "view": Command(RECORDINGS, "view recording.h5"),
 }
 """The commands by their names."""

@@ -60,7 +60,7 @@ def program(neurons: cl.Neurons, seconds: float) -> None:
     """Answer spikes, publish, and append what is of later and of earlier frames, too."""
     ticks = neurons.create_data_stream("ticks")
     early, late = neurons.create_data_stream("early"), neurons.create_data_stream("late")
-    for tick in neurons.loop(100, stop_after_seconds=seconds):
+    for tick in neurons.loop(100, stop_after_seconds=seconds, ignore_jitter=True):
         now = tick.iteration_timestamp
         ticks.append(now, tick.iteration)
         early.append(now + 300, {"i": tick.iteration})

@@ -33,17 +33,18 @@ class CompressedDataset(GrowingDataset):
         attributes: Sequence[hdf5.Attribute],
         address: int | None,
         level: int,
+        checksum_rows: int,
     ) -> None:
         """`level` is zlib's, 1 to 9."""
         filters = hdf5.filter_pipeline(dtype.itemsize, level)
-        super().__init__(file, dtype, tail, chunk_rows, attributes, address, filters)
+        super().__init__(file, dtype, tail, chunk_rows, attributes, address, filters, checksum_rows)
         self._level = level
         self._item_size = dtype.itemsize
         self._begun = bytearray()
         """The rows of a chunk that is not full."""
         self._new_sizes: list[int] = []
 
-    def append_bytes(self, view: memoryview) -> None:
+    def _write(self, view: memoryview) -> None:
         """Take rows as they lie in memory, and write the chunks that are full."""
         at = self._fill(view, 0)  # behind those of a chunk that is stored as it is
         full: list[bytes | bytearray] = []

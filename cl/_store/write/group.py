@@ -71,6 +71,10 @@ class Group:
         data = messages[attributes[0].data_offset :]
         self._file.link(self.header_address + start, data)
 
+    def members(self) -> dict[str, int]:
+        """Return where the headers of the members are, by their names."""
+        return {name.decode(): header for name, header in self._members.items()}
+
     def add(self, name: str, header: int) -> None:
         """Add a dataset."""
         self._members[name.encode()] = header

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import hdf5
+from .checksums import Checksum
 from .chunk_index import ChunkIndex
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Mark(NamedTuple):
     chunk: int
     room: int
     new_chunks: int
+    checksum: tuple[int, int, int]
 
 
 class GrowingDataset:
@@ -44,16 +46,18 @@ class GrowingDataset:
         attributes: Sequence[hdf5.Attribute],
         address: int | None = None,
         filters: bytes = b"",
+        checksum_rows: int = 0,
     ) -> None:
         """Write the header, of no rows; at `address`, where there is room for it.
 
-        `filters` are for a `CompressedDataset`.
+        `filters` are for a `CompressedDataset`. Every `checksum_rows` have a checksum; 0: one for all.
         """
         self.rows = 0
         self._file = file
         self._chunk_rows = chunk_rows
         self._row_size = dtype.itemsize * math.prod(tail)
         self._chunk_size = chunk_rows * self._row_size
+        self.checksum = Checksum(self._row_size, checksum_rows)
         header = hdf5.dataset_header(dtype, (0, *tail), chunk_rows, attributes, filters)
         self._header = bytearray(header.block)
         self._index_field = header.index_field
@@ -76,6 +80,10 @@ class GrowingDataset:
 
     def append_bytes(self, view: memoryview) -> None:
         """Write rows as they lie in memory; else as `append`."""
+        self._write(view)
+        self.checksum.add(view)
+
+    def _write(self, view: memoryview) -> None:
         position = self._fill(view, 0)
         while position < len(view):
             self._allocate(len(view) - position)
@@ -83,11 +91,12 @@ class GrowingDataset:
 
     def mark(self) -> Mark:
         """Return what `rewind` goes back to."""
-        return Mark(self.rows, self._chunk, self._room, len(self._new_chunks))
+        return Mark(self.rows, self._chunk, self._room, len(self._new_chunks), self.checksum.mark())
 
     def rewind(self, mark: Mark) -> None:
         """Forget the rows appended since `mark`, which have not been published."""
-        self.rows, self._chunk, self._room, new = mark
+        self.rows, self._chunk, self._room, new, checksum = mark
+        self.checksum.rewind(checksum)
         del self._new_chunks[new:]
 
     def _allocate(self, size: int) -> None:

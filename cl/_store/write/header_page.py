@@ -31,11 +31,18 @@ class HeaderPage:
         self._room = room
         self._address = file.allocate(room, whole=True)
         self._used = 0
-        self._datasets: list[GrowingDataset] = []
+        self.datasets: list[GrowingDataset] = []
 
-    def array(self, row: np.dtype[Any], tail: tuple[int, ...], chunk: int, level: int = 0) -> GrowingDataset:
+    def array(
+        self,
+        row: np.dtype[Any],
+        tail: tuple[int, ...],
+        chunk: int,
+        level: int = 0,
+        checksum_rows: int = 0,
+    ) -> GrowingDataset:
         """Add an array whose rows have the shape `tail`, compressed at a level of zlib's above 0."""
-        return self._add(row, tail, chunk, layout.array_attributes(), level)
+        return self._add(row, tail, chunk, layout.array_attributes(), level, checksum_rows)
 
     def table(self, row: np.dtype[Any], chunk: int) -> GrowingDataset:
         """Add a table."""
@@ -48,17 +55,18 @@ class HeaderPage:
         chunk: int,
         attributes: Sequence[hdf5.Attribute],
         level: int = 0,
+        checksum_rows: int = 0,
     ) -> GrowingDataset:
         address = self._address + self._used
-        if level:
-            dataset: GrowingDataset = CompressedDataset(
-                self._file, row, tail, chunk, attributes, address, level
-            )
-        else:
-            dataset = GrowingDataset(self._file, row, tail, chunk, attributes, address)
+        about = (self._file, row, tail, chunk, attributes, address)
+        dataset = (
+            CompressedDataset(*about, level, checksum_rows)
+            if level
+            else GrowingDataset(*about, checksum_rows=checksum_rows)
+        )
         self._used += len(dataset.header)
         assert self._used <= self._room
-        self._datasets.append(dataset)
+        self.datasets.append(dataset)
         return dataset
 
     def publish(self, limits: Mapping[GrowingDataset, int] | None = None) -> None:
@@ -66,11 +74,11 @@ class HeaderPage:
 
         After an OSError nothing has become longer.
         """
-        stops = [(dataset, (limits or {}).get(dataset)) for dataset in self._datasets]
+        stops = [(dataset, (limits or {}).get(dataset)) for dataset in self.datasets]
         for dataset, stop in stops:
             dataset.lead_to(stop)
         changed = [dataset for dataset, stop in stops if dataset.stage(stop)]
         if changed:
             start, last = changed[0].header_address, changed[-1]
-            between = self._datasets[self._datasets.index(changed[0]) : self._datasets.index(last) + 1]
+            between = self.datasets[self.datasets.index(changed[0]) : self.datasets.index(last) + 1]
             self._file.link(start, b"".join(dataset.header for dataset in between))

@@ -41,6 +41,8 @@ LOG: Final = np.dtype(
 )
 """What has happened, see docs/recordings.md: `channels` has bit c for channel c; the text of a row is the
 first `text_bytes` bytes of `/log_data` from `data_index` on, and `fields_bytes` bytes of msgpack follow."""
+CHECKSUM: Final = np.dtype([("dataset", "<u4"), ("first", "<i8"), ("rows", "<i8"), ("crc32", "<u4")])
+"""See `checksums`."""
 STREAM_INDEX: Final = np.dtype([("timestamp", "<i8"), ("start_index", "<u8"), ("end_index", "<u8")])
 STREAM_DATA: Final = np.dtype("u1")
 
@@ -51,6 +53,7 @@ SPIKE_CHUNK: Final = 64
 STIM_CHUNK: Final = 512
 STIM_DESIGN_CHUNK: Final = 512
 CLOCK_CHUNK: Final = 64
+CHECKSUM_CHUNK: Final = 64
 LOG_CHUNK: Final = 32
 LOG_DATA_CHUNK: Final = 1024
 INDEX_CHUNK: Final = 256

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from . import hdf5, layout
+from . import checksums, hdf5, layout
 from .attributes import pickled
 from .group import Group
 from .header_page import HeaderPage
@@ -58,6 +58,11 @@ class StreamWriter:
         rows["start_index"][1:] = ends[:-1]
         self._data.append(np.frombuffer(b"".join(entries), np.uint8))
         self._index.append(rows)
+
+    def checksums(self, path: str) -> list[tuple[str, list[tuple[int, int, int]]]]:
+        """Return the checksums of all of it, under a path that ends with its name."""
+        datasets = checksums.datasets_of(f"{path}/", self._group.members(), self._page.datasets)
+        return [(path, checksums.of_group(self._group.attributes())), *datasets]
 
     def publish(self) -> None:
         """Write all, and have the next commit make it visible: data with the rows that point to it."""

@@ -10,7 +10,7 @@ is full it can neither close the file nor leave it readable. What a recording ne
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 
 from cl._store.stream_names import check_stream_name
 
-from . import hdf5, layout
+from . import checksums, hdf5, layout
 from .attributes import pickled, plain_dict, value_of
 from .clock_table import ClockTable
 from .group import Group
@@ -117,7 +117,11 @@ class RecordingWriter:
         self._samples = self._spikes = self._stims = self._clock = None
         if header.include_raw_samples:
             self._samples = page.array(
-                layout.SAMPLE, (self._channels,), layout.SAMPLE_CHUNK, header.compression
+                layout.SAMPLE,
+                (self._channels,),
+                layout.SAMPLE_CHUNK,
+                header.compression,
+                checksums.SAMPLE_BLOCK,
             )
             self._root.add("samples", self._samples.header_address)
         if header.include_spikes:
@@ -136,6 +140,11 @@ class RecordingWriter:
             self._log = LogTables(self._file, self._start)
             self._root.add("log", self._log.rows.header_address)
             self._root.add("log_data", self._log.data.header_address)
+        page = self._checksums = HeaderPage(self._file, checksums.ROOM)
+        self._root.add(checksums.NAME, page.table(layout.CHECKSUM, layout.CHECKSUM_CHUNK).header_address)
+        self._root.add(
+            checksums.DATA, page.array(layout.STREAM_DATA, (), checksums.DATA_CHUNK).header_address
+        )
         self._stream_group = self._data_stream_group() if header.include_data_streams else None
         self._streams: dict[str, StreamWriter] = {}
 
@@ -344,10 +353,28 @@ class RecordingWriter:
             self.set_attributes(application)
         self._root.set_attributes(layout.times("ended", ended or datetime.now(UTC)))
         self._root.set_attributes([hdf5.number(f"{what}_lost", n) for what, n in (lost or {}).items()])
+        self._root.update_numbers(layout.duration(self._start, frames, self._rate))
+        if not (failure or self._file.failed):
+            self._add_checksums()
         self._publish_root(frames)
         self._file.settle()
         self.synced = self._synced_next
         return failure
+
+    def _add_checksums(self) -> None:
+        """Write the checksums of all that is in the file; none where the disk is full."""
+        own = [*self._page.datasets, *((self._log.rows, self._log.data) if self._log else ())]
+        found = checksums.datasets_of("", self._root.members(), own)
+        for name, stream in self._streams.items():
+            found += stream.checksums(f"data_stream/{name}")
+        found.append(("", checksums.of_group(self._root.attributes())))
+        rows, names = checksums.rows_of(found)
+        with suppress(OSError):
+            table, data = self._checksums.datasets
+            table.append(rows)
+            data.append_bytes(memoryview(names))
+            self._checksums.publish()
+            self._file.commit()
 
     def _flush_what_fits(self, frames: int) -> OSError | None:
         failure = None

@@ -1,0 +1,1 @@
+"""Whether a recording is what was recorded: what `python -m cl verify` does."""

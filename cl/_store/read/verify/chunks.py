@@ -1,0 +1,178 @@
+"""The chunks of a dataset, read at their places by several threads; HDF5's library lets one in at a time."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from cl._store.read.descriptor import Descriptor
+
+_THREADS: Final = min(4, os.cpu_count() or 1)
+_AHEAD: Final = 4 * _THREADS
+_DEFLATE_MASK, _SHUFFLE_MASK = 2, 1
+_PIECE: Final = 1 << 20
+
+
+class UnreadableError(Exception):
+    """Rows that are not there, as ranges."""
+
+    def __init__(self, rows: list[tuple[int, int]]) -> None:
+        super().__init__(rows)
+        self.rows = rows
+
+
+class Chunks:
+    """Where the rows of a chunked dataset lie, and their checksums.
+
+    `extents` are (address, size) of all chunks; `missing` are the rows without a chunk within the file.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, descriptor: Descriptor) -> None:
+        self._dataset = dataset
+        self._descriptor = descriptor
+        self.rows = len(dataset)
+        self._row_size = dataset.dtype.itemsize * int(np.prod(dataset.shape[1:], dtype=np.int64))
+        self._chunk_rows = dataset.chunks[0]
+        self._is_known = self._has_stock_filters() and dataset.chunks[1:] == dataset.shape[1:]
+        count = -(-self.rows // self._chunk_rows)
+        self._address = np.full(count, -1, np.int64)
+        self._size = np.zeros(count, np.int64)
+        self._mask = np.zeros(count, np.int64)
+        self._find(count)
+        end = os.fstat(descriptor.number).st_size
+        self.extents = np.stack([self._address, self._size], 1)
+        lost = (self._address < 0) | (self._address + self._size > end)
+        if not dataset.compression:
+            lost |= self._size != self._chunk_rows * self._row_size
+        self._lost = lost
+        self.missing = [self._rows_of(int(i)) for i in np.flatnonzero(lost)]
+
+    def _find(self, count: int) -> None:
+        rows_of_chunk = self._chunk_rows
+
+        def note(chunk: Any) -> None:
+            number = chunk.chunk_offset[0] // rows_of_chunk
+            if 0 <= number < count and self._is_known:
+                self._address[number] = chunk.byte_offset
+                self._size[number] = chunk.size
+                self._mask[number] = chunk.filter_mask
+
+        if not self._is_known:
+            self._address[:] = 0
+        elif count:
+            # Where the index ends in the midst, what was told of before is there all the same.
+            with suppress(OSError, RuntimeError):
+                self._dataset.id.chunk_iter(note)
+
+    def _has_stock_filters(self) -> bool:
+        found = self._dataset.id.get_create_plist()
+        kinds = [found.get_filter(i)[0] for i in range(found.get_nfilters())]
+        return kinds in ([], [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE])
+
+    def _rows_of(self, chunk: int) -> tuple[int, int]:
+        first = chunk * self._chunk_rows
+        return first, min(first + self._chunk_rows, self.rows)
+
+    def checksums(self, blocks: list[tuple[int, int]]) -> Iterator[int | UnreadableError]:
+        """Yield the CRC-32 of each range of rows, in order, or what of it cannot be read."""
+        with ThreadPoolExecutor(_THREADS, "cl-verify") as pool:
+            pending: list[Future[int | UnreadableError]] = []
+            for block in blocks:
+                pending.append(pool.submit(self._checksum, *block))
+                if len(pending) > _AHEAD:
+                    yield pending.pop(0).result()
+            for future in pending:
+                yield future.result()
+
+    def _checksum(self, first: int, stop: int) -> int | UnreadableError:
+        try:
+            crc = 0
+            for piece in self._pieces(first, stop):
+                crc = zlib.crc32(piece, crc)
+            return crc
+        except UnreadableError as error:
+            return error
+
+    def _pieces(self, first: int, stop: int) -> Iterator[Any]:
+        """Yield the bytes of rows, in order."""
+        if not self._is_known:
+            yield self._by_library(first, stop)
+            return
+        chunks = range(first // self._chunk_rows, -(-stop // self._chunk_rows))
+        lost = [self._rows_of(chunk) for chunk in chunks if self._lost[chunk]]
+        if lost:
+            raise UnreadableError(lost)
+        if self._dataset.compression:
+            bad = []
+            for chunk in chunks:
+                begin, end = self._rows_of(chunk)
+                try:
+                    rows = self._inflated(chunk)
+                except (OSError, ValueError, zlib.error):
+                    bad.append((begin, end))
+                    continue
+                low, high = max(first, begin) - begin, min(stop, end) - begin
+                yield memoryview(rows)[low * self._row_size : high * self._row_size]
+            if bad:
+                raise UnreadableError(bad)
+            return
+        yield from self._as_they_lie(first, stop, chunks)
+
+    def _as_they_lie(self, first: int, stop: int, chunks: range) -> Iterator[memoryview]:
+        size = self._chunk_rows * self._row_size
+        at = first
+        while at < stop:
+            chunk = at // self._chunk_rows
+            last = chunk
+            # Chunks that lie side by side are read at once.
+            while (
+                last + 1 < chunks.stop
+                and self._address[last + 1] == self._address[last] + size
+                and (last + 1 - chunk) * size < _PIECE
+            ):
+                last += 1
+            end = min(stop, (last + 1) * self._chunk_rows)
+            buffer = bytearray((end - at) * self._row_size)
+            skipped = (at - chunk * self._chunk_rows) * self._row_size
+            self._descriptor.read_into(memoryview(buffer), int(self._address[chunk]) + skipped)
+            yield memoryview(buffer)
+            at = end
+
+    def _inflated(self, chunk: int) -> bytes:
+        """Return a chunk's rows."""
+        data = bytearray(int(self._size[chunk]))
+        self._descriptor.read_into(memoryview(data), int(self._address[chunk]))
+        mask, size = int(self._mask[chunk]), self._chunk_rows * self._row_size
+        found = bytes(data) if mask & _DEFLATE_MASK else zlib.decompress(data, bufsize=size)
+        if len(found) != size:
+            raise ValueError("a chunk of another size")
+        if mask & _SHUFFLE_MASK:
+            return found
+        item = self._dataset.dtype.itemsize
+        return np.ascontiguousarray(np.frombuffer(found, np.uint8).reshape(item, -1).T).tobytes()
+
+    def _by_library(self, first: int, stop: int) -> bytes:
+        try:
+            return bytes(self._dataset[first:stop].tobytes())
+        except (OSError, RuntimeError, ValueError):
+            raise UnreadableError([(first, stop)]) from None
+
+
+def overlapping(chunks: dict[str, Chunks]) -> list[str]:
+    """Return the names of datasets of which chunks lie in others'."""
+    names = [name for name, each in chunks.items() for _ in range(len(each.extents))]
+    if not names:
+        return []
+    extents = np.concatenate([each.extents for each in chunks.values()])
+    order = np.argsort(extents[:, 0], kind="stable")
+    order = order[extents[order, 1] > 0]
+    ends = extents[order, 0] + extents[order, 1]
+    bad = np.flatnonzero(ends[:-1] > extents[order[1:], 0])
+    return sorted({names[order[i]] for at in bad.tolist() for i in (at, at + 1)})
