@@ -21,6 +21,12 @@ ARGUMENTS: dict[str, list[str]] = {
 }
 """What an example is started with, where its defaults would take too long."""
 SAYS: dict[str, list[str]] = {
+    "across_the_network.py": [
+        "simulator cl1-sdk-000",
+        "off by [0] frames",
+        "frames, 0 lost",
+        "a command of a task",
+    ],
     "cartpole_neurons.py": ["feedback stimulus", "feedback silent", "feedback none", "pushed at random"],
     "closed_loop.py": ["Recording to", "3 s", "Summary", "ticks             3000", "real-time factor", "p99"],
     "closed_loop_async.py": ["3.0 s", "controller: 3000 ticks", "done:"],

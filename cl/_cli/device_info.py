@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 def device_info() -> dict[str, Any]:
     """Return what `cl.open()` would open here and now, of types that JSON has.
 
-    `kind` is "device" or "simulator". Raises ValueError for settings that are not right, and
-    DeviceDisconnectedError where CL_DEVICE names a device that does not answer.
+    `kind` is "device", "served" (across a network) or "simulator". Raises ValueError for settings that are
+    not right, and DeviceDisconnectedError where CL_DEVICE names a device that does not answer.
     """
     from cl._core.settings import load_settings
 
     settings = load_settings()
-    return _simulator(settings) if settings.device is None else _device(settings.device)
+    if settings.device is None:
+        return _simulator(settings)
+    return _device(settings.device) if settings.device.startswith("unix:") else _served(settings.device)
 
 
 def _simulator(settings: Settings) -> dict[str, Any]:
@@ -63,9 +65,34 @@ def _device(address: str) -> dict[str, Any]:
     }
 
 
+def _served(address: str) -> dict[str, Any]:
+    from cl._session.targets import driver_of
+
+    driver_of(address, "CL_DEVICE")
+    from cl.net.build import device_welcome
+
+    found = device_welcome(address)
+    return {
+        "kind": "served",
+        "address": address,
+        "device": found.device,
+        "capabilities": [flag.name.lower() for flag in found.capabilities if flag.name],
+        "channels": found.channels,
+        "frames_per_second": found.frames_per_second,
+        "uV_per_sample_unit": found.uV_per_sample_unit,
+        "state": found.state.status,
+        "timestamp": found.position,
+        "seconds": (found.position - found.first_frame) / found.frames_per_second,
+        "controller": found.state.controller,
+        "lease_seconds": found.lease_ms / 1000,
+        "attributes": found.attributes,
+    }
+
+
 def format_device(summary: Mapping[str, Any]) -> str:
     """Return the summary as text to read."""
-    return "\n".join(_device_lines(summary) if summary["kind"] == "device" else _simulator_lines(summary))
+    lines = {"device": _device_lines, "served": _served_lines, "simulator": _simulator_lines}
+    return "\n".join(lines[summary["kind"]](summary))
 
 
 def _simulator_lines(summary: Mapping[str, Any]) -> list[str]:
@@ -94,6 +121,20 @@ def _device_lines(summary: Mapping[str, Any]) -> list[str]:
         f"  timestamp     {summary['timestamp']}, {summary['seconds']:.1f} s after it was switched on",
         f"  lost          {summary['frames_dropped']} frames",
         f"  controlled by {'nobody' if owner is None else f'process {owner}'}",
+        "  attributes",
+        *(f"    {name}: {value}" for name, value in summary["attributes"].items()),
+    ]
+
+
+def _served_lines(summary: Mapping[str, Any]) -> list[str]:
+    return [
+        f"the device that {summary['address']} serves: {summary['device']}",
+        f"  capabilities  {', '.join(summary['capabilities'])}",
+        f"  data          {summary['channels']} channels, {summary['frames_per_second']} frames per second, "
+        f"{summary['uV_per_sample_unit']:g} µV per unit",
+        f"  state         {summary['state']}",
+        f"  timestamp     {summary['timestamp']}, {summary['seconds']:.1f} s after it began",
+        f"  controlled by {summary['controller'] or 'nobody'}, by a lease of {summary['lease_seconds']:g} s",
         "  attributes",
         *(f"    {name}: {value}" for name, value in summary["attributes"].items()),
     ]

@@ -37,9 +37,14 @@ def build(address: str, called: str = "CL_DEVICE") -> NetworkDevice:
 
 def system_attributes(address: str) -> dict[str, Any]:
     """Return what the device at an address says of itself. Errors as for `build`."""
+    return _attributes(device_welcome(address))
+
+
+def device_welcome(address: str) -> Welcome:
+    """Return what the server at an address says of its device and its state. Errors as for `build`."""
     link = _linked(address, "CL_DEVICE")
     try:
-        return _attributes(link.welcome)
+        return link.welcome
     finally:
         link.close()
 
