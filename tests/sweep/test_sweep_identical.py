@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import sweep_experiments
 from extras import need_extra
@@ -18,14 +19,17 @@ from cl._sweep.sweep import Sweep
 
 GRID = {"channel": range(20, 28)}
 SEEDS = 4
-PROGRAM = """
+KILLED = """
 import sys
+import psutil
 import cl, sweep_experiments
 
 def main():
     sweep = cl.sweep(sweep_experiments.dose, {"channel": range(20, 28)}, 4, out=sys.argv[1], executor=2)
-    for row in sweep:
-        print(row.id, flush=True)
+    for number, row in enumerate(sweep):
+        if number == 4:
+            for process in [*psutil.Process().children(recursive=True), psutil.Process()]:
+                process.kill()
 
 if __name__ == "__main__":
     main()
@@ -33,13 +37,17 @@ if __name__ == "__main__":
 ON_DASK = """
 import sys
 import cl, sweep_experiments
+from cl.__main__ import main as command
 from distributed import Client, LocalCluster
 
 def main():
+    out, grid = sys.argv[1:]
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         with Client(cluster) as client, client.get_executor() as executor:
-            grid = {"channel": range(20, 28)}
-            cl.sweep(sweep_experiments.dose, grid, 4, out=sys.argv[1], executor=executor).run()
+            half = {"channel": range(20, 24)}
+            cl.sweep(sweep_experiments.dose, half, 4, out=out, executor=executor).run()
+        run = ["sweep", "run", f"{sweep_experiments.__file__}:dose", "--grid", grid, "--seeds", "4"]
+        sys.exit(command([*run, "--out", out, "--dask", cluster.scheduler_address]))
 
 if __name__ == "__main__":
     main()
@@ -53,10 +61,13 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     return cl.sweep(sweep_experiments.dose, GRID, SEEDS, out=out, executor=1).run()
 
 
-def start(program: str, out: Path, tmp_path: Path) -> subprocess.Popen[str]:
+def ran(program: str, tmp_path: Path, *arguments: object) -> int:
+    """Run a program, and return its exit status."""
     script = tmp_path / "program.py"
     script.write_text(program)
-    return subprocess.Popen([sys.executable, str(script), str(out)], stdout=subprocess.PIPE, text=True)
+    path = f"{Path(cl.__file__).parents[1]}:{Path(__file__).parent}"
+    command = [sys.executable, str(script), *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, timeout=55).returncode
 
 
 def data_of(path: Path) -> dict[str, Any]:
@@ -92,32 +103,19 @@ def test_a_second_time_starts_no_process(reference: Sweep, monkeypatch: pytest.M
     assert [dict(row) for row in again] == [dict(row) for row in reference.rows]
 
 
-def test_two_workers_after_a_kill_give_what_one_gives(
-    reference: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", f"{Path(cl.__file__).parents[1]}:{Path(__file__).parent}")
+def test_two_workers_after_a_kill_give_what_one_gives(reference: Sweep, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with start(PROGRAM, out, tmp_path) as process:
-        assert process.stdout is not None
-        for _ in range(5):
-            assert process.stdout.readline()
-        tree = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-        for one in tree:
-            one.kill()
-    psutil.wait_procs(tree, 10)
+    assert ran(KILLED, tmp_path, out) == -signal.SIGKILL
     resumed = cl.sweep(sweep_experiments.dose, GRID, SEEDS, out=out, executor=2)
     assert 5 <= len(resumed.rows) < 32
     assert_equal(resumed.run(), reference)
 
 
-def test_a_dask_cluster_gives_what_one_worker_gives(
-    reference: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dask_cluster_gives_what_one_worker_gives(reference: Sweep, tmp_path: Path) -> None:
     need_extra("dask", "distributed")
-    monkeypatch.setenv("PYTHONPATH", f"{Path(cl.__file__).parents[1]}:{Path(__file__).parent}")
-    out = tmp_path / "out"
-    with start(ON_DASK, out, tmp_path) as process:
-        assert process.wait(60) == 0
+    out, grid = tmp_path / "out", tmp_path / "grid.toml"
+    grid.write_text(f"channel = {[*GRID['channel']]}")
+    assert ran(ON_DASK, tmp_path, out, grid) == 0
     clustered = cl.sweep(sweep_experiments.dose, GRID, SEEDS, out=out)
     assert len(clustered.rows) == 32, "the cluster has not made all runs"
     assert_equal(clustered, reference)

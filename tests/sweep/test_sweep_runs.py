@@ -17,7 +17,7 @@ from extras import need_extra
 import cl
 from cl._sweep.pool import WorkerPool
 
-HOW = ("exit", "hang", "memory", "raise", "json", "object", "clash", "leave", "kill", "worker", "good")
+HOW = ("exit", "memory", "raise", "json", "object", "clash", "leave", "kill", "worker", "good")
 
 
 @pytest.fixture
@@ -40,12 +40,11 @@ def by(rows: Any, name: str) -> dict[Any, Any]:
 
 
 def test_whatever_a_run_does_is_a_row(little_memory: None, tmp_path: Path) -> None:
-    sweep = cl.sweep(sweep_experiments.several, {"how": HOW}, out=tmp_path / "out", executor=1, timeout=1.5)
+    sweep = cl.sweep(sweep_experiments.several, {"how": HOW}, out=tmp_path / "out", executor=1)
     rows = by(sweep, "how")
     assert not psutil.Process().children(recursive=True), "the sweep left processes"
     for how, said in {
         "exit": "ended before the experiment had returned",
-        "hang": "TimeoutError: it took longer than 1.5 s",
         "memory": "MemoryError",
         "raise": "ZeroDivisionError: division by zero",
         "json": 'TypeError: result["psth"][3] is {4} (a set), which JSON cannot hold',
@@ -57,7 +56,7 @@ def test_whatever_a_run_does_is_a_row(little_memory: None, tmp_path: Path) -> No
         assert rows[how].failed and said in rows[how].error, rows[how]
         assert rows[how].attempts == 1
     assert "1 / 0" in rows["raise"].traceback
-    assert (rows["hang"].folder / "log.txt").read_text().startswith("as told: hang\n")
+    assert (rows["raise"].folder / "log.txt").read_text().startswith("as told: raise\nTraceback")
     # The worker that was killed was replaced, and no run has seen what another one left.
     assert rows["worker"]["calls"] == rows["good"]["calls"] == 1
     good = rows["good"]
@@ -66,6 +65,12 @@ def test_whatever_a_run_does_is_a_row(little_memory: None, tmp_path: Path) -> No
     assert {path.name for path in good.folder.iterdir()} == {".lock", "params.json", "log.txt", "result.json"}
     assert (rows["worker"].folder / "earlier-1" / "log.txt").exists()
     assert [row["how"] for row in sweep.failed] == list(HOW[:-2])
+
+
+def test_a_run_that_hangs_is_ended(tmp_path: Path) -> None:
+    (row,) = cl.sweep(sweep_experiments.several, {"how": ["hang"]}, out=tmp_path, executor=1, timeout=0.5)
+    assert row.error == "TimeoutError: it took longer than 0.5 s"
+    assert not psutil.Process().children(recursive=True), "the run that hung is still there"
 
 
 def test_failed_runs_are_made_again_when_asked_for(tmp_path: Path) -> None:
