@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "recover": Command(RECORDINGS, "recover recording.h5"),
     "serve": Command(DEVICE, "serve --port 8125"),
     "stream": Command(DEVICE, "stream --jsonl"),
+    "run": Command(EXPERIMENTS, "run schedule.toml"),
     "sweep": Command(EXPERIMENTS, "sweep run experiment.py:dose --grid grid.toml --seeds 0:16 --out doses"),
     "verify": Command(RECORDINGS, "verify recording.h5"),
     "view": Command(RECORDINGS, "view recording.h5"),
