@@ -21,9 +21,8 @@ def load() -> None:
     _libc()
 
 
-def end_with_parent() -> None:
-    """Have the calling process be killed when its parent ends, in whichever way."""
-    parent = os.getppid()
+def end_with(parent: int) -> None:
+    """Have the calling process be killed when its parent, of this number, ends in whichever way."""
     libc = _libc()
     if libc is not None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

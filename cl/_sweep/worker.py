@@ -82,13 +82,13 @@ def _load_device(source: str | None) -> None:
 
 def _forked(experiment: Callable[..., Any], start: Mapping[str, Any], job: Any, replies: int) -> Any:
     """Make a run in a fork, and return how that ended: its `status` (below 0: a signal), `timeout`."""
-    began = time.monotonic()
+    began, worker = time.monotonic(), os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
             os.setsid()
             os.close(replies)
-            limits.end_with_parent()
+            limits.end_with(worker)
             limits.limit_memory()
         except BaseException:
             os._exit(child.RAISED)

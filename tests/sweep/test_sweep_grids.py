@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,7 +15,7 @@ import pytest
 import sweep_experiments
 
 import cl
-from cl._sweep.experiment import code_of, experiment_of
+from cl._sweep.experiment import code_of, experiment_of, main_name
 from cl._sweep.sweeping import resumed
 
 EXPERIMENT: Any = sweep_experiments.dose
@@ -106,9 +110,11 @@ def test_a_run_is_known_by_what_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ids(tmp_path, {"channel": [8]}, source="random") == [plain]
     monkeypatch.setenv("CL_SDK_SYNC_LIMIT", "16384")
     assert ids(tmp_path, {"channel": [8]}) == [plain]
+    both = {"channel": [8], "current": [1.0]}
+    assert ids(tmp_path, both) == ids(tmp_path, dict(reversed(both.items())))
     others = [
         *ids(tmp_path, {"channel": [9]}),
-        *ids(tmp_path, {"channel": [8], "current": [1.0]}),
+        *ids(tmp_path, both),
         *ids(tmp_path, {"channel": [8]}, seeds=[1]),
         *ids(tmp_path, {"channel": [8]}, source="cl.sim.culture:create"),
         *ids(tmp_path, {"channel": [8]}, source={"source": "cl.sim.culture:create", "config": {"size": 50}}),
@@ -148,3 +154,15 @@ def test_the_code_of_an_experiment_is_that_which_it_uses() -> None:
 
 def changed() -> bool:
     return False
+
+
+def test_a_main_module_has_another_name_in_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    main = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    main.__spec__ = ModuleSpec("package.program", None)  # python -m package.program
+    assert main_name() == ("package.program", None)
+    main.__spec__, main.__file__ = None, "folder/script.py"
+    assert main_name() == ("script", os.path.abspath("folder/script.py"))
+    del main.__file__
+    with pytest.raises(ValueError, match="in a notebook or a terminal"):
+        main_name()
