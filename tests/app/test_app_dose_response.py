@@ -84,11 +84,10 @@ def test_each_repeat_has_every_dose_once_in_an_order_of_its_own() -> None:
     assert len(order) == config.pulse_count and config.estimate_duration_s() == 80 * 0.5
 
 
-@pytest.mark.parametrize("electrodes", [2, 12])
-def test_pictures_of_few_and_many_electrodes(electrodes: int, tmp_path: Path) -> None:
+def test_pictures_of_many_electrodes(tmp_path: Path) -> None:
     edges = np.linspace(-0.1, 0.1, 5)
     rates = np.array([1.0, 1.0, np.nan, 5.0])
-    found = [Response(Dose(c, u), 3, edges, rates, 2.0 * u) for c in range(electrodes) for u in (1.0, 2.0)]
+    found = [Response(Dose(c, u), 3, edges, rates, 2.0 * u) for c in range(12) for u in (1.0, 2.0)]
     for plot in (plot_curves, plot_histograms):
         plot(found, tmp_path / "a.png")
         assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -27,7 +27,6 @@ def running(name: str, folder: Path, **more: Any) -> Iterator[str]:
     variables = {
         "PYTHONPATH": str(ROOT),
         "CL_SDK_VISUALISATION": "1",
-        "CL_SDK_DATA_SOURCE": "cl.sim.culture:create",
         "CL_SDK_RANDOM_SEED": "3",
     }
     with subprocess.Popen(

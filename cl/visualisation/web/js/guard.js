@@ -12,8 +12,10 @@
   if (!globalThis.navigation) return;
   const destinationOf = getter(NavigateEvent, "destination");
   const urlOf = getter(NavigationDestination, "url");
+  const staysOn = getter(NavigationDestination, "sameDocument");
   navigation.addEventListener("navigate", (event) => {
-    const url = apply(urlOf, apply(destinationOf, event, []), []);
-    if (!apply(startsWith, url, [own])) apply(preventDefault, event, []);
+    const destination = apply(destinationOf, event, []);
+    if (apply(staysOn, destination, []) || apply(startsWith, apply(urlOf, destination, []), [own])) return;
+    apply(preventDefault, event, []);
   });
 })();
