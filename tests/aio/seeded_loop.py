@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from queue import SimpleQueue
 from random import Random
 from typing import Any
@@ -35,14 +36,16 @@ class StuckError(Exception):
 
 
 class _Ready(deque[Any]):
-    """What is ready, of which the next task is drawn; callbacks that are no tasks keep their order."""
+    """What is ready, of which the next task is drawn; none comes before a callback that was there before it.
+
+    Others rely on that order: a cancellation is delivered by a callback.
+    """
 
     random = Random(0)
 
     def popleft(self) -> Any:
         if _is_task(self[0]):
-            tasks = [at for at, handle in enumerate(self) if _is_task(handle)]
-            chosen = self.random.choice(tasks)
+            chosen = self.random.randrange(sum(1 for _ in takewhile(_is_task, self)))
             handle = self[chosen]
             del self[chosen]
             return handle

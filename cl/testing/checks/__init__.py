@@ -1,0 +1,1 @@
+"""Checks that our own sources and devices pass, for those that others write."""
