@@ -31,9 +31,12 @@ class Lab:
     url: str
     folder: Path
 
-    def address(self, notebook: str) -> str:
-        """Return where a notebook is opened, in a workspace of its own."""
-        return f"{self.url}lab/workspaces/{notebook.split('.')[0]}/tree/{notebook}?token={_TOKEN}"
+    def open(self, page: Any) -> None:
+        """Load JupyterLab in a page of the browser."""
+        page.set_default_timeout(PATIENCE_S * 1000)
+        page.goto(f"{self.url}lab?token={_TOKEN}")
+        page.wait_for_function("() => globalThis.jupyterapp")
+        page.evaluate("() => jupyterapp.restored.then(() => null)")
 
 
 @contextmanager
@@ -121,16 +124,18 @@ def written(path: Path, *cells: str) -> str:
 class Notebook:
     """A notebook that is open in JupyterLab, in a page of the browser."""
 
-    def __init__(self, page: Any, lab: Lab, name: str) -> None:
+    def __init__(self, page: Any, name: str) -> None:
         self.page = page
         self.complaints: list[str] = []
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.set_default_timeout(PATIENCE_S * 1000)
-        page.goto(lab.address(name))
-        page.wait_for_function("() => globalThis.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady")
-        page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.ready")
+        page.evaluate("(path) => void jupyterapp.commands.execute('docmanager:open', { path })", name)
         page.wait_for_function(
-            "() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
+            """(name) => {
+              const shown = jupyterapp.shell.currentWidget;
+              const kernel = shown?.sessionContext?.isReady && shown.sessionContext.session?.kernel;
+              return shown?.context?.path === name && kernel?.status === "idle";
+            }""",
+            arg=name,
         )
 
     def run(self, *numbers: int) -> None:
@@ -146,6 +151,10 @@ class Notebook:
             }""",
             list(numbers),
         )
+
+    def clear(self) -> None:
+        """Clear what its cells have shown."""
+        self.page.evaluate("() => jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
 
     def until_run(self, count: int) -> None:
         """Wait until so many cells have been run; an error in one of them fails at once."""

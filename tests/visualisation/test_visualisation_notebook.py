@@ -14,6 +14,7 @@ from extras import need_extra
 from jupyter_tools import PATIENCE_S, Lab, Notebook, jupyter_lab, written
 
 need_extra("test-all", "jupyterlab")
+need_extra("jupyter", "anywidget")
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "docs" / "notebooks"
 
@@ -33,10 +34,12 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         yield lab
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def page(browser: Any, lab: Lab) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1400, "height": 900})
-    yield context.new_page()
+    page = context.new_page()
+    lab.open(page)
+    yield page
     context.close()
 
 
@@ -58,7 +61,7 @@ def screenshot(page: Any, name: str) -> None:
 
 def test_the_notebook_on_visualisation_shows_what_it_says(lab: Lab, page: Any) -> None:
     shutil.copy(NOTEBOOKS / "6_visualisation.ipynb", lab.folder)
-    notebook = Notebook(page, lab, "6_visualisation.ipynb")
+    notebook = Notebook(page, "6_visualisation.ipynb")
     notebook.run(0, 1, 2)
     # The picture of one's own is there before the device is, and is drawn once that is open.
     glow = frame(page, "/custom/")
@@ -75,6 +78,8 @@ def test_the_notebook_on_visualisation_shows_what_it_says(lab: Lab, page: Any) -
     screenshot(page, "notebook-activity")
     notebook.until_run(6)
     assert page.locator(".cl-visualiser[data-way=port]").count() == 2
+    notebook.clear()
+    page.wait_for_selector(".cl-visualiser", state="detached")
     assert notebook.complaints == []
 
 
@@ -129,7 +134,7 @@ def test_a_page_comes_through_the_kernel_where_its_port_is_closed(lab: Lab, page
     sockets: list[str] = []
     page.route(lambda url: not url.startswith((lab.url, "data:")), lambda route: route.abort())
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    notebook = Notebook(page, lab, written(lab.folder / "relay.ipynb", *CELLS))
+    notebook = Notebook(page, written(lab.folder / "relay.ipynb", *CELLS))
     notebook.run(0, 1, 2)
     own, live = through_the_kernel(page, "Own"), through_the_kernel(page, "Activity")
     until(own, "globalThis.found")
@@ -154,7 +159,7 @@ def test_a_page_comes_through_the_kernel_where_its_port_is_closed(lab: Lab, page
     assert [url for url in sockets if not url.startswith(own_socket)] == []
     for frame in (own, live):  # neither the notebook around it nor anything else can be reached from there
         assert frame.evaluate(REACHED) == []
-    drag_and_clear(page)
+    drag_and_clear(page, notebook)
     assert [text for text in notebook.complaints if "Content Security Policy" not in text] == []
 
 
@@ -164,7 +169,7 @@ def through_the_kernel(page: Any, title: str) -> Any:
     return page.wait_for_selector(selector, state="attached").content_frame()
 
 
-def drag_and_clear(page: Any) -> None:
+def drag_and_clear(page: Any, notebook: Notebook) -> None:
     """Drag the panel on the right, and clear the cell that it belongs to."""
     width = "() => document.getElementById('cl-sidebar').getBoundingClientRect().width / innerWidth"
     right = "() => document.getElementById('main').getBoundingClientRect().right / innerWidth"
@@ -178,6 +183,6 @@ def drag_and_clear(page: Any) -> None:
         # JupyterLab gets no narrower than it likes.
         assert page.evaluate(right) == pytest.approx(max(1 - part, 0.24), abs=0.05)
         screenshot(page, f"notebook-sidebar-{part}")
-    page.evaluate("() => void jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    notebook.clear()
     page.wait_for_selector("#cl-sidebar", state="detached")
     assert page.evaluate(right) == 1
