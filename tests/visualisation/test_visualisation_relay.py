@@ -7,6 +7,7 @@ import base64
 import json
 import queue
 import re
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from cl.visualisation.relay.bundle import custom_page, live_page
 from cl.visualisation.relay.frame import Frame
 from cl.visualisation.relay.lease import LEASE_S, Lease
 from cl.visualisation.relay.link import KernelLink
+from cl.visualisation.relay.widget import Frames
 from cl.visualisation.server.custom_visualiser import CustomVisualiser
 from cl.visualisation.server.server import VisualiserServer
 from cl.visualisation.server.throttle import BURST, RATE, Throttle
@@ -151,11 +153,34 @@ def test_a_closed_tab_is_sent_nothing(server: VisualiserServer, script: Script) 
     server.leave()
     server.attach(lambda: script, "127.0.0.1")  # those that are looked at come again
     assert other.spikes() == [(100, 8), (200, 9), (6_000, 10)]
-    assert [content for content, _ in tuple(shown.told.queue)] == []
+    assert not [content for content, data in tuple(shown.told.queue) if data or "text" in content]
     shown.say()  # it was asleep, and is looked at again
     assert shown.spikes() == [(100, 8), (200, 9), (6_000, 10)]
     for each in (shown, other):
         each.say(gone=True)
+
+
+def test_frames_that_went_are_forgotten_and_may_come_again(server: VisualiserServer) -> None:
+    told: queue.Queue[dict[str, Any]] = queue.Queue()
+    events = types.SimpleNamespace(register=lambda name, call: None)
+    frames = Frames(server, lambda: "", lambda content, buffers: told.put(content), events)
+    frames.hear({"view": "one", "open": [SPIKES]})
+    frames.hear("what is no message")
+    assert told.get(timeout=PATIENCE_S)["view"] == "one"
+    (frame,) = frames._frames.values()
+    frame.lease.end()
+    frames.hear({"view": "two", "open": []})
+    assert [*frames._frames] == ["two"]
+    while told.get(timeout=PATIENCE_S)["view"] != "two":
+        pass
+    frames.hear({"view": "one", "serial": 1, "received": 7})
+    while not (content := told.get(timeout=PATIENCE_S)).get("again"):
+        pass
+    assert content == {"view": "one", "again": True}
+    for view in ("one", "two"):
+        frames.hear({"view": view, "gone": True})
+    assert frames._frames == {}
+    assert server.when_attached == set()
 
 
 @pytest.mark.parametrize("deaf", [False, True])

@@ -63,10 +63,20 @@ class Frames:
         if frame is None:
             if content.get("gone"):
                 return
+            self._forget_those_that_went()
             frame = self._frames[view] = self._made(view)
+            if not content.keys() & {"page", "open"}:
+                # It was forgotten, and is looked at again.
+                self._send({"view": view, "again": True}, None)
         frame.hear(content, deaf=threading.current_thread() is threading.main_thread())
         if content.get("gone"):
             self._frames.pop(view, None)
+
+    def _forget_those_that_went(self) -> None:
+        for view, frame in tuple(self._frames.items()):
+            if not frame.lease.holds():
+                frame.leave()
+                self._frames.pop(view, None)
 
     def _made(self, view: str) -> Frame:
         def tell(content: dict[str, Any], data: bytes | None) -> None:

@@ -19,6 +19,10 @@ function open() {
 /** Take a message of the program. The first of a connection begins it; while there is no socket they are held. */
 function hear(message) {
   const { socket } = pipe;
+  if (message.again) {
+    pipe.opened = false;
+    return open();
+  }
   if (socket.readyState === WebSocket.CLOSED) {
     if (pipe.held.length < MOST_HELD) pipe.held.push(message);
     return;
