@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -21,8 +22,10 @@ STATUS: Final = 124
 _CLOSING_S: Final = 10.0
 """What is given to devices that are closed from outside of the program's main thread."""
 _AGAIN_S: Final = 0.1
-_SIGNAL: Final = getattr(signal, "SIGRTMAX", signal.SIGALRM)
-"""One that no application is known to use for itself."""
+_SIGNAL: Final = next(
+    getattr(signal, name) for name in ("SIGRTMAX", "SIGALRM", "SIGBREAK", "SIGTERM") if hasattr(signal, name)
+)
+"""One that no application is known to use for itself; not every platform has the first."""
 
 
 class TimeLimit:
@@ -79,7 +82,10 @@ class TimeLimit:
         """Send the signal until it has been heard: one that comes right before a wait begins is not."""
         main = threading.main_thread().ident
         while main is not None and self._interrupts and not self._raised and time.monotonic() < until:
-            signal.pthread_kill(main, _SIGNAL)
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(main, _SIGNAL)
+            else:  # it is heard between two bytecodes: what waits in the system is not interrupted
+                _thread.interrupt_main(_SIGNAL)
             if self._left.wait(_AGAIN_S):
                 return
 
