@@ -3,7 +3,8 @@
     python benchmarks/bench_safety.py [SECONDS]
 
 A loop at 1 kHz in accelerated time answers every spike with a stim, and is recorded. It runs in turns with
-the log, the watchdog and the budgets, and without; the figures are CPU time, the least of all turns.
+the log, with budgets on all channels besides, and without any of it; the figures are CPU time, the least of
+all turns. Then what a command costs, in µs, and a tick in wall-clock time, watched and not.
 """
 
 from __future__ import annotations
@@ -65,21 +66,57 @@ def nothing(neurons: cl.Neurons) -> None:
     """Prepare nothing."""
 
 
+def budgets(neurons: cl.Neurons) -> None:
+    """Give every channel a budget of each kind that is never met."""
+    neurons.set_stim_budget(
+        cl.ChannelSet(range(64)), max_rate_hz=200, max_charge_nC_per_s=1000, max_net_charge_nC=10
+    )
+
+
+def command(prepare: Callable[[cl.Neurons], None]) -> float:
+    """Return the µs of CPU time that a stim takes in a loop's body, and its delivery."""
+    with cl.open(device=Simulator(seed=7, accelerated=True, visualisation=False)) as neurons:
+        prepare(neurons)
+        begun = time.process_time()
+        for tick in neurons.loop(1000, stop_after_ticks=20_000):
+            neurons.stim(8 + tick.iteration % 32, DESIGN)
+        return (time.process_time() - begun) / 20_000 * 1e6
+
+
+def wall_tick(seconds: float | None) -> float:
+    """Return the µs of CPU time of a tick in wall-clock time, all threads together."""
+    simulator = Simulator(seed=7, accelerated=False, visualisation=False)
+    with cl.open(device=simulator, stim_watchdog_seconds=seconds) as neurons:
+        begun = time.process_time()
+        for _ in neurons.loop(1000, stop_after_ticks=3000, ignore_jitter=True):
+            pass
+        return (time.process_time() - begun) / 3000 * 1e6
+
+
 def main() -> None:
     with TemporaryDirectory() as folder:
         for samples in (False, True):
-            least = {"without": 1e9, "log": 1e9}
+            least = {"without": 1e9, "log": 1e9, "log, budgets": 1e9}
             for _ in range(TURNS):
                 with without_log():
                     least["without"] = min(least["without"], loop(folder, samples, nothing))
                 least["log"] = min(least["log"], loop(folder, samples, nothing))
+                least["log, budgets"] = min(least["log, budgets"], loop(folder, samples, budgets))
             what = "all" if samples else "all but samples"
             for name, took in least.items():
                 print(
-                    f"recording {what:16s} {name:10s} {took:7.3f} s CPU for {SECONDS} s, "
+                    f"recording {what:16s} {name:14s} {took:7.3f} s CPU for {SECONDS} s, "
                     f"speed {least['without'] / took:.3f} of without (load {os.getloadavg()[0]:.2f})",
                     flush=True,
                 )
+
+    for name, prepare in (("log", nothing), ("log, budgets", budgets)):
+        print(f"tick and stim, {name:14s} {min(command(prepare) for _ in range(TURNS)):7.2f} µs")
+    with without_log():
+        print(f"tick and stim, {'without':14s} {min(command(nothing) for _ in range(TURNS)):7.2f} µs")
+    for seconds in (None, 5.0):
+        took = min(wall_tick(seconds) for _ in range(3))
+        print(f"tick in wall-clock time, watchdog {seconds}: {took:7.2f} µs")
 
 
 if __name__ == "__main__":

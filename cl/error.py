@@ -42,6 +42,32 @@ class StimulationSuspended(TransactionRejected):
     """The watchdog has ended stimulation; `neurons.resume_stimulation()` lets it go on."""
 
 
+class StimBudgetExceeded(TransactionRejected):
+    """A channel would get more stimulation than its budget has.
+
+    `channel`; `limit_name` ("max_rate_hz", "max_charge_nC_per_s" or "max_net_charge_nC"), `limit` and
+    `figure`, what it would come to; `window_seconds`.
+    """
+
+    def __init__(
+        self, channel: int, limit_name: str, figure: float, limit: float, unit: str, window_seconds: float
+    ) -> None:
+        super().__init__(
+            f"channel {channel} would get {figure:.9g} {unit} in {window_seconds:g} s; its budget is "
+            f"{limit_name}={limit:.9g}"
+        )
+        self.channel = channel
+        self.limit_name = limit_name
+        self.figure = figure
+        self.limit = limit
+        self.unit = unit
+        self.window_seconds = window_seconds
+
+    def __reduce__(self) -> tuple[type[StimBudgetExceeded], tuple[int, str, float, float, str, float]]:
+        parts = self.channel, self.limit_name, self.figure, self.limit, self.unit, self.window_seconds
+        return type(self), parts
+
+
 class RecordingFailedError(RuntimeError):
     """A recording ended early because of an error; what was written stays readable."""
 

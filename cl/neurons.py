@@ -11,6 +11,7 @@ from ._core.clock_relation import HostTime
 from ._core.device_log import told
 from ._core.participant import SLEEP, Hold
 from ._neurons.awaited import AwaitedMethods
+from ._neurons.budgets import BudgetMethods
 from ._neurons.host_time import HostTimeMethods
 from ._neurons.recording import RecordingMethods
 from ._neurons.streams import StreamMethods
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from ._core.engine import Engine
     from ._core.stim_watchdog import StimWatchdog
+    from ._stim.budget_keeper import BudgetKeeper
     from ._stim.sequencer import Operation
 
 _READ_BLOCK = FRAMES_PER_SECOND
@@ -51,7 +53,7 @@ _HEAVY_READ = 5_000
 """Frames that take longer to make than a task may keep its event loop from the others."""
 
 
-class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, HostTimeMethods):
+class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, BudgetMethods, HostTimeMethods):
     """A started device. Made by `cl.open()` and `cl.aopen()`; do not make one yourself.
 
     Synchronous methods block their thread; those that begin with `a` are awaited and never block
@@ -66,6 +68,7 @@ class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, HostTimeMethods):
         self._advice = StimAdvice()
         self._host_time = None if engine.time.clock is None else HostTime(engine.time.clock)
         self._watchdog: StimWatchdog | None = None
+        self._keeper: BudgetKeeper | None = None
         self._control = False
         self._started = True
 
@@ -374,13 +377,11 @@ class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, HostTimeMethods):
     def create_stim_plan(self) -> StimPlan:
         """Return an empty plan of stimulation commands, to be run as one, again and again."""
         self._require_control()
-        from ._stim.preview_run import preview
-
         log = self._engine.history.log
         number = log.plans = log.plans + 1
         return StimPlan(
             lambda operations, at: self._submit(operations, at, number),
-            preview,
+            self._preview,
             self._advice,
             lambda operations, at: self._asubmit(operations, at, number),
         )

@@ -24,6 +24,7 @@ _REAL_TIME = (
     "net",
     "visualisation",
     "test_contract_device",
+    "test_contract_budgets",
     "test_contract_device_pulses",
     "test_contract_log",
     "test_contract_watchdog",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cl._stim.budget import Left, StimBudget
+    from cl._stim.budget_keeper import BudgetKeeper
     from cl._stim.designs import StimDesign
     from cl._stim.sequencer import Operation
 
@@ -163,6 +165,14 @@ class Stimulator(Protocol):
 
     def resume(self) -> None:
         """Have the device take stims again."""
+        ...
+
+    def keep(self, keeper: BudgetKeeper) -> None:
+        """Hold commands against budgets from now on. Without the lock."""
+        ...
+
+    def budget_left(self, operations: Sequence[Operation]) -> dict[int, tuple[StimBudget, Left]]:
+        """Return what is left of channels' budgets if operations are submitted now. Without the lock."""
         ...
 
     def next_stim(self, position: int) -> int:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from cl._stim.limits import CHANNEL_QUEUE, DEFERRED_INTERRUPTS, SYNCS
 
+from .budget_file import LaboratorysBudgets, read_budgets
 from .culture import read_culture
 from .variables import read_variables
 
@@ -50,6 +51,7 @@ class Settings:
     deferred_interrupt_limit: int = DEFERRED_INTERRUPTS  # CL_SDK_DEFERRED_INTERRUPT_LIMIT
     sync_seconds: float | None = None  # CL_SDK_SYNC_SECONDS; None: as is usual for its time
     stim_warnings: bool = False  # CL_STIM_WARNINGS
+    stim_budgets: LaboratorysBudgets = ()  # CL_STIM_BUDGET, a file that has them
     stim_watchdog_seconds: float | None = None  # CL_STIM_WATCHDOG_SECONDS; None: nothing is watched
     device: str | None = None  # CL_DEVICE
     culture: dict[str, Any] | None = None  # CL_CULTURE, a file that says it
@@ -97,6 +99,7 @@ def parse_settings(variables: Mapping[str, str]) -> Settings:
         deferred_interrupt_limit=read("CL_SDK_DEFERRED_INTERRUPT_LIMIT", _positive, DEFERRED_INTERRUPTS),
         sync_seconds=read("CL_SDK_SYNC_SECONDS", _sync_seconds, None),
         stim_warnings=read("CL_STIM_WARNINGS", _flag, False),
+        stim_budgets=read("CL_STIM_BUDGET", read_budgets, ()),
         stim_watchdog_seconds=read("CL_STIM_WATCHDOG_SECONDS", _watchdog_seconds, None),
         device=read("CL_DEVICE", _text, None),
         culture=read("CL_CULTURE", read_culture, None),

@@ -41,6 +41,7 @@ VARIABLES: Final = frozenset(
         "CL_SDK_VISUALISATION",
         "CL_SDK_VISUALISATION_HOST",
         "CL_SDK_VISUALISATION_URL",
+        "CL_STIM_BUDGET",
         "CL_STIM_WARNINGS",
         "CL_STIM_WATCHDOG_SECONDS",
     }

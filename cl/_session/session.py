@@ -76,6 +76,7 @@ class Session:
             # A program may end without leaving its block; the threads that close recordings end with it.
             atexit.register(self._at_exit)
             self._wired.begin()
+            self.neurons._set_laboratorys_budgets(self.settings.stim_budgets)
             if self.settings.visualisation:
                 self.visualiser = self._show()
         except BaseException as error:

@@ -72,6 +72,13 @@ class JournaledSequencer:
         return 0 if self._state[3] else self._machine.next_step
 
     @property
+    def machine(self) -> Sequencer:
+        """The machine, to be looked at."""
+        if self._busy:
+            self._mend()
+        return self._machine
+
+    @property
     def held(self) -> bool:
         """Whether there are pulses that were given and not acknowledged."""
         return bool(self._state[3])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cl._values.numbers import decimal
 
+from .budget import Left, StimBudget
 from .designs import NOTICE_STEPS, STEP_US, STEPS_PER_SECOND, StimDesign
 
 
@@ -139,7 +140,7 @@ class PlanPreview:
     `str()` of it is a table.
     """
 
-    __slots__ = ("channels", "dropped", "interrupted")
+    __slots__ = ("budget_left", "channels", "dropped", "interrupted")
 
     channels: Mapping[int, ChannelPreview]
     dropped: Mapping[int, int]
@@ -154,6 +155,9 @@ class PlanPreview:
         self.channels = channels
         self.dropped = {} if dropped is None else dropped
         self.interrupted = interrupted
+        self.budget_left: Mapping[int, tuple[StimBudget, Left]] = {}
+        """For channels that have budgets, the one of which the least would be left if the plan were run now,
+        behind all that is queued, and what; below 0 the run would be refused."""
 
     @property
     def pulse_count(self) -> int:
@@ -226,6 +230,9 @@ class PlanPreview:
 
     def _others(self) -> Iterator[str]:
         """Yield a line for what a run does beside giving pulses."""
+        for channel, (budget, left) in self.budget_left.items():
+            rest = _rest(budget, left)
+            yield f"channel {channel}: {rest} of its budget left in {budget.window_seconds:g} s"
         if self.dropped:
             pulses = _counted(sum(self.dropped.values()), "pulse")
             yield f"dropped: {pulses}, since {_channels(self.dropped)} grounded"
@@ -254,6 +261,13 @@ _CHANNEL_HEAD = (
     "nC left",
 )
 _TRAIN_HEAD = ("channel", "pulses", "step", "frame", "every µs", "design")
+
+
+def _rest(budget: StimBudget, left: Left) -> str:
+    """Return in words what is left of a budget."""
+    limits = budget.max_rate_hz, budget.max_charge_nC_per_s, budget.max_net_charge_nC
+    parts = zip(left, limits, ("Hz", "nC/s", "nC net"), strict=True)
+    return ", ".join(f"{rest:.6g} of {limit:g} {unit}" for rest, limit, unit in parts if rest is not None)
 
 
 def _channel_row(channel: ChannelPreview) -> tuple[str, ...]:

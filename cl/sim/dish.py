@@ -15,6 +15,7 @@ from cl._stim.journal import JournaledSequencer
 
 if TYPE_CHECKING:
     from cl._core.device import EventHistory
+    from cl._stim.budget_keeper import BudgetKeeper
     from cl._stim.limits import StimLimits
     from cl._stim.sequencer import Pulse
 
@@ -53,6 +54,8 @@ class LoggedDish(Dish):
     def __init__(self, limits: StimLimits, history: EventHistory) -> None:
         super().__init__(limits)
         self.history = history
+        self.keeper: BudgetKeeper | None = None
+        """What is told of the pulses, where channels have budgets."""
         self._logged = 0
         """Where the log of stims ended before the pulses that are not acknowledged were logged."""
 
@@ -68,5 +71,7 @@ class LoggedDish(Dish):
         pulses = sequencer.advance(2 * stop)
         if pulses:
             self.history.add_stims(*reported(pulses))
+            if self.keeper is not None:
+                self.keeper.took(pulses)
         sequencer.acknowledge()
         return pulses

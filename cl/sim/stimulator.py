@@ -12,6 +12,8 @@ from cl.error import TransactionRejected
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine
+    from cl._stim.budget import Left, StimBudget
+    from cl._stim.budget_keeper import BudgetKeeper
     from cl._stim.sequencer import Operation
 
     from .dish import LoggedDish
@@ -33,7 +35,7 @@ class SimulatedStimulator:
     def submit(
         self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
     ) -> None:
-        engine = self._engine
+        engine, dish = self._engine, self._dish
         with engine.lock:
             if engine.failure is not None or engine.closed:
                 engine.check()
@@ -45,7 +47,10 @@ class SimulatedStimulator:
             try:
                 if self.halted:
                     refuse_stims(operations)
-                self._sequencer.submit(operations, 2 * taken, None if at is None else at * 2)
+                at_step = None if at is None else at * 2
+                if dish.keeper is not None:
+                    dish.keeper.check(self._sequencer.machine, operations, 2 * taken, at_step)
+                self._sequencer.submit(operations, 2 * taken, at_step)
             except TransactionRejected as error:
                 command[REASON] = told(error)
                 raise
@@ -87,6 +92,18 @@ class SimulatedStimulator:
 
     def resume(self) -> None:
         """Do nothing: it is this side that refuses."""
+
+    def keep(self, keeper: BudgetKeeper) -> None:
+        with self._engine.lock:
+            self._dish.keeper = keeper
+
+    def budget_left(self, operations: Sequence[Operation]) -> dict[int, tuple[StimBudget, Left]]:
+        engine = self._engine
+        with engine.lock:
+            engine.check()
+            assert self._dish.keeper is not None, "something that keeps budgets"
+            step = 2 * max(engine.committed, engine.now())
+            return self._dish.keeper.left(self._sequencer.machine, operations, step)
 
     def next_stim(self, position: int) -> int:
         stims = self._dish.history.stims

@@ -1,0 +1,356 @@
+"""Holds commands against budgets: what the channels have got, and would get, to the end of their queues.
+
+Sums are whole numbers, of 1e-18 C, so that nothing is lost however long a device is open.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from math import floor
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cl._values.constants import GROUNDED, NEVER
+from cl._values.numbers import decimal
+from cl.error import StimBudgetExceeded
+
+from .budget import Left, StimBudget
+from .designs import NOTICE_STEPS, StimDesign
+from .operations import InterruptOperation, Operation, StimOperation
+from .timeline import Train, timeline
+
+if TYPE_CHECKING:
+    from .machine import Pulse
+    from .sequencer import Sequencer
+
+_UNITS: Final = 10**9
+"""Units in a picocoulomb, 1 µA for 1 µs: currents count to the ninth decimal."""
+_UNITS_PER_NC: Final = 1000 * _UNITS
+_NO_LIMIT: Final = float("inf")
+_KEPT_DESIGNS: Final = 1024
+_LEAST_TRIM: Final = 1024
+
+
+class Charge(NamedTuple):
+    """What a pulse moves either way, and what it leaves behind, in units."""
+
+    moved: int
+    left: int
+
+
+class Limits(NamedTuple):
+    """A budget in what is counted; infinite where there is no limit."""
+
+    budget: StimBudget
+    window: int
+    pulses: float
+    moved: float
+    left: float
+
+
+class Sums:
+    """The pulses of a channel in the order of time, with the sums of what they did up to and with each.
+
+    `pulses` are (step, moved, left); the first is none, and has the sums before. One list, so that an
+    interruption finds a pulse whole or not at all.
+    """
+
+    __slots__ = ("pulses",)
+
+    def __init__(self, pulses: list[tuple[int, int, int]] | None = None) -> None:
+        self.pulses = pulses or [(-NEVER, 0, 0)]
+
+    def add(self, step: int, charge: Charge) -> None:
+        """Add a pulse."""
+        pulses = self.pulses
+        _, moved, left = pulses[-1]
+        pulses.append((step, moved + charge[0], left + charge[1]))
+
+    def since(self, step: int) -> Sums:
+        """Return those after a step."""
+        low = bisect_left(self.pulses, (step + 1,))
+        return Sums([(-NEVER, *self.pulses[low - 1][1:]), *self.pulses[low:]])
+
+
+class BudgetKeeper:
+    """Budgets of channels, in layers that all have to be kept: the laboratory's, and the program's.
+
+    It is told of every pulse. `check` raises StimBudgetExceeded where operations would exceed a budget at any
+    time, by what is known of the time to come. Wants the engine's lock.
+    """
+
+    def __init__(self) -> None:
+        self._layers: tuple[dict[int, Limits], dict[int, Limits]] = ({}, {})
+        self._of_channel: dict[int, tuple[Limits, ...]] = {}
+        self._past: dict[int, Sums] = {}
+        self._charges: dict[int, tuple[StimDesign | None, Charge]] = {}
+
+    def set(self, channels: Iterable[int], budget: StimBudget | None, layer: int) -> set[int]:
+        """Give channels a budget in a layer, in the place of the one that they have there; None: none.
+
+        Return those of which the past is not known, since they had none.
+        """
+        for channel in channels:
+            if budget is None:
+                self._layers[layer].pop(channel, None)
+            elif channel not in GROUNDED:
+                self._layers[layer][channel] = _limits_of(budget)
+        kept = {*self._layers[0], *self._layers[1]}
+        self._of_channel = {channel: tuple(self._limits(channel)) for channel in kept}
+        fresh = kept - set(self._past)
+        self._past = {channel: self._past.get(channel, Sums()) for channel in sorted(kept)}
+        return fresh
+
+    def budgets(self, channel: int) -> list[StimBudget]:
+        """Return the budgets of a channel."""
+        return [limits.budget for limits in self._limits(channel)]
+
+    def took(self, pulses: Sequence[Pulse]) -> None:
+        """Take note of pulses that were delivered, each once or more often, in the order of time."""
+        past, charges = self._past, self._charges
+        for step, channel, design, _ in pulses:
+            sums = past.get(channel)
+            if sums is None:
+                continue
+            known = sums.pulses
+            last, moved, left = known[-1]
+            if last >= step:
+                continue
+            charge = charges.get(id(design))
+            more_moved, more_left = self._charge(design) if charge is None else charge[1]
+            known.append((step, moved + more_moved, left + more_left))
+            if not len(known) % _LEAST_TRIM:
+                window = max(limits.window for limits in self._of_channel[channel])
+                past[channel] = sums.since(step - window)
+
+    def check(
+        self, machine: Sequencer, operations: Sequence[Operation], step: int, at_step: int | None
+    ) -> None:
+        """Raise StimBudgetExceeded if operations that are submitted at `step` would exceed a budget.
+
+        Also what the submission itself would raise.
+        """
+        if at_step is None and len(operations) == 1:
+            stim = operations[0]
+            if type(stim) is StimOperation and stim.count == 1 and self._has_room(machine, stim, step):
+                return
+        if not self._touches(operations):
+            return
+        if at_step is None or at_step <= step:
+            found = _on_idle_channels(machine, operations, step if step > machine._now else machine._now)
+            if found is not None:
+                self._check_train(machine, *found)
+                return
+        for channel, trains in self._of(timeline(machine, operations, step, at_step)):
+            self._check(channel, self._ahead(channel, trains))
+
+    def left(
+        self, machine: Sequencer, operations: Sequence[Operation], step: int
+    ) -> dict[int, tuple[StimBudget, Left]]:
+        """Return each channel's budget of which the least is left, if operations are submitted, and what."""
+        found = {}
+        for channel, trains in self._of(timeline(machine, operations, step, None)):
+            ahead = self._ahead(channel, trains)
+            each = [
+                (limits.budget, _left(limits, *self._most(limits, *ahead, step)))
+                for limits in self._of_channel[channel]
+            ]
+            found[channel] = min(each, key=lambda pair: _share(*pair))
+        return found
+
+    # -- what is looked at ----------------------------------------------------------------
+
+    def _touches(self, operations: Sequence[Operation]) -> bool:
+        """Return whether operations may change what a channel with a budget does."""
+        if not self._past:
+            return False
+        past = self._past
+        for operation in operations:
+            # What an interrupt drops may let others go on. What else is queued only follows.
+            if type(operation) is InterruptOperation:
+                return True
+            for channel in operation.channels:
+                if channel in past:
+                    return True
+        return False
+
+    def _limits(self, channel: int) -> list[Limits]:
+        return [layer[channel] for layer in self._layers if channel in layer]
+
+    def _of(self, trains: list[list[Train]]) -> Iterator[tuple[int, list[Train]]]:
+        return ((channel, trains[channel]) for channel in self._past)
+
+    def _charge(self, design: StimDesign | None) -> Charge:
+        """Return the charge of a design. Programs use few again and again: theirs are kept, by identity."""
+        found = self._charges.get(id(design))
+        if found is None:
+            if len(self._charges) > _KEPT_DESIGNS:
+                self._charges.clear()
+            found = self._charges[id(design)] = design, _charge_of(design)
+        return found[1]
+
+    # -- one train on idle channels, the case that has to be fast -------------------------
+
+    def _has_room(self, machine: Sequencer, stim: StimOperation, step: int) -> bool:
+        """Return True for a pulse on a channel where nothing else is to come, if there is room for it.
+
+        What a loop does thousands of times a second. False for what has to be looked at more closely.
+        """
+        channels = stim.channels
+        if len(channels) != 1:
+            return False
+        number = channels[0]
+        past = self._past.get(number)
+        if past is None:
+            return True  # It only gets its pulse, after all that is queued there.
+        channel, known = machine._channels[number], self._charges.get(id(stim.design))
+        if machine._out or channel.queue or channel.left or channel.sync is not None or known is None:
+            return False
+        begin = channel.free_at if channel.free_at > step else step
+        if machine._now > begin:
+            begin = machine._now
+        first = begin + stim.delay_steps + NOTICE_STEPS
+        pulses, (more_moved, more_left) = past.pulses, known[1]
+        _, all_moved, all_left = pulses[-1]
+        for _, window, most_pulses, most_moved, most_left in self._of_channel[number]:
+            low = bisect_left(pulses, (first - window + 1,))
+            _, moved, left = pulses[low - 1]
+            if (
+                len(pulses) - low >= most_pulses
+                or all_moved - moved + more_moved > most_moved
+                or abs(all_left - left + more_left) > most_left
+            ):
+                return False
+        return True
+
+    def _check_train(self, machine: Sequencer, stim: StimOperation, first: int) -> None:
+        train = Train(first, stim.count, stim.period_steps, stim.design)
+        for channel in stim.channels:
+            if channel in self._past:
+                begun = [pulse for pulse in machine._out if pulse.channel == channel]
+                ahead = [Train(pulse.step, 1, 1, pulse.design) for pulse in begun]
+                self._check(channel, self._ahead(channel, [*ahead, train]))
+
+    # -- any timeline ---------------------------------------------------------------------
+
+    def _ahead(self, channel: int, trains: Sequence[Train]) -> tuple[Sums, int]:
+        """Return the pulses of a channel that matter, and from which on they are to come."""
+        window = max(limits.window for limits in self._of_channel[channel])
+        past = self._past[channel]
+        if not trains:
+            return past, len(past.pulses)
+        sums = past.since(trains[0].first - window - 1)
+        begin = len(sums.pulses)
+        for train in trains:
+            charge = self._charge(train.design)
+            for number in _telling(train, window):
+                sums.add(train.first + number * train.period, charge)
+        return sums, begin
+
+    def _check(self, channel: int, ahead: tuple[Sums, int]) -> None:
+        for limits in self._of_channel[channel]:
+            _hold(channel, limits, *self._most(limits, *ahead))
+
+    def _most(
+        self, limits: Limits, sums: Sums, begin: int, present: int | None = None
+    ) -> tuple[int, int, int]:
+        """Return the most pulses, and the most charge moved and left behind, in the window of any to come.
+
+        With `present` also in the window that ends there.
+        """
+        most, pulses = [0, 0, 0], sums.pulses
+        ends = [(pulses[at][0], at) for at in range(begin, len(pulses))]
+        if present is not None:
+            ends.append((present, bisect_left(pulses, (present + 1,)) - 1))
+        for step, at in ends:
+            low = bisect_left(pulses, (step - limits.window + 1,))
+            if low > at:
+                continue
+            (_, moved, left), (_, moved_before, left_before) = pulses[at], pulses[low - 1]
+            found = at - low + 1, moved - moved_before, abs(left - left_before)
+            most = list(map(max, most, found))
+        return most[0], most[1], most[2]
+
+
+def _on_idle_channels(
+    machine: Sequencer, operations: Sequence[Operation], step: int
+) -> tuple[StimOperation, int] | None:
+    """Return a stim that is all there is to be done, on channels without a queue, and when it begins."""
+    if len(operations) != 1:
+        return None
+    stim = operations[0]
+    if type(stim) is not StimOperation or not stim.count:
+        return None
+    begin, channels = step, machine._channels
+    for number in stim.channels:
+        channel = channels[number]
+        if channel.queue or channel.left or channel.sync is not None:
+            return None
+        if channel.free_at > begin:
+            begin = channel.free_at
+    return stim, begin + stim.delay_steps + NOTICE_STEPS
+
+
+def _telling(train: Train, window: int) -> Iterable[int]:
+    """Return the numbers of the pulses of a train whose windows tell of all others, too.
+
+    From its second window on every one has the same in it; the last ones count for what follows.
+    """
+    several = window // train.period + 2
+    if train.pulses <= 2 * several:
+        return range(train.pulses)
+    return *range(several), *range(train.pulses - several, train.pulses)
+
+
+def _limits_of(budget: StimBudget) -> Limits:
+    window = decimal(budget.window_seconds)
+    rate, charge, net = budget.max_rate_hz, budget.max_charge_nC_per_s, budget.max_net_charge_nC
+    return Limits(
+        budget,
+        budget.window_steps,
+        _NO_LIMIT if rate is None else floor(decimal(rate) * window),
+        _NO_LIMIT if charge is None else floor(decimal(charge) * window * _UNITS_PER_NC),
+        _NO_LIMIT if net is None else floor(decimal(net) * _UNITS_PER_NC),
+    )
+
+
+def _charge_of(design: StimDesign | None) -> Charge:
+    if design is None:
+        return Charge(0, 0)  # An early device does not say what it delivers.
+    phases = zip(design.phase_durations_us, design.phase_currents_uA, strict=True)
+    charges = [duration * round(decimal(current) * _UNITS) for duration, current in phases]
+    return Charge(sum(map(abs, charges)), sum(charges))
+
+
+def _hold(channel: int, limits: Limits, pulses: int, moved: int, left: int) -> None:
+    """Raise StimBudgetExceeded if what is in a window is more than the budget has."""
+    budget, window = limits.budget, limits.budget.window_seconds
+    if pulses > limits.pulses:
+        name, figure, unit = "max_rate_hz", pulses / window, "Hz"
+        raise StimBudgetExceeded(channel, name, figure, budget.max_rate_hz or 0.0, unit, window)
+    if moved > limits.moved:
+        name, figure, unit = "max_charge_nC_per_s", moved / _UNITS_PER_NC / window, "nC/s"
+        raise StimBudgetExceeded(channel, name, figure, budget.max_charge_nC_per_s or 0.0, unit, window)
+    if left > limits.left:
+        name, figure, unit = "max_net_charge_nC", left / _UNITS_PER_NC, "nC"
+        raise StimBudgetExceeded(channel, name, figure, budget.max_net_charge_nC or 0.0, unit, window)
+
+
+def _left(limits: Limits, pulses: int, moved: int, left: int) -> Left:
+    budget, window = limits.budget, limits.budget.window_seconds
+    rate, charge, net = budget.max_rate_hz, budget.max_charge_nC_per_s, budget.max_net_charge_nC
+    return Left(
+        None if rate is None else rate - pulses / window,
+        None if charge is None else charge - moved / _UNITS_PER_NC / window,
+        None if net is None else net - left / _UNITS_PER_NC,
+    )
+
+
+def _share(budget: StimBudget, left: Left) -> float:
+    """Return which part is left of the limit of which the least is."""
+    limits = budget.max_rate_hz, budget.max_charge_nC_per_s, budget.max_net_charge_nC
+    return min(
+        rest / limit if limit else rest
+        for limit, rest in zip(limits, left, strict=True)
+        if limit is not None and rest is not None
+    )

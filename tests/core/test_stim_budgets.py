@@ -1,0 +1,203 @@
+"""Budgets against a slow model: every pulse to the end of the queues and every window, in exact numbers."""
+
+from __future__ import annotations
+
+import pickle
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stim_programs import CHANNELS, Command, programs
+
+from cl._stim.budget import StimBudget, checked_budget
+from cl._stim.budget_keeper import BudgetKeeper
+from cl._stim.sequencer import Pulse, Sequencer
+from cl._values.numbers import decimal
+from cl.error import StimBudgetExceeded, TransactionRejected
+from cl.stim import (
+    BurstDesign,
+    ChannelSet,
+    StimDesign,
+    interrupt_operations,
+    stim_operations,
+    sync_operations,
+)
+
+PULSE = StimDesign(160, -1.0, 160, 1.0)
+END = 1 << 40
+BUDGETS = st.builds(
+    StimBudget,
+    st.sampled_from([None, 50.5, 100, 100, 150, 200, 200]),
+    st.sampled_from([None, None, None, 16.1, 32, 64, 500]),
+    st.sampled_from([None, None, None, 0.13, 0.25, 1.5]),
+    st.sampled_from([0.005, 0.01, 0.01, 0.02, 0.03, 0.1]),
+)
+"""Their windows are the periods of pulses, or whole numbers of them: what is off by a step shows."""
+
+
+class Slow:
+    """Does everything again from the beginning, pulse by pulse."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[int, Command]] = []
+
+    def pulses(self, more: list[tuple[int, Command]]) -> list[Pulse]:
+        sequencer = Sequencer()
+        for step, command in [*self.taken, *more]:
+            at = None if command.ahead is None else step + command.ahead
+            sequencer.submit(command.operations, step, at)
+        return sequencer.advance(END)
+
+
+def exceeds(pulses: list[Pulse], channel: int, budget: StimBudget, since: int) -> set[str]:
+    """Return the limits that are exceeded by a pulse from a step on."""
+    own = [pulse for pulse in pulses if pulse.channel == channel]
+    found = set()
+    for last in own:
+        if last.step < since:
+            continue
+        within = [p for p in own if last.step - budget.window_steps < p.step <= last.step]
+        charges = [
+            decimal(current) * duration / 1000
+            for p in within
+            for duration, current in zip(p.design.phase_durations_us, p.design.phase_currents_uA, strict=True)
+        ]
+        window = decimal(budget.window_seconds)
+        figures = {
+            "max_rate_hz": Fraction(len(within)) / window,
+            "max_charge_nC_per_s": sum(map(abs, charges), Fraction(0)) / window,
+            "max_net_charge_nC": abs(sum(charges, Fraction(0))),
+        }
+        for name, figure in figures.items():
+            limit = getattr(budget, name)
+            if limit is not None and figure > decimal(limit):
+                found.add(name)
+    return found
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    programs(),
+    st.dictionaries(st.sampled_from(CHANNELS), BUDGETS, min_size=1, max_size=4),
+    st.dictionaries(st.sampled_from(CHANNELS), BUDGETS, max_size=2),
+)
+def test_refuses_exactly_what_a_slow_model_refuses(
+    program: list[Command], own: dict[int, StimBudget], laboratorys: dict[int, StimBudget]
+) -> None:
+    keeper, sequencer, slow = BudgetKeeper(), Sequencer(), Slow()
+    for layer, budgets in enumerate((laboratorys, own)):
+        for channel, budget in budgets.items():
+            keeper.set([channel], budget, layer)
+    step = 0
+    for command in program:
+        step += command.gap
+        keeper.took(sequencer.advance(step))
+        at = None if command.ahead is None else step + command.ahead
+        expected: set[Any] = set()
+        try:
+            pulses = slow.pulses([(step, command)])
+            before = slow.pulses([])
+        except TransactionRejected as error:
+            expected = {type(error)}
+        else:
+            for channel in sorted(CHANNELS):
+                for layer in (laboratorys, own):
+                    if channel in layer:
+                        expected |= {
+                            (channel, name) for name in exceeds(pulses, channel, layer[channel], step)
+                        }
+            if pulses == before:
+                expected = set()
+        found: object = None
+        try:
+            keeper.check(sequencer, command.operations, step, at)
+            sequencer.submit(command.operations, step, at)
+            slow.taken.append((step, command))
+        except StimBudgetExceeded as refusal:
+            found = refusal.channel, refusal.limit_name
+        except TransactionRejected as error:
+            found = type(error)
+        assert found in (expected or {None}), (command, step)
+    assert sequencer.advance(END) == [p for p in slow.pulses([]) if p.step >= step]
+
+
+@pytest.mark.parametrize("gap", [1, 246, 249, 250, 251])
+def test_a_stim_on_a_busy_channel_counts_when_it_begins(gap: int) -> None:
+    keeper, sequencer = BudgetKeeper(), Sequencer()
+    keeper.set([9], StimBudget(max_rate_hz=200, window_seconds=0.005), 0)
+    sequencer.submit(stim_operations(9, PULSE), 1000)
+    step = 1004 + gap
+    keeper.took(sequencer.advance(step))
+    keeper.check(sequencer, stim_operations(9, PULSE), step, None)
+    keeper.set([9], StimBudget(max_rate_hz=200, window_seconds=0.00502), 0)
+    begins = max(1254, step + 4)
+    if begins - 1004 >= 251:
+        keeper.check(sequencer, stim_operations(9, PULSE), step, None)
+    else:
+        with pytest.raises(StimBudgetExceeded, match="channel 9"):
+            keeper.check(sequencer, stim_operations(9, PULSE), step, None)
+
+
+def test_an_interrupt_that_lets_another_channel_go_on() -> None:
+    keeper, sequencer = BudgetKeeper(), Sequencer()
+    keeper.set([9], StimBudget(max_rate_hz=1), 0)
+    sequencer.submit(stim_operations(9, PULSE), 0)
+    sequencer.submit(stim_operations(10, PULSE, BurstDesign(20, 10)), 0)
+    sequencer.submit(sync_operations(ChannelSet(9, 10)), 0)
+    keeper.check(sequencer, stim_operations(9, PULSE), 10, None)
+    sequencer.submit(stim_operations(9, PULSE), 10)
+    keeper.took(sequencer.advance(20_000))
+    with pytest.raises(StimBudgetExceeded, match="channel 9 would get 2 Hz"):
+        keeper.check(sequencer, interrupt_operations(10), 20_000, None)
+    keeper.check(sequencer, interrupt_operations(ChannelSet(9, 10)), 20_000, None)
+
+
+def test_endless_bursts_and_long_windows_are_no_trouble() -> None:
+    keeper, sequencer = BudgetKeeper(), Sequencer()
+    keeper.set([9], StimBudget(max_rate_hz=100, window_seconds=60), 0)
+    endless = stim_operations(9, PULSE, BurstDesign(10**12, 100))
+    keeper.check(sequencer, endless, 0, None)
+    with pytest.raises(StimBudgetExceeded):
+        keeper.check(sequencer, stim_operations(9, PULSE, BurstDesign(10**12, 101)), 0, None)
+    sequencer.submit(endless, 0)
+    keeper.set([9], StimBudget(max_rate_hz=100), 0)
+    keeper.check(sequencer, stim_operations(9, PULSE), 1000, None)
+    keeper.set([9], StimBudget(max_charge_nC_per_s=31.9), 0)
+    with pytest.raises(StimBudgetExceeded) as refusal:
+        keeper.check(sequencer, stim_operations(9, PULSE), 1000, None)
+    assert str(refusal.value) == (
+        "channel 9 would get 32 nC/s in 1 s; its budget is max_charge_nC_per_s=31.9"
+    )
+    again = pickle.loads(pickle.dumps(refusal.value))  # noqa: S301
+    assert str(again) == str(refusal.value) and again.figure == 32
+
+
+def test_the_past_is_kept_as_long_as_its_window() -> None:
+    keeper, sequencer = BudgetKeeper(), Sequencer()
+    keeper.set([9, 0], StimBudget(max_rate_hz=50), 0)
+    for n in range(20_000):
+        step = n * 1000
+        keeper.took(sequencer.advance(step))
+        keeper.check(sequencer, stim_operations(9, PULSE), step, None)
+        sequencer.submit(stim_operations(9, PULSE), step)
+    assert len(keeper._past[9].pulses) < 3_000
+    assert list(keeper._past) == [9], "channel 0 is grounded"
+    with pytest.raises(StimBudgetExceeded, match=r"channel 9 would get 51 Hz in 1 s; .* max_rate_hz=50"):
+        keeper.check(sequencer, stim_operations(9, PULSE), step + 260, None)
+    keeper.set([9], None, 0)
+    keeper.check(sequencer, stim_operations(ChannelSet(9, 10), PULSE), step + 260, None)
+
+
+def test_what_a_budget_takes() -> None:
+    assert checked_budget(None, None, None, 1) is None
+    for wrong, text in (
+        ((-1, None, None, 1), "max_rate_hz must be at least 0, not -1"),
+        ((None, float("nan"), None, 1), "max_charge_nC_per_s must be at least 0, not nan"),
+        ((None, None, 1, 0), "window_seconds must be from 0.001 to 3600, not 0"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            checked_budget(*wrong)
+    with pytest.raises(TypeError, match="max_net_charge_nC"):
+        checked_budget(None, None, "much", 1)
