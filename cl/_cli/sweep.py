@@ -177,7 +177,8 @@ def _executor(options: argparse.Namespace) -> Iterator[Any]:
         from cl._sweep.table import missing
 
         raise missing("--dask", "dask.distributed", "dask") from error
-    with Client(options.dask) as client, client.get_executor() as executor:
+    connect: Any = Client
+    with connect(options.dask) as client, client.get_executor() as executor:
         yield executor
 
 

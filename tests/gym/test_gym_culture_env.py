@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -68,6 +70,13 @@ def test_gymnasium_has_nothing_to_say_against_it(source: str, capsys: pytest.Cap
     assert env.render().shape == picture.shape
     env.close()
     env.close()
+
+
+def test_without_gymnasium_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    monkeypatch.delitem(sys.modules, "cl.gym")
+    with pytest.raises(ImportError, match=r"pip install 'cl-aio\[gym\]'"):
+        importlib.import_module("cl.gym")
 
 
 def test_the_same_seed_is_the_same_trajectory_and_no_seed_goes_on() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import resource
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,25 @@ def test_workers_are_those_of_their_pool() -> None:
     with WorkerPool(1) as pool:
         assert pool.submit(divmod, 7, 2).result() == (3, 1)
         assert pool.workers.started == 0
+
+
+@pytest.mark.parametrize(
+    ("show", "package", "extra"),
+    [
+        (lambda sweep: sweep.to_pandas(), "pandas", "pandas"),
+        (lambda sweep: sweep.to_xarray(), "xarray", "sweep"),
+        (lambda sweep: sweep.plot("x", "seed"), "matplotlib.figure", "sweep"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    show: Any, package: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = cl.sweep(sweep_experiments.parabola, {"x": [1.0]}, out=tmp_path)
+    monkeypatch.setattr(sweep._plan, "next", lambda: None)  # nothing is to be run
+    monkeypatch.setattr("cl._sweep.picture.columns", lambda rows: ["x", "seed"])
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"pip install 'cl-aio\[{extra}\]'"):
+        show(sweep)
 
 
 def test_tables_and_pictures(tmp_path: Path, no_processes: None) -> None:
