@@ -242,4 +242,11 @@ def test_lists_and_what_may_be_missing(browser: Any, folder: Path) -> None:
         wrong.nth(1).fill("-1")
         page.click("#check")
         page.locator("#told", has_text="It is a valid configuration.").wait_for()
+        for wanted in (False, True):  # what was changed is not lost by a key
+            page.once("dialog", lambda dialog: dialog.accept() if wanted else dialog.dismiss())  # noqa: B023
+            page.select_option("#chosen", "1")
+            assert page.input_value("#chosen") == ("1" if wanted else "0")
+            assert page.get_by_role("textbox", name="Gain").is_visible() is not wanted
+        page.select_option("#chosen", "0")  # nothing was changed: nothing is asked
+        assert page.input_value("#chosen") == "0"
         one.screenshot("configure-dark")

@@ -7,6 +7,7 @@ const EVERY_MS = 1000;
 const STATES = { running: "It runs.", stopping: "It is being stopped.", stopped: "It was stopped.", failed: "It has failed", completed: "It is completed." };
 let state = null;
 let form = null;
+let kept = { chosen: "0", text: "" }; // which configuration the form was filled with, and what it held then
 
 /** Ask the program; what it says comes with its status. */
 async function ask(name, given) {
@@ -64,6 +65,16 @@ function fill(data) {
   const controls = new Controls(state.schema);
   form = controls.make({ ...state.schema, type: "object", properties: state.schema.properties ?? {} }, "", data);
   part("fields").replaceChildren(form.element);
+  keep();
+}
+
+function keep() { kept = { chosen: part("chosen").value, text: JSON.stringify(form.get()) }; }
+
+/** Start from another configuration, unless changes would be lost that are still wanted. */
+function chooseAnother() {
+  const changed = JSON.stringify(form.get()) !== kept.text;
+  if (!changed || confirm("What was changed is not saved. Start from another configuration all the same?")) choose();
+  else part("chosen").value = kept.chosen;
 }
 
 function listConfigurations(chosen) {
@@ -129,6 +140,7 @@ async function save() {
   state.configurations = found.configurations;
   listConfigurations(found.file);
   part("file").value = file;
+  keep();
   tell(`Saved as ${found.file}.`);
 }
 
@@ -144,7 +156,7 @@ async function begin() {
   document.title = `${info.name || id}: configuration`;
   listConfigurations("default.json");
   choose();
-  part("chosen").addEventListener("change", choose);
+  part("chosen").addEventListener("change", chooseAnother);
   part("save").addEventListener("click", save);
   part("check").addEventListener("click", async () => { if (await act("check")) tell("It is a valid configuration."); });
   part("form").addEventListener("submit", async (event) => {
