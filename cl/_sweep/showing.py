@@ -33,7 +33,9 @@ class Shown:
         if not self.is_shown or (now - self._shown_at < _EVERY_S and running):
             return
         self._shown_at = now
-        self._line.to(done / max(total, 1), f"{self._label}: {done} done, {failed} failed, {running} running")
+        # What a narrow terminal has no room for is the name.
+        said = f"{done} done, {failed} failed, {running} running, {self._label}"
+        self._line.to(done / max(total, 1), said)
         if self._bar is not None:
             self._bar.show(total, done, failed, f", {failed} failed, {running} running")
 

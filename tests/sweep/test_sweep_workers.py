@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -116,6 +119,7 @@ def test_a_notebook_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         return Handle()
 
     monkeypatch.setattr(notebook, "bar", lambda label: notebook.Bar(label, display))
+    monkeypatch.setattr("cl._sweep.showing.time", SimpleNamespace(monotonic=lambda: 5.0))
     with Shown("dose <1>") as said:
         assert said.is_shown
         said.show(8, 0, 0, 2)
@@ -123,6 +127,21 @@ def test_a_notebook_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         said.show(8, 8, 1, 0)
     assert len(shown) == 2 and "dose &lt;1&gt;: 0 of 8 done, 0 failed, 2 running" in shown[0]
     assert 'aria-valuenow="8"' in shown[1] and "width:87.50%" in shown[1] and "width:12.50%" in shown[1]
+
+
+def test_a_terminal_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.delenv("CL_PROGRESS", raising=False)
+    with Shown("doses:answer") as said:
+        said.show(8, 3, 1, 2)
+        said.show(8, 8, 1, 0)
+    assert "\r3 done, 1 failed, 2 running, dose" in terminal.getvalue()
+    assert "8 done, 1 failed, 0 running, dose" in terminal.getvalue() and " 38% " in terminal.getvalue()
 
 
 def test_a_sweep_says_how_far_it_is(tmp_path: Path) -> None:
