@@ -159,6 +159,38 @@ def test_two_runs_have_the_same_log(tmp_path: Path) -> None:
     assert run() == run()
 
 
+def test_files_that_follow_one_another_have_each_row_once(tmp_path: Path) -> None:
+    with Simulator(seed=3) as neurons:
+        recording = neurons.record(
+            file_location=tmp_path, include_raw_samples=False, new_file_every_seconds=1
+        )
+        plan = neurons.create_stim_plan()
+        for _ in range(20):
+            plan.stim(9, PULSE)
+        for tick in neurons.loop(40, stop_after_ticks=180):
+            neurons.stim(8 + tick.iteration % 5, 1.0)
+            if tick.iteration % 40 == 39:
+                plan.run()  # at the very frame at which a file ends
+        recording.stop()
+    commands, counts = [], []
+    for file in recording.files:
+        with cl.RecordingView(file["path"]) as view:
+            assert view.log is not None
+            start = int(view.attributes["start_timestamp"])
+            own = [(e.timestamp + start, e.command) for e in view.log.entries() if e.command]
+        assert all(start <= timestamp for timestamp, _ in own)
+        commands += own
+        counts.append(len(own))
+    assert len(counts) == 5 and min(counts) > 15
+    expected = []
+    for n in range(180):
+        expected.append(((n + 1) * 625, 1))
+        if n % 40 == 39:
+            expected += [((n + 1) * 625, 20)] * 20
+    assert [timestamp for timestamp, _ in commands] == [timestamp for timestamp, _ in expected]
+    assert [command for _, command in commands] == sorted(command for _, command in commands)
+
+
 def test_long_plans_are_logged_again_and_again() -> None:
     with Simulator(seed=1) as neurons:
         plan = neurons.create_stim_plan()

@@ -24,6 +24,8 @@ from cl._core.participant import LOOP, Participant
 from cl._core.stim_watchdog import LOOKS
 from cl.error import StimulationSuspended, TransactionRejected
 from cl.sim import Simulator
+from cl.visualisation.server.source import LiveSource
+from cl.visualisation.server.status_provider import StatusProvider
 
 SECONDS = 0.6
 FRAMES = 15_000
@@ -152,13 +154,16 @@ def test_calls_and_waits_keep_it_from_firing(clock: Clock) -> None:
 def test_it_fires_and_stimulation_goes_on(device: str, caplog: pytest.LogCaptureFixture) -> None:
     with cl.open(stim_watchdog_seconds=SECONDS) as neurons:
         recording = neurons.record(include_raw_samples=False)
-        for _ in neurons.loop(1, stop_after_ticks=2, ignore_jitter=True):
+        for _ in neurons.loop(1.25, stop_after_ticks=1, ignore_jitter=True):
             pass
-        neurons.read(15_000)
+        neurons.read(17_000)
         assert not neurons.stimulation_suspended
         neurons.stim(9, 1.0, BurstDesign(10_000, 100))
         before = neurons.timestamp()
+        page = LiveSource(neurons._engine, StatusProvider())
+        assert page.status()["suspended"] is False
         until(lambda: neurons.stimulation_suspended)
+        assert page.status()["suspended"] is True
         with pytest.raises(StimulationSuspended):
             neurons.stim(9, 1.0)
         neurons.interrupt(9)

@@ -92,6 +92,9 @@ def check_view(path: Path, counts: tuple[int, int, int, dict[str, int]]) -> Reco
         assert len(view._h5["stim_designs"]) == len(view._h5["stims"]), "one write makes both longer"
         check_designs(view.stim_designs[:], len(view.stims))
         assert view.attributes["duration_frames"] == len(view.samples)
+        if view.log is not None:
+            found = [(entry.timestamp, entry.text, entry.fields) for entry in view.log.entries()]
+            assert found == [(n, f"row {n}", {"n": n}) for n in range(len(found))]
         for name, stream in view.data_streams.items():
             items = list(stream.items())
             assert items == [(i * 5, {"n": i, "name": name}) for i in range(len(items))]

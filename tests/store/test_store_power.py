@@ -14,7 +14,9 @@ from disk_log import DiskLog
 from store_files import SYSTEM, Filler, check_counts, check_tables, check_view
 
 from cl import RecordingView
-from cl._store.write import layout
+from cl._core.device_log import Happening, LogKind
+from cl._store.packing import pack
+from cl._store.write import layout, log_tables
 from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
@@ -28,12 +30,20 @@ def header(**more: Any) -> RecordingHeader:
 
 def deep_recording(path: Path, log: DiskLog, random: Random) -> None:
     """Indexes of several levels, growing attributes, and streams that come during it: every kind of write."""
-    filler = Filler(RecordingWriter(path, header(include_clock=True)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_tables, "_PERIOD_NS", -1)  # with every flush
+        _deep_recording(path, log, random)
+
+
+def _deep_recording(path: Path, log: DiskLog, random: Random) -> None:
+    filler = Filler(RecordingWriter(path, header(include_clock=True, include_log=True)))
     for i in range(10):
         if i % 4 == 1:
             filler.add_stream(f"stream {i}", {"i": i})
         filler.add(random.randrange(60), random.randrange(30), random.randrange(40), random.randrange(4))
         filler.writer.append_clock(i, i * 10, i * 20)
+        for n in range(i * 2, i * 2 + 2):
+            filler.writer.append_log([Happening(n, LogKind.ANNOTATION, f"row {n}", fields=pack({"n": n}))])
         if i % 3:  # also in two flushes that follow one another
             filler.writer.set_attributes({"i": i, "pad": "x" * random.randrange(3000)})
         for name in filler.streams:
