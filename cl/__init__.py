@@ -31,16 +31,20 @@ from .error import (
 
 if TYPE_CHECKING:
     from . import analysis, app, error, hw, playback, sim, testing, util, visualisation
+    from ._core.lateness import LoopStatistics
     from ._core.virtual_time import VirtualTime
     from ._loop.progress import progress
     from ._session.opening import aopen, get_system_attributes, is_simulator, open
+    from ._store.read.table import Table
+    from ._streams.events import EventStream
+    from ._streams.frames import FrameStream
     from ._sweep.sweeping import sweep
-    from .data_stream import DataStream
+    from .data_stream import DataStream, StreamEntry
     from .events import DetectionResult, Spike, Stim
     from .loop import AsyncLoop, Loop, LoopTick
     from .neurons import Neurons
     from .recording import Recording
-    from .stim import BurstDesign, ChannelSet, StimDesign, StimPlan
+    from .stim import BurstDesign, ChannelSet, PlanPreview, StimDesign, StimPlan
     from .util import RecordingView
 
 refuse_foreign_files(__path__[0])
@@ -53,15 +57,21 @@ _LAZY = {
     "ChannelSet": ".stim",
     "DataStream": ".data_stream",
     "DetectionResult": ".events",
+    "EventStream": "._streams.events",
+    "FrameStream": "._streams.frames",
     "Loop": ".loop",
+    "LoopStatistics": "._core.lateness",
     "LoopTick": ".loop",
     "Neurons": ".neurons",
+    "PlanPreview": ".stim",
     "Recording": ".recording",
     "RecordingView": ".util",
     "Spike": ".events",
     "Stim": ".events",
     "StimDesign": ".stim",
     "StimPlan": ".stim",
+    "StreamEntry": ".data_stream",
+    "Table": "._store.read.table",
     "VirtualTime": "._core.virtual_time",
     "aopen": "._session",
     "get_system_attributes": "._session",
@@ -82,11 +92,15 @@ __all__ = [
     "DataStream",
     "DeferredInterruptLimitExceeded",
     "DetectionResult",
+    "EventStream",
+    "FrameStream",
     "DeviceDisconnectedError",
     "LaggedError",
     "Loop",
+    "LoopStatistics",
     "LoopTick",
     "Neurons",
+    "PlanPreview",
     "Recording",
     "RecordingFailedError",
     "RecordingView",
@@ -96,6 +110,8 @@ __all__ = [
     "StimBudgetExceeded",
     "StimDesign",
     "StimPlan",
+    "StreamEntry",
+    "Table",
     "StimulationSuspended",
     "SyncLimitExceeded",
     "TransactionRejected",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ._core.entries import StreamEntry
+from ._core.entries import StreamEntry as StreamEntry
 from ._recording.user_attributes import UserAttributes
 from ._store.packing import pack
 from ._store.stream_names import check_stream_name

@@ -38,7 +38,7 @@ async def report(neurons: cl.Neurons, seconds: float) -> None:
                 break
             kind = type(event).__name__
             counts[kind] = counts.get(kind, 0) + 1
-            if kind == "StreamEntry":
+            if isinstance(event, cl.StreamEntry):
                 print(f"{event.stream_name} at {event.timestamp}: {event.data}")
         print(f"in {seconds} s: {counts}, missed: {events.statistics().missed}")
 

@@ -67,7 +67,8 @@ def pulse(neurons: cl.Neurons, currents_uA: np.ndarray) -> None:
 def currents(wishes: np.ndarray) -> np.ndarray:
     """Share the budget out: those that are wished for more get more."""
     shares = np.exp(wishes - wishes.max())
-    return BUDGET_UA * shares / shares.sum()
+    shared: np.ndarray = BUDGET_UA * shares / shares.sum()
+    return shared
 
 
 def answer(env: CultureEnv, wishes: np.ndarray, pulses: int) -> float:
@@ -92,12 +93,13 @@ def gradient(env: CultureEnv, wishes: np.ndarray, rng: np.random.Generator, puls
 def draw(curve: list[float], drawn: float, path: str) -> None:
     from matplotlib.figure import Figure
 
-    axes = Figure(figsize=(6, 4), layout="constrained").subplots()
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
     axes.plot(curve, marker="o", label="evolution strategy")
     axes.axhline(drawn, color="grey", linestyle="--", label="drawn at random")
     axes.set(xlabel="generation", ylabel="spikes within 50 ms of a pulse")
     axes.legend()
-    axes.get_figure().savefig(path)
+    figure.savefig(path)
 
 
 def parse() -> argparse.Namespace:

@@ -10,6 +10,7 @@ python examples/record_and_analyse.py --seconds 120 --page page.html
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from cl.sim import Simulator
 
 PULSE = cl.StimDesign(160, -1.0, 160, 1.0)
 ELECTRODES = (10, 27, 36, 53)
-BURST = {"bin_size_sec": 0.05, "onset_freq_hz": 5.0, "offset_freq_hz": 1.0}
+BURST: dict[str, Any] = {"bin_size_sec": 0.05, "onset_freq_hz": 5.0, "offset_freq_hz": 1.0}
 TICKS_PER_SECOND = 100
 
 

@@ -6,7 +6,7 @@ The last five seconds at least are there at any time.
 import cl
 
 with cl.open() as neurons:
-    before = []
+    before: list[int] = []
     for tick in neurons.loop(ticks_per_second=100, stop_after_seconds=10):
         before = [*before[-99:], len(tick.analysis.spikes)]
         if tick.iteration >= 200 and sum(before) > 85:

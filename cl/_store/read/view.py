@@ -85,15 +85,15 @@ class RecordingView(Analysable, Drawable, DidYouMean):
         complete = bool(_text(file, "ended_utc")) and "duration_frames" in file.attrs
         limit = None if complete else published.limit(file, samples)
         self.complete = complete
-        self.samples = None if samples is None else Array(samples)
-        self.spikes = None if spikes is None else Table(spikes, published.rows(spikes, limit))
-        self.stims = None if stims is None else Table(stims, published.rows(stims, limit))
+        self.samples: Array | Any = None if samples is None else Array(samples)
+        self.spikes: Table | Any = None if spikes is None else Table(spikes, published.rows(spikes, limit))
+        self.stims: Table | Any = None if stims is None else Table(stims, published.rows(stims, limit))
         self.stim_designs = None if self.stims is None else added_tables.stim_designs(file, len(self.stims))
         if self.stims is not None:
             self.stims.designs = self.stim_designs
         self.clock = added_tables.clock(file)
         self.log = added_tables.log(file)
-        self.data_streams = None if streams is None else DataStreamsView(streams)
+        self.data_streams: DataStreamsView | Any = None if streams is None else DataStreamsView(streams)
         self.attributes = AttributesView(file, None if self.complete else self._derived(file))
 
     def _derived(self, file: h5py.File) -> dict[str, Any]:
