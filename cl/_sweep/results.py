@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,10 +48,12 @@ class Arrays:
         return self.plain(mapping[key], f"{path}[{json.dumps(key)}]", f"{name}.{key}" if name else key)
 
     def _from_numpy(self, value: Any, path: str, name: str) -> Any:
-        if value.dtype.kind not in "biufU" or not hasattr(value, "shape"):
+        if getattr(value.dtype, "kind", "?") not in "biufU" or not hasattr(value, "shape"):
             raise TypeError(f"{path} is an array of {value.dtype}, which no file can hold")
         if value.shape == ():
             return self.plain(value.item(), path, name)
+        if name in self.found:
+            raise ValueError(f"{path} has the name of another array, {name!r}")
         self.found[name] = value
         return {ARRAY: name}
 
@@ -68,7 +71,20 @@ def checked(
     for name in plain:
         if name in params or name in columns:
             raise ValueError(f"result has {name!r}, which is the name of a parameter or of every row")
+    names = [name for name, _ in flat(plain)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"result has {name!r} twice, by itself and in a mapping")
     return plain, arrays
+
+
+def flat(result: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the results that are no arrays, of mappings in mappings by names with dots."""
+    for name, value in result.items():
+        if not isinstance(value, dict):
+            yield f"{before}{name}", value
+        elif value.keys() != {ARRAY}:
+            yield from flat(value, f"{before}{name}.")
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, Any]) -> None:
@@ -76,8 +92,11 @@ def save_arrays(folder: Path, arrays: Mapping[str, Any]) -> None:
     import numpy as np
 
     part = folder / f"{ARRAYS}.part"
-    with part.open("wb") as file:
-        np.savez(file, **arrays)
+    # Not by np.savez, which takes names as keywords, and has some of its own.
+    with zipfile.ZipFile(part, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
     os.replace(part, folder / ARRAYS)
 
 

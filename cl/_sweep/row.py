@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .results import ARRAY, load_arrays
+from .results import flat, load_arrays
 
 if TYPE_CHECKING:
     from .planned import Run
@@ -44,7 +44,7 @@ class Row(Mapping[str, Any]):
             "seed": self.seed,
             "status": self.status,
             "error": self.error,
-            **dict(_flat(self.result)),
+            **dict(flat(self.result)),
         }
 
     @property
@@ -73,14 +73,5 @@ class Row(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
-        said = self.error or ", ".join(f"{name}={value!r}" for name, value in _flat(self.result))
+        said = self.error or ", ".join(f"{name}={value!r}" for name, value in flat(self.result))
         return f"Row({self.id}: {params}, seed={self.seed}, {self.status}: {said})"
-
-
-def _flat(result: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the results that are no arrays, of mappings in mappings by names with dots."""
-    for name, value in result.items():
-        if not isinstance(value, dict):
-            yield f"{before}{name}", value
-        elif value.keys() != {ARRAY}:
-            yield from _flat(value, f"{before}{name}.")
