@@ -20,6 +20,11 @@ class Page(Protocol):
     """What is shown at `/app`, or None."""
 
     @property
+    def annotation_url(self) -> str:
+        """Where it is for who may annotate."""
+        ...
+
+    @property
     def alive(self) -> bool:
         """Whether it serves, in this process."""
         ...

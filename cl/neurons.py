@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from ._core.clock_relation import HostTime
 from ._core.device_log import told
 from ._core.participant import SLEEP, Hold
+from ._neurons.annotating import AnnotatingMethods
 from ._neurons.awaited import AwaitedMethods
 from ._neurons.budgets import BudgetMethods
 from ._neurons.host_time import HostTimeMethods
@@ -53,7 +54,9 @@ _HEAVY_READ = 5_000
 """Frames that take longer to make than a task may keep its event loop from the others."""
 
 
-class Neurons(StreamMethods, RecordingMethods, AwaitedMethods, BudgetMethods, HostTimeMethods):
+class Neurons(
+    AnnotatingMethods, StreamMethods, RecordingMethods, AwaitedMethods, BudgetMethods, HostTimeMethods
+):
     """A started device. Made by `cl.open()` and `cl.aopen()`; do not make one yourself.
 
     Synchronous methods block their thread; those that begin with `a` are awaited and never block

@@ -50,6 +50,7 @@ class Session:
         self.control = Control()
         self.neurons = Neurons(self.engine)
         self.neurons._on_close = self.close
+        self.neurons._annotation_url = self._annotation_url
         self._watched_seconds: float | None = None
         self._finishing = ReentryLock()
         """Held by the one who closes, while others that leave wait for that."""
@@ -137,8 +138,13 @@ class Session:
             recordings=recordings.running,
             loops=lambda: tuple(run.loop for run in self.engine.runs),
             streams=recordings.streams,
+            annotate=lambda text: self.neurons.annotate(text, by="page"),
         )
         return server
+
+    def _annotation_url(self) -> str | None:
+        page = self.visualiser
+        return page.annotation_url if page is not None and page.alive else None
 
     def disown(self) -> None:
         """Let go of everything, in a fork: the device goes on in the process that has opened it."""

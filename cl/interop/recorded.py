@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
+from cl._store.read.annotations import Annotation
 from cl._store.read.view import RecordingView
 from cl._values.constants import CHANNEL_COUNT
 from cl.analysis.joined import JoinedView, open_many
@@ -153,6 +154,12 @@ class Recorded:
             if part.streams.get(name) and view.data_streams is not None:
                 items = islice(view.data_streams[name].items(), part.streams[name])
                 yield from ((timestamp + part.start, value) for timestamp, value in items)
+
+    def annotations(self) -> Iterator[Annotation]:
+        """Yield the remarks, in frames of the whole."""
+        for part, view in self.views():
+            for timestamp, text, fields in view.annotations:
+                yield Annotation(timestamp + part.start, text, fields)
 
     def clock(self) -> Iterator[tuple[int, int, int]]:
         """Yield the host's clocks: frames of the whole, monotonic and UTC in ns."""

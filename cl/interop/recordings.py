@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from cl._core.device_log import Happening, LogKind
 from cl._store.packing import pack
 from cl._store.read.design_rows import designs_of
 from cl._store.write.header import RecordingHeader
@@ -106,6 +107,7 @@ class _Cut:
             include_raw_samples=self._samples,
             include_data_streams=any(part.has_streams for part in recorded.parts),
             include_clock=recorded.has("clock"),
+            include_log=next(recorded.annotations(), None) is not None,
             created=self._created,
             git={name: str(own.get(name, "")) for name in _GIT},
         )
@@ -128,6 +130,7 @@ class _Cut:
             self._write_stims(writer, progress)
             self._write_streams(writer)
             self._write_clock(writer)
+            self._write_annotations(writer)
         start = int(recorded.attributes[0].get("start_timestamp", 0)) + self._first
         ended = None if self._created is None else self._created + timedelta(seconds=frames / recorded.rate)
         writer.finish(start + frames, ended=ended, lost=self._lost())
@@ -170,6 +173,13 @@ class _Cut:
             for timestamp, value in self._recorded.entries(name):
                 if self._first <= timestamp < self._last:
                     writer.append_stream(name, timestamp - self._first, pack(value))
+
+    def _write_annotations(self, writer: RecordingWriter) -> None:
+        start = int(self._recorded.attributes[0].get("start_timestamp", 0))
+        for at, text, fields in self._recorded.annotations():
+            if self._first <= at < self._last:
+                packed = pack(fields) if fields else b""
+                writer.append_log([Happening(start + at, LogKind.ANNOTATION, text, fields=packed)])
 
     def _write_clock(self, writer: RecordingWriter) -> None:
         for at, monotonic_ns, utc_ns in self._recorded.clock():

@@ -35,10 +35,12 @@ def start_server(
     recordings: Callable[[], Iterable[RunningRecording]] = tuple,
     loops: Callable[[], Iterable[RunningLoop]] = tuple,
     streams: Callable[[], Iterable[Stream]] = tuple,
+    annotate: Callable[[str], object] | None = None,
 ) -> VisualiserServer | None:
     """Start the data visualiser of an open device, and say on stderr where it is.
 
-    `recordings`, `loops` and `streams` return what is running, see `StatusProvider`. Returns None
+    `recordings`, `loops` and `streams` return what is running, `annotate` puts a remark into it, see
+    `StatusProvider`. Returns None
     where no port from `port_from` upward is free. A host that cannot be listened on raises `ValueError`.
     Nothing but a socket and a thread is made before somebody opens the page. A server that is kept from an
     earlier device goes on with this one.
@@ -56,7 +58,7 @@ def start_server(
             from .server.source import LiveSource
             from .server.status_provider import StatusProvider
 
-            made.append(LiveSource(engine, StatusProvider(recordings, loops, streams)))
+            made.append(LiveSource(engine, StatusProvider(recordings, loops, streams, annotate)))
         return made[0]
 
     kept = devices.page

@@ -25,7 +25,7 @@ class TableForm:
         parser.add_argument(
             "--what",
             required=True,
-            metavar="spikes|stims|STREAM",
+            metavar="spikes|stims|annotations|STREAM",
             help="which table; stream:NAME for a data stream that is called spikes or stims",
         )
         parser.add_argument("--out", metavar="OUT", help=f"by default FILE_WHAT.{self._form}")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from .annotations import Annotation
     from .unshared import RecordingFile
 
 _PARTS = ("samples", "spikes", "stims", "data_stream")
@@ -126,6 +127,13 @@ class RecordingView(Analysable, Drawable, DidYouMean):
             if events is not None and len(events):
                 last.append(int(events[-1]["timestamp"]) + 1)
         return max(last)
+
+    @property
+    def annotations(self) -> list[Annotation]:
+        """The remarks of `neurons.annotate` and of the live page: timestamp, text and fields of each."""
+        from .annotations import annotations_of
+
+        return annotations_of(self.log)
 
     def refresh(self) -> bool:
         """Move on to the file as it is now; return whether there was anything new.

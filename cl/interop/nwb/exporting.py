@@ -15,7 +15,7 @@ from cl.interop.output import check_free, new_file
 from cl.interop.recorded import Recorded, Source, opened
 from cl.interop.spool import Spool
 
-from . import electrodes, file_metadata, gaps, host_clock, samples, spikes, stims, streams
+from . import electrodes, file_metadata, gaps, host_clock, remarks, samples, spikes, stims, streams
 from . import units as units_table
 from .filling import Compression
 
@@ -98,6 +98,7 @@ def _contents(file: Any, recorded: Recorded, compression: Compression, units_too
     fillers += host_clock.add(file, recorded, compression, names)
     fillers += streams.add(file, recorded, compression, names)
     gaps.add(file, recorded)
+    remarks.add(file, recorded, names)
     if units_too:
         units_table.add(file, recorded)
     return fillers

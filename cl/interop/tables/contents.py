@@ -11,6 +11,7 @@ import numpy as np
 from cl.interop.columns import Column, columns_of
 from cl.interop.designs import PHASES, of_designs
 from cl.interop.recorded import Events, Recorded
+from cl.interop.texts import as_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,6 +53,8 @@ def contents(recorded: Recorded, what: str) -> Table:
         if not recorded.has(what):
             raise ValueError(f"{recorded.paths[0]} has no {what}: they were not recorded")
         return _spikes(recorded) if what == "spikes" else _stims(recorded)
+    if what == "annotations" and what not in recorded.streams():
+        return _annotations(recorded)
     name = what.removeprefix(_STREAM)
     streams = recorded.streams()
     if name not in streams:
@@ -84,6 +87,20 @@ def _stims(recorded: Recorded) -> Table:
             ]
 
     return Table(fields, recorded.count("stims"), blocks)
+
+
+def _annotations(recorded: Recorded) -> Table:
+    found = list(recorded.annotations())
+    fields = [*_TIMES, Field("text", "text", "the remark"), Field("fields", "text", "its fields, as JSON")]
+
+    def blocks() -> Iterator[list[NDArray[Any]]]:
+        for start in range(0, len(found), _ROWS_AT_ONCE):
+            rows = found[start : start + _ROWS_AT_ONCE]
+            times = np.array([row.timestamp for row in rows], np.int64)
+            texts = [row.text for row in rows], [as_json(row.fields) for row in rows]
+            yield [times, times / recorded.rate, *(np.array(column, object) for column in texts)]
+
+    return Table(fields, len(found), blocks)
 
 
 def _when_and_where(block: Events, rate: float) -> list[NDArray[Any]]:

@@ -30,8 +30,8 @@ def export(
     """Write one table of a recording, block by block, and return where the file is.
 
     `path`: a recording, an open view, or several as `cl.analysis.open_many` takes them. `what`: "spikes",
-    "stims", or the name of a data stream; "stream:spikes" is a stream that is called so. `out`: by default
-    `<recording>_<what>.<form>` beside the (first) recording.
+    "stims", "annotations", or the name of a data stream; "stream:spikes" is a stream that is called so.
+    `out`: by default `<recording>_<what>.<form>` beside the (first) recording.
 
     Columns: `timestamp` (frames since the first recording's start), `seconds`; `channel` of spikes and stims;
     of stims also `phases` and `duration_us_1`, `current_uA_1` … of each; of streams the keys of the entries,

@@ -93,9 +93,10 @@ class App:
     def __init__(self, owner: Listening, access: Access | None = None, token: str = "") -> None:
         """`access` says who may ask; by default those that the owner's host, port and URL allow.
 
-        Under `/here/` and `token` a page tells that it was reached.
+        Under `/here/` and `token` a page tells that it was reached; who has it may annotate.
         """
         self._owner = owner
+        self._token = token
         self._access = access or Access(owner.host, owner.port, url=owner.public_url)
         self._files = WebFiles(
             owner.visualisers, prefix_of(owner.public_url), lambda: owner.application, token
@@ -254,7 +255,7 @@ class App:
         if self._shared is None or self._shared.source is not source:
             self._shared = Sections(source)
             self._session = secrets.token_hex(8)
-        client = Client(connection, source, self._shared, self._session)
+        client = Client(connection, source, self._shared, self._session, self._token)
         pump = asyncio.create_task(self._pump(client, connection))
         self._clients[client] = connection, pump
         self._somebody.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -11,6 +12,7 @@ from cl._values.saying import Log
 
 from . import commands, messages
 from .entries import PackedEntries
+from .source import Annotated
 from .streams import StreamEntries, StreamSummaries
 from .topics import BinaryTopic, FellBehindError, Missed, Sections, binary_topic
 
@@ -52,11 +54,15 @@ class Link(Protocol):
 class Client:
     """A connection: commands come in, and the topics' messages go out at the ticks of the server."""
 
-    def __init__(self, link: Link, source: Source, sections: Sections, session: str) -> None:
+    def __init__(self, link: Link, source: Source, sections: Sections, session: str, token: str = "") -> None:
+        """`token` is what a page has to know that annotates; empty: none may."""
         self._link = link
         self._source = source
         self._sections = sections
         self._session = session
+        self._token = token
+        self._annotated = 0
+        """How many annotations it was told of."""
         self._jumps = source.jumps
         self._binary: dict[str, BinaryTopic] = {}
         self._summaries: StreamSummaries | None = None
@@ -113,8 +119,22 @@ class Client:
                 self._subscribe(command)
             case commands.Unsubscribe():
                 self._unsubscribe(command.topic)
+            case commands.Annotate():
+                self._annotate(command)
             case _:
                 self._control(command)
+
+    def _annotate(self, command: commands.Annotate) -> None:
+        given = command.token.encode("utf-8", "replace")
+        if not self._token or not secrets.compare_digest(given, self._token.encode()):
+            raise ValueError("the token is not this page's: neurons.annotation_url has it")
+        if not isinstance(self._source, Annotated):
+            raise ValueError("nothing can be annotated here")
+        try:
+            self._source.annotate(command.text)
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(f"the annotation was not made: {error}") from None
+        self._next_status = 0.0
 
     def _control(self, command: commands.Play | commands.Seek | commands.Speed) -> None:
         self._next_status = 0.0
@@ -139,7 +159,7 @@ class Client:
             case "entries":
                 self._entries = StreamEntries(self._source, command)
             case "status":
-                self._status, self._next_status = True, 0.0
+                self._status, self._next_status, self._annotated = True, 0.0, 0
             case _:
                 topic = binary_topic(self._sections, command, self._missed)
                 assert topic is not None
@@ -220,6 +240,10 @@ class Client:
             source = self._source
             times = {"position": source.position(), "oldest": source.oldest()}
             await self._send({"type": "status", **times, "dropped": self._missed.frames, **source.status()})
+            if isinstance(source, Annotated):
+                found, self._annotated = source.annotations(self._annotated)
+                if found:
+                    await self._send({"type": "annotations", "annotations": found})
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._link.send(json.dumps(message, separators=(",", ":"), allow_nan=False))

@@ -1,4 +1,4 @@
-"""What a page may ask for: its JSON messages, checked. Nothing here can change the device."""
+"""What a page may ask for: its JSON messages, checked. None of them changes the device; one adds a remark."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ BINS: Final = (1, 5, 25, 125)
 MAX_TRACES: Final = 16
 MAX_RAW_TRACES: Final = 8
 MAX_NAMES: Final = 64
+MAX_ANNOTATION: Final = 2000
 MAX_NAME: Final = LONGEST
 _LATEST: Final = 1 << 53
 """Beyond this a JavaScript number is no longer exact."""
@@ -66,7 +67,15 @@ class Speed:
     factor: float
 
 
-Command = Subscribe | Unsubscribe | Play | Seek | Speed
+@dataclass(frozen=True, slots=True)
+class Annotate:
+    """Put a remark into what is recorded, for who has the page's token."""
+
+    text: str
+    token: str
+
+
+Command = Subscribe | Unsubscribe | Play | Seek | Speed | Annotate
 
 TOPICS: Final = ("entries", "overview", "spikes", "status", "stims", "streams", "traces", "waveforms")
 
@@ -183,6 +192,15 @@ def _speed(found: dict[str, Any]) -> Speed:
     return Speed(float(value))
 
 
+def _annotate(found: dict[str, Any]) -> Annotate:
+    text, token = found.get("text"), found.get("token")
+    if not isinstance(text, str) or not text.strip() or len(text) > MAX_ANNOTATION:
+        raise CommandError(f"text must be 1 to {MAX_ANNOTATION} characters")
+    if not isinstance(token, str):
+        raise CommandError("an annotation needs the page's token")
+    return Annotate(text.strip(), token)
+
+
 _COMMANDS: Final[dict[str, Callable[[dict[str, Any]], Command]]] = {
     "subscribe": _subscribe,
     "unsubscribe": _unsubscribe,
@@ -190,4 +208,5 @@ _COMMANDS: Final[dict[str, Callable[[dict[str, Any]], Command]]] = {
     "pause": lambda found: Play(False),
     "seek": _seek,
     "speed": _speed,
+    "annotate": _annotate,
 }

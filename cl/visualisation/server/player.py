@@ -13,6 +13,7 @@ import numpy as np
 
 from cl._core.entries import StreamEntry
 from cl._core.host_clock import host_seconds
+from cl._store.read.annotations import annotations_of
 from cl._store.read.design_rows import design_of
 from cl._store.read.info import jsonable
 from cl._store.read.reader import DEFAULT_UV_PER_SAMPLE_UNIT
@@ -79,6 +80,14 @@ class Recorded:
         except (OSError, ValueError, UnsafeOperationError):
             pass  # it is shown as it was
 
+    def annotations(self) -> list[list[Any]]:
+        """Return [timestamp, text, fields] of the remarks; none of a log that cannot be read."""
+        try:
+            found = annotations_of(self.view.log)
+        except (OSError, ValueError):
+            return []
+        return [[self.start + timestamp, text, jsonable(fields)] for timestamp, text, fields in found]
+
     def culture(self) -> Any:
         """Return what the recording says of the culture, None where it does not."""
         try:
@@ -96,6 +105,7 @@ class Recorded:
         self.start = int(attributes.get("start_timestamp", 0))
         self.events = {SPIKES: self._events(self.view.spikes), STIMS: self._events(self.view.stims)}
         self.length = self._duration(attributes)
+        self.remarks = self.annotations()
         """In frames; `stop` is a frame later than the start at least."""
         self.stop = self.start + max(1, self.length)
         self.unit = float(attributes.get("uV_per_sample_unit", DEFAULT_UV_PER_SAMPLE_UNIT))
@@ -236,6 +246,13 @@ class Player:
             "samples": recorded.view.samples is not None,
             "summary": recorded.summary(),
         }
+
+    def annotations(self, since: int) -> tuple[list[list[Any]], int]:
+        remarks = self._recorded.remarks
+        return remarks[since:], len(remarks)
+
+    def annotate(self, text: str) -> None:
+        raise ValueError("nothing can be added to what was recorded")
 
     def position(self) -> int:
         return int(self._exact())

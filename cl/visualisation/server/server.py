@@ -72,7 +72,7 @@ class VisualiserServer:
         self.application: CustomVisualiser | None = None
         """What is shown at `/app`."""
         self.token = secrets.token_urlsafe(12)
-        """By which a page that can reach it tells that it is this one."""
+        """By which a page that can reach it tells that it is this one, and may annotate."""
         self.joining: deque[Link] = deque()
         """Connections that do not come over the socket, and are yet to be served."""
         self.throttle: Throttle | None = None
@@ -97,6 +97,11 @@ class VisualiserServer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cl-visualiser", daemon=True)
         start_thread(self._thread)
+
+    @property
+    def annotation_url(self) -> str:
+        """Where the page is for who may annotate."""
+        return f"{self.url}/#token={self.token}"
 
     def show(self, visualiser: CustomVisualiser) -> str:
         """Serve a custom visualiser until `stop`, and return its URL, which cannot be guessed."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from cl._core.device_log import Happening, LogKind
+from cl._store.packing import unpack
+from cl._store.read.info import jsonable
 from cl._values.constants import CHANNEL_COUNT, FRAMES_PER_SECOND, GROUNDED, REFERENCE
 from cl._wait.tick_gap import wait_for_tick_gap
 from cl.events import SAMPLES_FROM
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 GRID: Final = 125
 """Frames are sent in multiples of this, counted from timestamp 0: 5 ms, and every bin divides it."""
 _MOST_EVENTS: Final = 20_000
+_MOST_ANNOTATIONS: Final = 1000
+"""That are shown: the newest."""
 _MARGIN: Final = 15_000
 """What leaves the history is not begun with any more: sending what is there takes a moment."""
 
@@ -106,6 +111,19 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Annotated(Protocol):
+    """A source that has remarks."""
+
+    def annotations(self, since: int) -> tuple[list[list[Any]], int]:
+        """Return [timestamp, text, fields] of the remarks from the n-th on, and how many there are."""
+        ...
+
+    def annotate(self, text: str) -> None:
+        """Add one, at the present; ValueError where that cannot be done."""
+        ...
+
+
 def description(name: str, uV_per_sample_unit: float, start: int) -> dict[str, Any]:
     """Return the part of `hello` that all sources share."""
     return {
@@ -134,6 +152,9 @@ class LiveSource:
     def __init__(self, engine: Engine, status: StatusProvider) -> None:
         self._engine = engine
         self._status = status
+        self._annotations: list[list[Any]] = []
+        self._forgotten = 0
+        self._log_at = 0
 
     def describe(self) -> dict[str, Any]:
         engine = self._engine
@@ -222,6 +243,26 @@ class LiveSource:
     def _recording(self, recording: RunningRecording) -> dict[str, Any]:
         frames = max(0, self._engine.position - recording.start_timestamp)
         return {"name": str(recording.file.get("name", "")), "seconds": round(frames / FRAMES_PER_SECOND, 1)}
+
+    def annotations(self, since: int) -> tuple[list[list[Any]], int]:
+        with self._engine.lock:
+            log = self._engine.history.log
+            items = log.items[max(0, self._log_at - log.first) :]
+            self._log_at = log.end
+        for item in items:
+            if isinstance(item, Happening) and item.kind == LogKind.ANNOTATION:
+                fields = jsonable(unpack(item.fields)) if item.fields else {}
+                self._annotations.append([item.timestamp, item.text, fields])
+        gone = max(0, len(self._annotations) - _MOST_ANNOTATIONS)
+        del self._annotations[:gone]
+        self._forgotten += gone
+        found = self._annotations[max(0, since - self._forgotten) :]
+        return found, self._forgotten + len(self._annotations)
+
+    def annotate(self, text: str) -> None:
+        if self._status.annotate is None:
+            raise ValueError("nothing can be annotated here")
+        self._status.annotate(text)
 
     def control(self, command: Play | Seek | Speed) -> bool:
         raise ValueError("a live device cannot be paused or sought: its page keeps its own view of the past")

@@ -65,3 +65,5 @@ class StatusProvider:
     """The loops that are running, the latest last."""
     streams: Callable[[], Iterable[Stream]] = tuple
     """The data streams that were created."""
+    annotate: Callable[[str], object] | None = None
+    """Puts a remark into what is recorded, for a page that has the token."""

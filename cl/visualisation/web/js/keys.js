@@ -10,6 +10,7 @@ const TABLE = [
   ["+  −", "Raster: shorter, longer"],
   [",  .", "Traces: shorter, longer"],
   ["↑  ↓  0", "Traces: taller, lower, as it fits"],
+  ["N", "A remark, into every recording that runs"],
   ["D", "Light or dark"],
   ["?", "This list"],
 ];
@@ -47,6 +48,7 @@ export function listenToKeys(page, { map, traces, theme, showKeys }) {
     ".": () => page.zoomTrace(1),
     0: () => page.setGain(null),
     d: () => theme.toggle(),
+    n: () => page.annotations.ask(),
     m: () => map.keys[page.selected].focus(),
     t: () => page.toggleTrace(page.selected),
     "?": showKeys,

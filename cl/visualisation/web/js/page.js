@@ -1,5 +1,6 @@
 // The page's state: what is told, what is shown, what was chosen. Panels read it; keys and buttons change it.
 
+import { Annotations } from "./annotations.js";
 import { ViewClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { neighbour } from "./layout.js";
@@ -31,6 +32,7 @@ export class Page {
     this.session = null;
     this.connected = false;
     this.status = null;
+    this.annotations = new Annotations(this);
     this.failure = null; // why the device has failed; also after it was closed
     this.dropped = 0;
     this.lastError = null;
@@ -107,6 +109,9 @@ export class Page {
       case "streams":
         this.streams.add(message);
         break;
+      case "annotations":
+        this.annotations.add(message);
+        break;
       case "reset":
         if (this.seeking === undefined) this.wanted = undefined;
         this.clock.reset();
@@ -169,6 +174,7 @@ export class Page {
     this.link.subscribe("spikes", { since: this.spikes.until || past });
     this.link.subscribe("stims", { since: this.stims.until || past });
     this.link.subscribe("streams", { since: past });
+    this.annotations.clear(); // they come all again, with the status
     this.link.subscribe("status");
     this.#waveforms();
     this.#frames();

@@ -17,7 +17,18 @@ export class Timeline {
       this.canvas.setPointerCapture(event.pointerId);
       this.#go(event);
     };
-    this.canvas.onpointermove = (event) => { if (event.buttons & 1) this.#go(event); };
+    this.canvas.onpointermove = (event) => {
+      if (event.buttons & 1) this.#go(event);
+      this.#annotation(event);
+    };
+  }
+
+  // What a mark says, where it is pointed at.
+  #annotation(event) {
+    const [from, to] = this.page.range();
+    const pad = PAD * this.surface.zoom;
+    const x = (time) => pad + ((time - from) / Math.max(1, to - from)) * (this.canvas.clientWidth - 2 * pad);
+    this.canvas.title = this.page.annotations.near(event.offsetX, x);
   }
 
   #go(event) {
@@ -45,6 +56,9 @@ export class Timeline {
     context.fillRect(x(shown), 2 * px, Math.max(2 * px, x(end) - x(shown)), height - 18 * px);
     context.globalAlpha = 1;
     context.fillRect(Math.round(x(end) - px), 2 * px, 2 * px, height - 18 * px);
+    for (const { timestamp } of this.page.annotations.list) {
+      if (timestamp >= from && timestamp <= to) this.#mark(x(timestamp), height - 16 * px);
+    }
     context.fillStyle = theme.muted;
     this.surface.font(10);
     context.textBaseline = "bottom";
@@ -59,6 +73,17 @@ export class Timeline {
     context.fillStyle = theme.text;
     context.fillText(text, centre, height - 2 * px);
     this.#tell(from, to, end, text);
+  }
+
+  #mark(at, bottom) {
+    const { context, px } = this.surface;
+    context.fillStyle = this.page.theme.text;
+    context.fillRect(Math.round(at - px / 2), 2 * px, px, bottom - 2 * px);
+    context.beginPath();
+    context.moveTo(at, 2 * px);
+    context.lineTo(at + 7 * px, 5.5 * px);
+    context.lineTo(at, 9 * px);
+    context.fill();
   }
 
   #activity(from, to, x, height) {
