@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ._store.read.table import Table
     from ._streams.events import EventStream
     from ._streams.frames import FrameStream
+    from ._sweep.sweep import Sweep
     from ._sweep.sweeping import sweep
     from .data_stream import DataStream, StreamEntry
     from .events import DetectionResult, Spike, Stim
@@ -71,6 +72,7 @@ _LAZY = {
     "StimDesign": ".stim",
     "StimPlan": ".stim",
     "StreamEntry": ".data_stream",
+    "Sweep": "._sweep.sweep",
     "Table": "._store.read.table",
     "VirtualTime": "._core.virtual_time",
     "aopen": "._session",
@@ -111,6 +113,7 @@ __all__ = [
     "StimDesign",
     "StimPlan",
     "StreamEntry",
+    "Sweep",
     "Table",
     "StimulationSuspended",
     "SyncLimitExceeded",
