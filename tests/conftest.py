@@ -46,6 +46,7 @@ _LOOPS = [
 hypothesis.settings.register_profile(
     "any machine",
     deadline=None,
+    phases=tuple(hypothesis.Phase)[:3] if "CL_NO_SHRINK" in os.environ else tuple(hypothesis.Phase),
     derandomize="CL_EXPLORE" not in os.environ,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )

@@ -28,7 +28,7 @@ class Machine(RuleBasedStateMachine):
             max_examples=EXAMPLES or examples,
             stateful_step_count=steps,
             deadline=None,
-            phases=tuple(hypothesis.Phase) if shrink else (hypothesis.Phase.generate,),
+            phases=hypothesis.settings().phases if shrink else (hypothesis.Phase.generate,),
             suppress_health_check=list(hypothesis.HealthCheck),
         )
         run_state_machine_as_test(cls, settings=chosen)  # type: ignore[no-untyped-call]
