@@ -8,6 +8,7 @@ import random
 import signal
 import struct
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import h5py
 import numpy as np
 import pytest
 from recording_tools import files
+from vendor import need_vendor, run_vendor
 
 import cl
 from cl.analysis import open_many
@@ -255,3 +257,65 @@ def test_killed_around_a_turn(tmp_path: Path, seed: int) -> None:
     assert np.array_equal(found["samples"][first:], np.concatenate(expected))
     ticks = [value for _, _, value in found["entries"]]
     assert ticks == list(range(len(ticks))) and len(ticks) >= frames // 125 - 1
+
+
+def test_a_power_cut_around_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file gets its name when the one before is on the disk with its end, and so is its own begin."""
+    import cl._store.write.ordered_file as ordered_file
+
+    write, sync, link = ordered_file._write_at, ordered_file._to_disk, os.link
+    unsynced: dict[int, int] = {}
+    named: list[tuple[dict[int, int], bool]] = []
+
+    def written(descriptor: int, data: Any, address: int) -> int:
+        unsynced[descriptor] = unsynced.get(descriptor, 0) + len(data)
+        return write(descriptor, data, address)
+
+    def synced(descriptor: int) -> None:
+        sync(descriptor)
+        unsynced.pop(descriptor, None)
+
+    def linked(source: Any, target: Any, **more: Any) -> None:
+        before = [path for path in tmp_path.iterdir() if path.suffix == ".h5"]
+        ended = all(cl.RecordingView(path).complete for path in before)
+        named.append((dict(unsynced), ended))
+        link(source, target, **more)
+
+    monkeypatch.setenv("CL_SDK_SYNC_SECONDS", "2")
+    monkeypatch.setattr(ordered_file, "_write_at", written)
+    monkeypatch.setattr(ordered_file, "_to_disk", synced)
+    monkeypatch.setattr(os, "link", linked)
+    with cl.open(device=Simulator(seed=1, accelerated=True)) as neurons:
+        recording = neurons.record(stop_after_seconds=2.2, new_file_every_seconds=1)
+        recording.wait_until_stopped()
+    if not named:
+        pytest.skip("the system has no files without a name")
+    assert len(recording.files) == len(named) == 3
+    assert [ended for _, ended in named] == [True] * 3
+    assert [left for left, _ in named[1:]] == [{}, {}]
+    assert unsynced == {}
+
+
+def test_cl_sdk_reads_them(tmp_path: Path) -> None:
+    need_vendor()
+    with cl.open(device=Simulator(seed=1, accelerated=True), culture={"species": "Rattus"}) as neurons:
+        neurons.read(1_000)
+        recording = neurons.record(stop_after_seconds=1.5, new_file_every_seconds=1, compression="gzip")
+        program(neurons, 1.5)
+        recording.wait_until_stopped()
+    one = joined(paths(recording))
+    code = (
+        "import sys, zlib; from cl import RecordingView\n"
+        "for path in sys.argv[1:]:\n"
+        "    with RecordingView(path) as view:\n"
+        "        print(zlib.crc32(view.samples[:].tobytes()), len(view.spikes), len(view.stims),\n"
+        "              view.attributes['culture']['species'], view.attributes['part']['number'])\n"
+    )
+    output, errors, status = run_vendor("-c", code, *paths(recording), cwd=tmp_path)
+    assert status == 0, errors
+    rows = [line.split() for line in output.splitlines() if line.endswith(("Rattus 1", "Rattus 2"))]
+    assert [int(row[0]) for row in rows] == [
+        zlib.crc32(one["samples"][:SECOND].tobytes()),
+        zlib.crc32(one["samples"][SECOND:].tobytes()),
+    ]
+    assert sum(int(row[1]) for row in rows) == len(one["spikes"])
