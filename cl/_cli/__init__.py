@@ -25,11 +25,13 @@ COMMANDS: Final = {
     "export": Command(RECORDINGS, "export nwb recording.h5"),
     "info": Command(RECORDINGS, "info recording.h5"),
     "recover": Command(RECORDINGS, "recover recording.h5"),
+    "recordings": Command(EXPERIMENTS, "recordings ws://127.0.0.1:8125"),
     "serve": Command(DEVICE, "serve --port 8125"),
     "stream": Command(DEVICE, "stream --jsonl"),
     "run": Command(EXPERIMENTS, "run schedule.toml"),
     "sweep": Command(EXPERIMENTS, "sweep run experiment.py:dose --grid grid.toml --seeds 0:16 --out doses"),
     "verify": Command(RECORDINGS, "verify recording.h5"),
+    "submit": Command(EXPERIMENTS, "submit ws://127.0.0.1:8125 my-experiment.zip config.json --follow"),
     "view": Command(RECORDINGS, "view recording.h5"),
 }
 """The commands by their names."""

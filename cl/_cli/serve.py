@@ -32,6 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="interrupt",
         help="what becomes of the stimulation that a lost client has queued (interrupt)",
     )
+    parser.add_argument(
+        "--allow-applications",
+        nargs="?",
+        const=Path("applications"),
+        type=Path,
+        metavar="FOLDER",
+        help="let clients submit applications, which run here with the rights of the server; their folders "
+        "lie in FOLDER (./applications)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
             key=options.key,
             lease_seconds=options.lease_seconds,
             finishes=options.on_lost == "finish",
+            applications=options.allow_applications,
         ),
         options.device,
     )

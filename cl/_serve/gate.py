@@ -36,7 +36,7 @@ class Gate:
         self._check_origin(headers)
         if self._tokens is None:
             return None
-        token = _token_in(headers.get_all("Authorization"))
+        token = token_in(headers.get_all("Authorization"))
         if token is None or not self._tokens.allows(token):
             raise Refusal(HTTPStatus.UNAUTHORIZED, "a token is wanted, and one that is good")
         return token
@@ -64,7 +64,7 @@ class Gate:
             raise Refusal(HTTPStatus.FORBIDDEN, "pages of another site may not read the device")
 
 
-def _token_in(values: list[str]) -> str | None:
+def token_in(values: list[str]) -> str | None:
     """Return the token of an Authorization header: Bearer's, or Basic's password, which browsers ask for."""
     if len(values) != 1:
         return None

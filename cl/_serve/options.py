@@ -27,6 +27,8 @@ class Options:
     lease_seconds: float = 5.0
     finishes: bool = False
     """Whether what a lost controller has queued is delivered; else it is interrupted."""
+    applications: Path | None = None
+    """Where applications that are submitted are run; None: nowhere."""
 
     def check(self) -> None:
         """Raise ValueError for what may not be."""

@@ -84,6 +84,8 @@ class Peer:
         self._incoming, self._outgoing = Incoming(from_client=True), Outgoing()
         self._told: State | None = None
         self.token = token
+        self.is_of_run = False
+        """Whether it is a process that is run here, and has come with the token of its run."""
         self.session: Session | None = None
         self.subscription: Subscription | None = None
         self.heard_ns = host_ns()

@@ -8,6 +8,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from websockets.asyncio.server import Server as WebSocketServer
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -18,6 +19,7 @@ from cl._core.participant import READ, Participant
 from cl._values.saying import Log
 from cl._wait.tasks import Waiter
 from cl.error import DeviceDisconnectedError
+from cl.net.applications import APPLICATIONS_PATH, APPLICATIONS_SUBPROTOCOL
 from cl.net.wire.layout import (
     HELLO_S,
     KEPT_FRAMES,
@@ -31,15 +33,18 @@ from cl.net.wire.layout import (
 from cl.net.wire.texts import State, Welcome
 from cl.visualisation.server.app import quiet_logger
 
+from .applications import ApplicationsPeer
 from .blocks import Blocks
 from .commanding import Commanding
-from .gate import Gate, Refusal
+from .gate import Gate, Refusal, token_in
 from .lease import Lease
 from .peer import Peer
+from .runs import Runs
 from .served_page import ServedPage
 from .sessions import Sessions
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from cl.net.wire.texts import Hello
@@ -77,6 +82,7 @@ class Server:
         self._lease = Lease(neurons, options.lease_seconds, options.finishes)
         self.commanding = Commanding(self.engine, self._lease)
         self._peers: set[Peer] = set()
+        self._runs = None if options.applications is None else Runs(options.applications.absolute())
         self._somebody = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -90,24 +96,14 @@ class Server:
                 loop.call_soon_threadsafe(self._ended.set)
 
         self.engine.listeners.append(ended)
-        server = await serve(
-            self._handle,
-            options.host,
-            options.port,
-            ssl=tls,
-            process_request=self._request,
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
-            select_subprotocol=self._subprotocol,
-            compression=None,
-            server_header=None,
-            max_size=MESSAGE_LIMIT,
-            open_timeout=HELLO_S,
-            close_timeout=_CLOSE_S,
-            ping_interval=None,
-            logger=quiet_logger(),
-        )
+        server = await self._listen(options.host, options.port, tls, self._request)
         port: int = server.sockets[0].getsockname()[1]
         self._gate = Gate(self._tokens, options.host, port, tls is not None)
+        inner = None
+        if self._runs is not None:
+            # What runs here comes by a way of its own, with the token of its run.
+            inner = await self._listen("127.0.0.1", 0, None, self._request_of_run)
+            self._runs.address = f"ws://127.0.0.1:{inner.sockets[0].getsockname()[1]}"
         self._page = ServedPage(self.neurons, options.host, port, tls is not None)
         tasks = [asyncio.create_task(work) for work in (self._pump(), self._look_around(), self._page.tick())]
         ends = [asyncio.create_task(event.wait()) for event in (stop, self._ended)]
@@ -119,15 +115,43 @@ class Server:
             for task in (*tasks, *ends):
                 task.cancel()
             results = await asyncio.gather(*tasks, *ends, return_exceptions=True)
-            server.close()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(server.wait_closed(), 2 * _CLOSE_S)
+            if self._runs is not None:
+                await self._runs.end()
+            for each in (server, inner):
+                if each is not None:
+                    each.close()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(each.wait_closed(), 2 * _CLOSE_S)
         for result in results:
             if isinstance(result, Exception):
                 raise result
         if not stop.is_set():
             self.engine.check()
             raise DeviceDisconnectedError("the device was closed")
+
+    async def _listen(
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        request: Callable[[ServerConnection, Request], Response | None],
+    ) -> WebSocketServer:
+        return await serve(
+            self._handle,
+            host,
+            port,
+            ssl=tls,
+            process_request=request,
+            subprotocols=[Subprotocol(SUBPROTOCOL), Subprotocol(APPLICATIONS_SUBPROTOCOL)],
+            select_subprotocol=self._subprotocol,
+            compression=None,
+            server_header=None,
+            max_size=MESSAGE_LIMIT,
+            open_timeout=HELLO_S,
+            close_timeout=_CLOSE_S,
+            ping_interval=None,
+            logger=quiet_logger(),
+        )
 
     def _say_the_end(self, stop: asyncio.Event) -> None:
         failure = self.engine.failure
@@ -144,21 +168,42 @@ class Server:
             connection.cl_token = self._gate.pass_(request.headers)  # type: ignore[attr-defined]
         except Refusal as refusal:
             return _refused(refusal.status, str(refusal))
-        if not _is_protocol(request.path):
+        if _is_at(APPLICATIONS_PATH, request.path):
+            if self._runs is None:
+                return _refused(HTTPStatus.FORBIDDEN, "this server takes no applications")
+            return None
+        if not _is_at(PATH, request.path):
             return self._page.request(connection, request)
         if len(self._peers) >= MOST_PEERS:
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
         return None
 
+    def _request_of_run(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Let in a process that is run here, to the device and nothing else."""
+        token = token_in(request.headers.get_all("Authorization"))
+        assert self._runs is not None
+        if token is None or not self._runs.allows(token) or not _is_at(PATH, request.path):
+            return _refused(HTTPStatus.FORBIDDEN, "this is for what is run here")
+        connection.cl_token = None  # type: ignore[attr-defined]
+        connection.cl_run = True  # type: ignore[attr-defined]
+        return None
+
     def _subprotocol(self, connection: ServerConnection, offered: object) -> Subprotocol | None:
-        return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None  # type: ignore[operator]
+        assert connection.request is not None
+        asks = _is_at(APPLICATIONS_PATH, connection.request.path)
+        own = APPLICATIONS_SUBPROTOCOL if asks else SUBPROTOCOL
+        return Subprotocol(own) if own in offered else None  # type: ignore[operator]
 
     async def _handle(self, connection: ServerConnection) -> None:
         assert connection.request is not None
-        if not _is_protocol(connection.request.path):
+        if _is_at(APPLICATIONS_PATH, connection.request.path) and self._runs is not None:
+            await ApplicationsPeer(connection, self._runs).converse()
+            return
+        if not _is_at(PATH, connection.request.path):
             await self._page.handle(connection)
             return
         peer = Peer(self, connection, connection.cl_token)  # type: ignore[attr-defined]
+        peer.is_of_run = getattr(connection, "cl_run", False)
         self._peers.add(peer)
         try:
             await peer.converse()
@@ -251,7 +296,7 @@ class Server:
             tokens_ns = now if looks_at_tokens else tokens_ns
             for peer in tuple(self._peers):
                 self._look_at(peer, now)
-                if looks_at_tokens and not self._gate.still_allows(peer.token):
+                if looks_at_tokens and not (peer.is_of_run or self._gate.still_allows(peer.token)):
                     peer.fail(Fault.TOKEN, "the token is no longer good")
                 if peer.session is not None:
                     peer.tell(self._state_for(peer.session))
@@ -266,8 +311,8 @@ class Server:
             peer.close(1008)
 
 
-def _is_protocol(path: str) -> bool:
-    return path.partition("?")[0].endswith(PATH)
+def _is_at(place: str, path: str) -> bool:
+    return path.partition("?")[0].endswith(place)
 
 
 def _refused(status: HTTPStatus, text: str) -> Response:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -16,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cl._values.archives import checked_entries
 from cl._values.printing import printable
 
 from .project import Project
 
 _MOST_BYTES: Final = 16 << 20
 """Of a file that is read."""
-_MOST_FILES: Final = 100_000
 _Read = Callable[[str], str | None]
 
 
@@ -44,7 +43,7 @@ def open_packed(path: str | os.PathLike[str]) -> Packed:
         return _packed(project.id, lambda name: _in_folder(project, name))
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = _entries(archive)
+            entries = checked_entries(archive)
             (top,) = {name.split("/")[0] for name in entries} or {""}
             return _packed(top, lambda name: _in_zip(archive, entries.get(f"{top}/{name}")))
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
@@ -80,27 +79,3 @@ def _text(name: str, data: bytes) -> str:
     if len(data) > _MOST_BYTES:
         raise ValueError(f"{printable(name)} has more than {_MOST_BYTES >> 20} MiB")
     return data.decode("utf-8")
-
-
-def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Return the files by their names, all of which lie in one folder."""
-    listed = archive.infolist()
-    if len(listed) > _MOST_FILES:
-        raise ValueError(f"it has {len(listed)} files, more than {_MOST_FILES}")
-    found: dict[str, zipfile.ZipInfo] = {}
-    for entry in listed:
-        name = entry.filename
-        parts = name.rstrip("/").split("/")
-        # What zipfile has cut off or changed was meant to be another name.
-        if name != entry.orig_filename or "\\" in name or ":" in parts[0] or {"", ".", ".."} & set(parts):
-            raise ValueError(f"it has a file named {printable(entry.orig_filename)}")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise ValueError(f"{printable(name)} is a link")
-        if name in found:
-            raise ValueError(f"it has two files named {printable(name)}")
-        found[name] = entry
-    files = {name: entry for name, entry in found.items() if not entry.is_dir()}
-    tops = {name.split("/")[0] for name in found}
-    if len(tops) != 1 or any("/" not in name for name in files):
-        raise ValueError(f"it has {len(tops)} folders or files at its top, and must have one folder")
-    return files

@@ -87,6 +87,10 @@ class NetworkClock:
             return self._offset_ns + frame * FRAME_NS
         return pong.frame_ns - best.ahead_ns + (frame - pong.frame) * FRAME_NS
 
+    def at_device(self) -> int:
+        """Return up to where frames should exist on the device by now; most of them have arrived."""
+        return (host_ns() - self.due_ns(0)) // FRAME_NS
+
     def error_ns(self) -> int:
         """Return by how much `due_ns` of a present frame may be wrong.
 

@@ -9,15 +9,17 @@ from cl.error import DeviceDisconnectedError
 if TYPE_CHECKING:
     from cl._core.engine import Engine
 
+    from .clock import NetworkClock
     from .link import Link
 
 
 class NetworkControl:
     """Takes and gives back control over the link."""
 
-    def __init__(self, engine: Engine, link: Link) -> None:
+    def __init__(self, engine: Engine, link: Link, clock: NetworkClock) -> None:
         self._engine = engine
         self._link = link
+        self._clock = clock
 
     def take(self) -> None:
         """Become the controller. ControlRequestError where somebody else is."""
@@ -42,5 +44,9 @@ class NetworkControl:
         return self._link.state.status == "running"
 
     def next_sign(self) -> int:
-        """Return the next frame: one that comes shows that the device runs."""
-        return self._engine.position + 1
+        """Return a frame whose arrival shows that the device runs, and that what is here is the present.
+
+        Opening takes a while, in which the device has gone on.
+        """
+        following = self._engine.position + 1
+        return max(following, self._clock.at_device()) if self.is_running() else following

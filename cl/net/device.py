@@ -62,7 +62,7 @@ class NetworkDevice:
         self._ring = FrameRing(self.info.start_timestamp)
         self.acquisition = NetworkAcquisition(engine, self._ring)
         self.stimulator = NetworkStimulator(engine, link)
-        self.control = NetworkControl(engine, link)
+        self.control = NetworkControl(engine, link, self._time.clock)
 
     def open(self) -> None:
         """Begin to follow the device."""

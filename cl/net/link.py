@@ -107,6 +107,7 @@ class Link:
         self._sink: Sink | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
+        self._has_said_goodbye = False
         self._owed = 0
         """Bytes of credit that are still to be given back."""
         self.error: Exception | None = None
@@ -199,11 +200,13 @@ class Link:
                 self._connection.protest()
         except Exception as failed:
             error = failed
+        if self._stopping.is_set():
+            self._requests.fail(error)
+            return
         self.error = error
         self._requests.fail(error)
-        if not self._stopping.is_set():
-            assert self._sink is not None
-            self._sink.on_error(error)
+        assert self._sink is not None
+        self._sink.on_error(error)
 
     def _follow(self, connection: Connection) -> None:
         """Take what comes, until the connection is lost."""
@@ -391,16 +394,33 @@ class Link:
         thread, self._thread = self._thread, None
         if thread is not None and thread.ident is not None and thread is not threading.current_thread():
             thread.join()
-        connection = self._connection
-        if connection is not None:
-            try:
-                connection.send(Kind.BYE)
-                connection.leave(wait_s=_LEAVE_S)
-            except ConnectionLost:
-                pass
+        if self._connection is not None and self._say_goodbye(self._connection):
+            self._has_said_goodbye = True
         self._drop_connection()
+        if self.controls and self.error is None and not self._has_said_goodbye:
+            # The connection was lost, or an interruption has ended it: control would be held by the lease.
+            self._say_goodbye_anew()
+        self._has_said_goodbye = True
         if self.error is None:
             self.error = DeviceDisconnectedError("the link was closed")
+
+    def _say_goodbye(self, connection: Connection) -> bool:
+        try:
+            connection.send(Kind.BYE)
+        except ConnectionLost:
+            return False
+        connection.leave(wait_s=_LEAVE_S)
+        return True
+
+    def _say_goodbye_anew(self) -> None:
+        try:
+            connection, _ = self._connect(_ATTEMPT_S)
+        except (ConnectionLost, Refused, ProtocolError):
+            return
+        try:
+            self._say_goodbye(connection)
+        finally:
+            connection.close()
 
 
 def _fault(message: Message) -> Exception:

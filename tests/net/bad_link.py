@@ -98,7 +98,10 @@ class BadLink:
 
     def cut(self, seconds: float) -> None:
         """Break all connections, and have nobody get through for so long."""
+        done = threading.Event()
         self._loop.call_soon_threadsafe(self._cut, seconds)
+        self._loop.call_soon_threadsafe(done.set)
+        assert done.wait(10)
 
     def _cut(self, seconds: float) -> None:
         self._cut_until = self._loop.time() + seconds

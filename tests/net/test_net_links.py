@@ -228,3 +228,13 @@ def test_what_a_narrow_link_loses_is_named_exactly(server: ServeProcess, tmp_pat
             missing = len(at_hand.spikes) - len(across.spikes)
             # Of a gap that goes beyond the recording's end all spikes count: they may have been in it.
             assert 0 < missing <= across.attributes["spikes_lost"]
+
+
+def test_a_program_that_closes_in_a_cut_gives_control_back(server: ServeProcess) -> None:
+    with BadLink(server.address) as link:
+        with cl.open(device=link.address) as neurons:
+            neurons.stim(8, PULSE)
+            link.cut(0.1)
+        # At once, and not by the lease of 5 s.
+        with cl.open(device=server.address) as neurons:
+            assert neurons.has_control()
