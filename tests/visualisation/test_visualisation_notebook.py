@@ -159,6 +159,12 @@ def test_a_page_comes_through_the_kernel_where_its_port_is_closed(lab: Lab, page
     assert [url for url in sockets if not url.startswith(own_socket)] == []
     for frame in (own, live):  # neither the notebook around it nor anything else can be reached from there
         assert frame.evaluate(REACHED) == []
+    assert own.evaluate("() => typeof RTCPeerConnection") == "undefined"
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    own.evaluate("() => void setTimeout(() => (location.href = 'http://127.0.0.1:1025/?what-was-seen'))")
+    own.wait_for_url("chrome-error:**")
+    assert [url for url in asked if "what-was-seen" in url] == []
     drag_and_clear(page, notebook)
     assert [text for text in notebook.complaints if "Content Security Policy" not in text] == []
 
@@ -166,7 +172,8 @@ def test_a_page_comes_through_the_kernel_where_its_port_is_closed(lab: Lab, page
 def through_the_kernel(page: Any, title: str) -> Any:
     """Return the frame of a title, once it has its page."""
     selector = f".cl-visualiser[data-way=kernel] > iframe[title={title}][srcdoc]"
-    return page.wait_for_selector(selector, state="attached").content_frame()
+    outer = page.wait_for_selector(selector, state="attached").content_frame()
+    return outer.wait_for_selector("iframe", state="attached").content_frame()
 
 
 def drag_and_clear(page: Any, notebook: Notebook) -> None:

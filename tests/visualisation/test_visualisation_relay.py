@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import html
 import json
 import queue
 import re
@@ -237,6 +238,13 @@ def test_a_page_that_reaches_the_server_is_told_that_it_is_this_one(server: Visu
     assert http(server, "/here/another")[0] == http(server, "/here/")[0] == 404
 
 
+def inside(enclosure: str) -> str:
+    """Return the page that another one keeps from leading itself elsewhere."""
+    assert "content=\"frame-src 'none'\"" in enclosure
+    (page,) = re.findall(r'srcdoc="([^"]*)"', enclosure)
+    return html.unescape(page)
+
+
 HOSTILE = '</script><script>alert(1)</script>"{script}{fragment}'
 
 
@@ -249,6 +257,7 @@ HOSTILE = '</script><script>alert(1)</script>"{script}{fragment}'
     ids=["live", "custom"],
 )
 def test_a_page_loads_nothing(page: str) -> None:
+    page = inside(page)
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
     assert page.index("Content-Security-Policy") < page.index("<script")
@@ -267,16 +276,21 @@ def test_a_page_loads_nothing(page: str) -> None:
     assert not any(re.search(r'^(?:import|export) .*from "\.', text, re.MULTILINE) for text in texts)
 
 
+def test_a_custom_page_may_not_download() -> None:
+    assert 'sandbox="allow-scripts allow-modals allow-pointer-lock"' in custom_page(CustomVisualiser(""))
+    assert 'sandbox="allow-scripts allow-modals allow-pointer-lock allow-downloads"' in live_page("")
+
+
 def test_a_fragments_rules_for_loading_in_advance_are_not_allowed() -> None:
     rules = '<script type="speculationrules">{"prefetch": [{"urls": ["https://example.com/"]}]}</script>'
-    plain, ruled = (custom_page(CustomVisualiser("", fragment)) for fragment in ("", rules))
+    plain, ruled = (inside(custom_page(CustomVisualiser("", fragment))) for fragment in ("", rules))
     assert rules in ruled
     assert ruled.count("'sha256-") == plain.count("'sha256-")
 
 
 def test_a_custom_page_has_its_script_and_its_fragment() -> None:
     visualiser = CustomVisualiser("const dataStreams = [];", "<p>{title} </p>", ("a",), "Mine")
-    page = custom_page(visualiser)
+    page = inside(custom_page(visualiser))
     assert ">" + visualiser.fragment + "</div>" in page
     (script,) = re.findall(r'data-script="data:text/javascript;base64,([^"]*)"', page)
     assert base64.b64decode(script) == visualiser.code()

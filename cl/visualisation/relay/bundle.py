@@ -30,7 +30,7 @@ _IMPORT: Final = re.compile(r"(from\s*)\"\./(\w+\.js)\"")
 
 def live_page(query: str) -> str:
     """Return the page of the device's activity; `query` is what stands behind the "?" of its URL."""
-    return _guarded(_whole((WEB_FOLDER / "index.html").read_text("utf-8"), query))
+    return _guarded(_whole((WEB_FOLDER / "index.html").read_text("utf-8"), query), " allow-downloads")
 
 
 def custom_page(visualiser: CustomVisualiser) -> str:
@@ -44,12 +44,19 @@ def custom_page(visualiser: CustomVisualiser) -> str:
     return _guarded(page.replace(mark, visualiser.fragment, 1))
 
 
-def _guarded(page: str) -> str:
-    """Return a page with its policy, which comes before all that it is about."""
+def _guarded(page: str, more: str = "") -> str:
+    """Return a page with its policy, before all that it is about, in another that keeps it where it is.
+
+    Where a page leads itself is said by the policy of the page around it: the guard of the server's pages hears
+    of no navigation in one without an origin. `more` is what else its sandbox allows; who downloads asks a
+    server, and no policy says which.
+    """
     hashes = "".join(f" '{one}'" for one in script_hashes(page))
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY.format(hashes=hashes)}">'
     names = '<meta http-equiv="x-dns-prefetch-control" content="off">'
-    return page.replace(_HEAD, f"{_HEAD}\n{policy}\n{names}", 1)
+    page = page.replace(_HEAD, f"{_HEAD}\n{policy}\n{names}", 1)
+    outer = (WEB_FOLDER / "enclosure.html").read_text("utf-8")
+    return outer.replace("{more}", more).replace("{page}", html.escape(page))
 
 
 def _whole(page: str, query: str) -> str:
