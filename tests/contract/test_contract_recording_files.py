@@ -246,7 +246,8 @@ def test_killed_around_a_turn(tmp_path: Path, seed: int) -> None:
     parts = [str(tmp_path / name) for name in files(tmp_path)]
     for path in parts:
         with h5py.File(path) as file:
-            assert len(file["samples"][:]) == file.attrs["duration_frames"]
+            # The samples are told of first, and the attribute a moment later.
+            assert len(file["samples"][:]) >= file.attrs["duration_frames"]
     found = joined(parts)
     frames = len(found["samples"])
     assert frames >= max(promised, 1) and len(parts) in (frames // SECOND, frames // SECOND + 1)
