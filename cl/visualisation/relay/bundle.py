@@ -48,8 +48,8 @@ def _guarded(page: str, more: str = "") -> str:
     """Return a page with its policy, before all that it is about, in another that keeps it where it is.
 
     Where a page leads itself is said by the policy of the page around it: the guard of the server's pages
-    hears of no navigation in one without an origin. `more` is what else its sandbox allows; who downloads asks
-    a server, and no policy says which.
+    hears of no navigation in one without an origin. `more` is what else its sandbox allows: who downloads
+    asks a server, and no policy says which.
     """
     hashes = "".join(f" '{one}'" for one in script_hashes(page))
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY.format(hashes=hashes)}">'
