@@ -1,19 +1,23 @@
 """A web service around a device: status, stimulation, recordings, and live spikes over WebSockets.
 
-    pip install "cl-aio[web]"
+    pip install ".[web]"                (from a clone)
     python examples/web_service.py --port 8000
 
-    GET    /status                      where the device is, and what it does
+    GET    /                            what there is; /openapi.json says it to programs
+    GET    /status, /health, /metrics   where the device is, and what it does; the last as Prometheus reads it
     POST   /stim                        {"channels": [8, 9], "current_uA": 1.0, "count": 5, "hz": 20}
+    POST   /interrupt                   {"channels": [8]}, or nothing for all: drop what is queued
     POST   /record, DELETE /record      start a recording, end it
+    GET    /recordings, /recordings/N   those of this folder, and one of them
     WS     /spikes?channels=8,9         {"spikes": [[timestamp, channel], ...]} as they come
 
 The device is opened when the server starts and closed when it stops, which finalises a recording that runs.
 Each client has a stream of its own: one that is slow gets larger batches, one that falls behind the history
 (5 s) is told how much it missed, and one that vanishes is forgotten; none of them makes another one wait.
-There is no login: whoever reaches the port may stimulate. Web pages of other sites, which a browser on
-this computer may be showing, are refused, also those that make their name lead to this computer ("DNS
-rebinding"). Behind a proxy, `--url` says under which name browsers know the service.
+No channel is given more to do than `--most-queued-seconds`. With `--token-file` all but /health want
+`Authorization: Bearer TOKEN`; without, whoever reaches the port may stimulate. Web pages of other sites,
+which a browser on this computer may be showing, are refused, also those that make their name lead to this
+computer ("DNS rebinding"). Behind a proxy, `--url` says under which name browsers know the service.
 """
 
 from __future__ import annotations
@@ -23,59 +27,99 @@ import contextlib
 import json
 import os
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import anyio
 from anyio import to_thread
-from starlette.applications import Starlette
-from starlette.datastructures import Headers
-from starlette.middleware import Middleware
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import cl
-from cl.visualisation.server.access import Access
-
-if TYPE_CHECKING:
-    from cl.recording import Recording
+from cl.visualisation.server.access import is_loopback
+from cl.visualisation.server.asgi_gate import AsgiGate
 
 PAUSE_SECONDS = 0.003
 """A client gets what comes within this time in one message: fifty clients cost fifty messages, not more."""
-MOST_SPIKES = 2_000
-"""The most spikes of one message."""
-LARGEST_BODY = 10_000
-LONGEST_CLOSE = 120
-"""Bytes of the reason in a frame that closes a WebSocket, at most."""
-GOING_AWAY = 1001
-BAD_REQUEST = 1008
+MOST_SPIKES = 2_000  # of one message
+LARGEST_BODY, LONGEST_CLOSE = (
+    10_000,
+    120,
+)  # bytes; the second of the reason in a frame that closes a WebSocket
+GOING_AWAY, BAD_REQUEST = 1001, 1008
+
+
+class StimBody(BaseModel):
+    """What /stim takes."""
+
+    channels: int | list[int]
+    current_uA: float
+    duration_us: int = 160
+    count: int = 1
+    hz: float = 100
+
+
+class InterruptBody(BaseModel):
+    """What /interrupt takes: without channels it is for all."""
+
+    channels: int | list[int] | None = None
+
+
+class RecordBody(BaseModel):
+    """What /record takes: without seconds it runs until it is ended."""
+
+    seconds: float | None = None
 
 
 class Service:
     """The device, and what the requests share."""
 
-    def __init__(self, neurons: cl.Neurons) -> None:
+    def __init__(self, neurons: cl.Neurons, most_queued_seconds: float) -> None:
         self.neurons = neurons
-        self.recording: Recording | None = None
+        self.recording: cl.Recording | None = None
         self.clients = 0
+        self.counts = {"stims": 0, "refused": 0, "spikes_sent": 0, "spikes_missed": 0}
         self.lock = anyio.Lock()
+        self.most_queued = round(most_queued_seconds * neurons.get_frames_per_second())
+        self.busy_until: dict[int, int] = {}
+        """The timestamp at which each channel will have done what it was told, or sooner."""
 
-    async def start_recording(self, seconds: float | None) -> Recording | None:
+    def stim(self, channels: cl.ChannelSet, design: cl.StimDesign, burst: cl.BurstDesign | None) -> None:
+        """Queue a stim, unless a channel would be busy for too long: Busy."""
+        now, rate = self.neurons.timestamp(), self.neurons.get_frames_per_second()
+        count, interval_us = (1, 5_000) if burst is None else (burst.burst_count, burst.interval_us)
+        frames = count * max(interval_us, design.duration_us) * rate // 1_000_000
+        until = max((self.busy_until.get(channel, 0) for channel in channels), default=0)
+        until = max(until, now) + frames
+        if until > now + self.most_queued:
+            text = f"the channels would be busy for {(until - now) / rate:.0f} s"
+            raise Busy(f"{text}, and {self.most_queued / rate:g} s is the most: interrupt, or wait")
+        self.neurons.stim(channels, design, burst)
+        self.counts["stims"] += 1
+        self.busy_until.update(dict.fromkeys(channels, until))
+
+    def interrupt(self, channels: cl.ChannelSet) -> None:
+        """Drop what is queued on the channels."""
+        self.neurons.interrupt(channels)
+        for channel in channels:
+            self.busy_until.pop(channel, None)
+
+    async def start_recording(self, seconds: float | None) -> cl.Recording | None:
         """Start a recording; None where one runs already."""
         async with self.lock:
             if self.recording is not None and not self.recording.has_stopped():
                 return None
-
-            def begin() -> Recording:
-                return self.neurons.record("web", stop_after_seconds=seconds)
-
             # Making a file takes a moment: the other clients go on meanwhile.
+            begin = partial(self.neurons.record, "web", stop_after_seconds=seconds)
             self.recording = await to_thread.run_sync(begin)
             return self.recording
 
-    async def end_recording(self) -> Recording | None:
+    async def end_recording(self) -> cl.Recording | None:
         """End the recording; None where none runs, RecordingFailedError where it has failed."""
         async with self.lock:
             recording, self.recording = self.recording, None
@@ -90,7 +134,8 @@ class Refused(Exception):
     """A request that cannot be done; the text is the reason."""
 
 
-# -- requests -----------------------------------------------------------------------------
+class Busy(Refused):
+    """A request that could be done later."""
 
 
 async def status(request: Request) -> JSONResponse:
@@ -109,50 +154,74 @@ async def status(request: Request) -> JSONResponse:
     )
 
 
+async def metrics(request: Request) -> PlainTextResponse:
+    """Return figures in the text format that Prometheus reads."""
+    service: Service = request.app.state.service
+    running = service.recording is not None and not service.recording.has_stopped()
+    gauges = {"timestamp": service.neurons.timestamp(), "clients": service.clients, "recording": int(running)}
+    lines = [f"# TYPE cl_{name} gauge\ncl_{name} {value}\n" for name, value in gauges.items()]
+    lines += [f"# TYPE cl_{name}_total counter\ncl_{name}_total {n}\n" for name, n in service.counts.items()]
+    return PlainTextResponse("".join(lines), media_type="text/plain; version=0.0.4")
+
+
 async def stim(request: Request) -> JSONResponse:
     service: Service = request.app.state.service
-    try:
-        arguments = stim_arguments(await body_of(request))
-        service.neurons.stim(*arguments)
-    except (Refused, ValueError, TypeError) as error:
-        return refusal(422, error)
-    except cl.TransactionRejected as error:
-        # It was in order, but the device has no room for it: nothing was queued.
-        return refusal(409, f"{type(error).__name__}: {error}")
-    return JSONResponse({"timestamp": service.neurons.timestamp(), "channels": list(arguments[0])}, 202)
+    channels, design, burst = stim_arguments(await body_of(request, set(StimBody.model_fields)))
+    service.stim(channels, design, burst)
+    return JSONResponse({"timestamp": service.neurons.timestamp(), "channels": list(channels)}, 202)
+
+
+async def interrupt(request: Request) -> JSONResponse:
+    service: Service = request.app.state.service
+    chosen = (await body_of(request, {"channels"}, may_be_empty=True)).get("channels")
+    channels = cl.ChannelSet(range(64) if chosen is None else chosen)
+    service.interrupt(channels)
+    return JSONResponse({"timestamp": service.neurons.timestamp(), "channels": list(channels)}, 202)
+
+
+def files() -> dict[str, Path]:
+    """Return the recordings of this folder by their names, which lead nowhere else."""
+    return {path.name: path for path in sorted(Path().glob("*.h5"))}
+
+
+async def recordings(request: Request) -> JSONResponse:
+    return JSONResponse(
+        {"recordings": [{"name": name, "bytes": p.stat().st_size} for name, p in files().items()]}
+    )
+
+
+async def one_recording(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in files():
+        raise HTTPException(404, f"there is no recording {name!r}")
+    return FileResponse(name, media_type="application/x-hdf5", filename=name)
+
+
+async def index(request: Request) -> JSONResponse:
+    listed = {f"{method} {path}": summary for method, path, _, summary, _ in ROUTES}
+    return JSONResponse({"openapi": "/openapi.json", **listed, "WS /spikes": "Spikes as they come"})
 
 
 async def start_recording(request: Request) -> JSONResponse:
     service: Service = request.app.state.service
-    try:
-        body = await body_of(request, may_be_empty=True)
-        check_keys(body, {"seconds"})
-        seconds = body.get("seconds")
-        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
-            raise Refused(f"seconds must be a number, not {seconds!r}")
-        recording = await service.start_recording(seconds)
-    except (Refused, ValueError) as error:
-        return refusal(422, error)
-    except OSError as error:
-        return refusal(500, error)
+    seconds = (await body_of(request, {"seconds"}, may_be_empty=True)).get("seconds")
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
+        raise Refused(f"seconds must be a number, not {seconds!r}")
+    recording = await service.start_recording(seconds)
     if recording is None:
-        return refusal(409, "a recording runs already")
+        raise Busy("a recording runs already")
     return JSONResponse({"file": recording.file["path"], "start": recording.start_timestamp}, 201)
 
 
 async def end_recording(request: Request) -> JSONResponse:
-    service: Service = request.app.state.service
-    try:
-        recording = await service.end_recording()
-    except cl.RecordingFailedError as error:
-        return refusal(500, error)
+    recording = await request.app.state.service.end_recording()
     if recording is None:
-        return refusal(404, "no recording runs")
+        raise HTTPException(404, "no recording runs")
     return JSONResponse({"file": recording.file["path"]})
 
 
-async def body_of(request: Request, may_be_empty: bool = False) -> dict[str, Any]:
-    """Return the JSON object that a request carries."""
+async def body_of(request: Request, known: set[str], may_be_empty: bool = False) -> dict[str, Any]:
+    """Return the JSON object that a request carries, which has no other keys than those that are known."""
     text = b""
     async for part in request.stream():
         text += part
@@ -166,12 +235,13 @@ async def body_of(request: Request, may_be_empty: bool = False) -> dict[str, Any
         raise Refused("the body must be JSON") from None
     if not isinstance(body, dict):
         raise Refused("the body must be a JSON object")
+    if unknown := body.keys() - known:
+        raise Refused(f"unknown: {', '.join(sorted(unknown))}")
     return body
 
 
-def stim_arguments(body: dict[str, Any]) -> tuple[Any, ...]:
+def stim_arguments(body: dict[str, Any]) -> tuple[cl.ChannelSet, cl.StimDesign, cl.BurstDesign | None]:
     """Return what `neurons.stim` takes; what is wrong with the numbers it says itself."""
-    check_keys(body, {"channels", "current_uA", "duration_us", "count", "hz"})
     if "channels" not in body or "current_uA" not in body:
         raise Refused("channels and current_uA are needed")
     current, duration = body["current_uA"], body.get("duration_us", 160)
@@ -180,34 +250,37 @@ def stim_arguments(body: dict[str, Any]) -> tuple[Any, ...]:
     channels = cl.ChannelSet(body["channels"])
     design = cl.StimDesign(duration, -current, duration, current)
     if "count" not in body and "hz" not in body:
-        return channels, design
+        return channels, design, None
     return channels, design, cl.BurstDesign(body.get("count", 1), body.get("hz", 100))
 
 
-def check_keys(body: dict[str, Any], known: set[str]) -> None:
-    unknown = body.keys() - known
-    if unknown:
-        raise Refused(f"unknown: {', '.join(sorted(unknown))}")
+STATUSES: dict[type[Exception], int] = {
+    Busy: 409,
+    Refused: 422,
+    ValueError: 422,
+    TypeError: 422,
+    cl.TransactionRejected: 409,  # it was in order, but the device has no room for it: nothing was queued
+    cl.RecordingFailedError: 500,
+    OSError: 500,
+    cl.DeviceDisconnectedError: 503,
+    ClientDisconnect: 400,  # nobody reads it
+}
+"""What a request is answered with whose endpoint raises."""
 
 
-def refusal(status: int, why: object) -> JSONResponse:
-    return JSONResponse({"error": reason(why)}, status)
+async def refused(request: Request, error: Exception) -> JSONResponse:
+    """Answer with the reason, as JSON, whatever it was."""
+    if isinstance(error, HTTPException):
+        return JSONResponse({"error": error.detail}, error.status_code)
+    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    request.app.state.service.counts["refused"] += 1
+    named = isinstance(error, cl.TransactionRejected)
+    return JSONResponse({"error": reason(f"{type(error).__name__}: {error}" if named else error)}, status)
 
 
 def reason(why: object, most_bytes: int = 1_000) -> str:
     """Return a text that can be sent; it may quote what a client wrote, which may be no Unicode."""
     return str(why).encode("utf-8", "backslashreplace")[:most_bytes].decode("utf-8", "ignore")
-
-
-async def disconnected(request: Request, error: Exception) -> JSONResponse:
-    return refusal(503, error)
-
-
-async def vanished(request: Request, error: Exception) -> JSONResponse:
-    return refusal(400, "the client went before it had sent its request")  # nobody reads it
-
-
-# -- spikes -------------------------------------------------------------------------------
 
 
 async def spikes(socket: WebSocket) -> None:
@@ -222,7 +295,7 @@ async def spikes(socket: WebSocket) -> None:
     try:
         async with stream, anyio.create_task_group() as group:
             group.start_soon(end_with_client, socket, group.cancel_scope)
-            await send_spikes(socket, stream)
+            await send_spikes(socket, stream, service)
     except* WebSocketDisconnect:
         pass  # the client has gone while something was sent to it
     except* cl.DeviceDisconnectedError as errors:
@@ -232,18 +305,20 @@ async def spikes(socket: WebSocket) -> None:
         service.clients -= 1
 
 
-async def send_spikes(socket: WebSocket, stream: Any) -> None:
+async def send_spikes(socket: WebSocket, stream: Any, service: Service) -> None:
     """Send what comes until the stream ends. The next batch is taken when the last one has been sent."""
     while True:
         try:
             batch = await stream.batch(MOST_SPIKES)
         except cl.LaggedError as error:
+            service.counts["spikes_missed"] += error.missed
             await socket.send_text(f'{{"missed": {error.missed}}}')
             continue
         if not batch:
             return
         found = ",".join(f"[{spike.timestamp},{spike.channel}]" for spike in batch)
         await socket.send_text(f'{{"spikes":[{found}]}}')
+        service.counts["spikes_sent"] += len(batch)
         await anyio.sleep(PAUSE_SECONDS)
 
 
@@ -256,65 +331,48 @@ async def end_with_client(socket: WebSocket, scope: anyio.CancelScope) -> None:
 
 def chosen_channels(socket: WebSocket) -> list[int] | None:
     text = socket.query_params.get("channels")
-    return None if text is None else [int(channel) for channel in text.split(",")]
-
-
-# -- the server ---------------------------------------------------------------------------
+    if text is not None and not text.replace(",", "").isdecimal():
+        raise ValueError(f"channels={text!r}: it takes numbers from 0 to 63, with commas between them")
+    return None if text is None else [int(number) for number in text.split(",")]
 
 
 @contextlib.asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep the device open while the server runs."""
     async with cl.aopen() as neurons:
-        app.state.service = Service(neurons)
+        app.state.service = Service(neurons, app.state.most_queued_seconds)
         yield
 
 
-class SameSite:
-    """Middleware that refuses what pages of other sites send, by the rules of the data visualiser.
-
-    Their browser says where they are from (Origin), and which name it asks for (Host): one that somebody
-    else may own is not taken for this computer's.
-    """
-
-    def __init__(self, app: ASGIApp, url: str | None = None) -> None:
-        self.app = app
-        self.url = url
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        why = None if scope["type"] == "lifespan" else self.refusal(scope)
-        if why is None:
-            await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await WebSocketClose(BAD_REQUEST)(scope, receive, send)
-        else:
-            await refusal(403, why)(scope, receive, send)
-
-    def refusal(self, scope: Scope) -> str | None:
-        headers = Headers(scope=scope)
-        host, port = scope.get("server") or ("localhost", None)
-        return Access(host, port or 80, url=self.url).refusal(
-            headers.getlist("host"),
-            headers.getlist("origin"),
-            headers.get("sec-fetch-site"),
-            headers.get("sec-fetch-mode"),
-        )
+ROUTES: list[tuple[str, str, Any, str, type[BaseModel] | None]] = [
+    ("GET", "/", index, "What there is", None),
+    ("GET", "/status", status, "Where the device is, and what it does", None),
+    ("GET", "/health", status, "The same, without a token; 503 where the device has gone", None),
+    ("GET", "/metrics", metrics, "Figures for Prometheus", None),
+    ("POST", "/stim", stim, "Queue a stim", StimBody),
+    ("POST", "/interrupt", interrupt, "Drop what is queued", InterruptBody),
+    ("POST", "/record", start_recording, "Start a recording", RecordBody),
+    ("DELETE", "/record", end_recording, "End the recording", None),
+    ("GET", "/recordings", recordings, "The recordings of this folder", None),
+    ("GET", "/recordings/{name}", one_recording, "One of them, an HDF5 file", None),
+]
 
 
-def create_app(url: str | None = None) -> Starlette:
+def create_app(url: str | None = None, token: str | None = None, most_queued_s: float = 3600) -> FastAPI:
     """Return the application, for any ASGI server; `url` is where browsers find it, behind a proxy."""
-    return Starlette(
-        routes=[
-            Route("/status", status),
-            Route("/stim", stim, methods=["POST"]),
-            Route("/record", start_recording, methods=["POST"]),
-            Route("/record", end_recording, methods=["DELETE"]),
-            WebSocketRoute("/spikes", spikes),
-        ],
-        middleware=[Middleware(SameSite, url=url)],
-        exception_handlers={cl.DeviceDisconnectedError: disconnected, ClientDisconnect: vanished},
-        lifespan=lifespan,
-    )
+    # Its own pages of documentation take scripts from elsewhere.
+    app = FastAPI(title="cl-aio", version=cl.__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.add_middleware(AsgiGate, url=url, token=token)
+    for error in (HTTPException, *STATUSES):
+        app.add_exception_handler(error, refused)
+    app.state.most_queued_seconds = most_queued_s
+    for method, path, endpoint, summary, body in ROUTES:
+        content = {"application/json": {"schema": body.model_json_schema()}} if body else None
+        extra = {"requestBody": {"content": content}} if content else None
+        options: Any = {"summary": summary, "response_model": None, "openapi_extra": extra}
+        app.add_api_route(path, endpoint, methods=[method], **options)
+    app.add_api_websocket_route("/spikes", spikes)
+    return app
 
 
 def main() -> None:
@@ -323,18 +381,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--token-file", type=Path, help="a file with the token that requests have to bring")
+    parser.add_argument("--most-queued-seconds", type=float, default=3600, help="of one channel (3600)")
     parser.add_argument("--url", help="where browsers find the service, behind a proxy")
     options = parser.parse_args()
+    token = options.token_file.read_text("utf-8").strip() if options.token_file else None
+    if token == "" or (token is None and not is_loopback(options.host)):
+        parser.error("beyond this computer, --host wants a --token-file with a token in it")
     # Whoever is still connected is told to go, and waited for no longer than a moment.
-    uvicorn.run(
-        create_app(options.url),
-        host=options.host,
-        port=options.port,
-        log_level=os.environ.get("LOG_LEVEL", "info"),
-        timeout_graceful_shutdown=2,
-        ws_max_size=LARGEST_BODY,
-        ws_per_message_deflate=False,
-    )
+    app = create_app(options.url, token, options.most_queued_seconds)
+    log_level = os.environ.get("LOG_LEVEL", "info")
+    limits: Any = {
+        "timeout_graceful_shutdown": 2,
+        "ws_max_size": LARGEST_BODY,
+        "ws_per_message_deflate": False,
+    }
+    uvicorn.run(app, host=options.host, port=options.port, log_level=log_level, **limits)
 
 
 if __name__ == "__main__":

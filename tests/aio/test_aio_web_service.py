@@ -48,9 +48,19 @@ def spikes() -> list[list[int]]:
 class Server:
     """The example in a process of its own."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(ROOT / "examples" / "web_service.py"), "--port", "0"],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                str(ROOT / "examples" / "web_service.py"),
+                "--port",
+                "0",
+                "--most-queued-seconds",
+                "100000",
+                *arguments,
+            ],
             cwd=folder,
             env={
                 **os.environ,
@@ -425,3 +435,74 @@ async def test_stopping_the_server_ends_its_clients_and_finalises_the_recording(
         assert view.complete
         assert view.samples is not None
         assert len(view.samples) == view.attributes["duration_frames"] > 0
+
+
+async def test_what_is_queued_is_bounded_and_can_be_dropped(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--most-queued-seconds", "60")
+    try:
+        async with httpx.AsyncClient(base_url=f"http://{server.url}", timeout=PATIENCE) as http:
+            long = {"channels": [8, 9], "current_uA": 1.0, "count": 4_000, "hz": 100}
+            assert (await http.post("/stim", json=long)).status_code == 202
+            refused = await http.post("/stim", json={**long, "channels": [9, 10]})
+            assert refused.status_code == 409
+            assert "the channels would be busy for" in refused.json()["error"]
+            assert "60 s is the most" in refused.json()["error"]
+            assert (await http.post("/stim", json={**long, "channels": [10]})).status_code == 202
+            dropped = await http.post("/interrupt", json={"channels": [8, 9]})
+            assert (dropped.status_code, dropped.json()["channels"]) == (202, [8, 9])
+            assert (await http.post("/stim", json=long)).status_code == 202
+            assert len((await http.post("/interrupt")).json()["channels"]) == 64
+            assert (await http.post("/interrupt", json={"channel": 8})).status_code == 422
+            figures = (await http.get("/metrics")).text
+            assert "# TYPE cl_stims_total counter\ncl_stims_total 3\n" in figures
+            assert "cl_refused_total 2\n" in figures
+    finally:
+        assert "Traceback" not in server.stop()
+
+
+async def test_the_service_says_what_there_is_and_errs_in_json(one_server: Server) -> None:
+    async with httpx.AsyncClient(base_url=f"http://{one_server.url}", timeout=PATIENCE) as http:
+        described = (await http.get("/openapi.json")).json()
+        listed = {f"{method.upper()} {path}" for path, of in described["paths"].items() for method in of}
+        index = (await http.get("/")).json()
+        assert listed == {name for name in index if name.startswith(("GET", "POST", "DELETE"))}
+        body = described["paths"]["/stim"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert set(body["required"]) == {"channels", "current_uA"}
+        for method, path, status in (("GET", "/nowhere", 404), ("PUT", "/stim", 405)):
+            answer = await http.request(method, path)
+            assert (answer.status_code, list(answer.json())) == (status, ["error"])
+
+
+async def test_recordings_are_listed_and_fetched(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    try:
+        (tmp_path / "secret.txt").write_text("secret")
+        async with httpx.AsyncClient(base_url=f"http://{server.url}", timeout=PATIENCE) as http:
+            await http.post("/record")
+            name = Path((await http.delete("/record")).json()["file"]).name
+            [listed] = (await http.get("/recordings")).json()["recordings"]
+            fetched = (await http.get(f"/recordings/{name}")).content
+            assert (listed["name"], listed["bytes"], fetched[:4]) == (name, len(fetched), b"\x89HDF")
+            for other in ("secret.txt", "..%2f..%2fetc%2fpasswd", "no.h5"):
+                assert (await http.get(f"/recordings/{other}")).status_code == 404
+    finally:
+        assert "Traceback" not in server.stop()
+
+
+async def test_a_token_is_wanted_where_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("let me in\n")
+    server = Server(tmp_path, "--token-file", "token")
+    try:
+        async with httpx.AsyncClient(base_url=f"http://{server.url}", timeout=PATIENCE) as http:
+            codes = [
+                (await http.get(path, headers={"Authorization": f"Bearer {token}"})).status_code
+                for path, token in (
+                    ("/status", "let me in"),
+                    ("/status", "let me out"),
+                    ("/health", "nothing"),
+                )
+            ]
+            assert codes == [200, 401, 200]
+            assert (await http.get("/status")).status_code == 401
+    finally:
+        assert "Traceback" not in server.stop()
