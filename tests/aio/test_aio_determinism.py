@@ -158,7 +158,7 @@ def _content(recording: Any) -> tuple[Any, ...]:
     def note(name: str, part: Any) -> None:
         attributes = {key: repr(value) for key, value in part.attrs.items() if key not in _DATES}
         parts.append((name, attributes))
-        if isinstance(part, h5py.Dataset):
+        if isinstance(part, h5py.Dataset) and name != "checksums":  # of attributes, too: the dates
             found = part[()].tobytes()
             assert found, f"{name} is empty, so it shows nothing"
             parts.append((name, str(part.dtype), part.shape, hashlib.sha256(found).hexdigest()))
@@ -201,10 +201,14 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Awaitable[
     return result
 
 
-@pytest.mark.parametrize(("source", "runs"), [("random", 20), ("culture", 3)])
+# All against one calm run, so that the runs of one event loop need not be those of another.
+RUNS = {("asyncio", False): range(7), ("asyncio", True): range(7, 14), ("trio", False): range(14, 20)}
+
+
+@pytest.mark.parametrize("source", ["random", "culture"])
 async def test_the_same_whatever_the_host_does(
     source: str,
-    runs: int,
+    anyio_backend: tuple[str, dict[str, Any]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     calm: Callable[[str], Awaitable[Log]],
@@ -218,7 +222,9 @@ async def test_the_same_whatever_the_host_does(
     assert len(expected) >= 400
     recorded = {part[0] for part in expected[-1][2] if part and isinstance(part, tuple)}
     assert {"samples", "spikes", "stims", "data_stream/decisions/data"} <= recorded
-    for run in range(runs):
+    name, options = anyio_backend
+    runs = RUNS[name, options.get("use_uvloop", False)]
+    for run in runs if source == "random" else runs[:3]:
         folder = tmp_path / str(run)
         folder.mkdir()
         log = await once(folder, Chaos(run))
