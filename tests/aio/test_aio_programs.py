@@ -165,7 +165,7 @@ def run(specification: list[tuple[str, Any, str]], chaos: int | None) -> list[tu
 
 
 @given(specification=SPECIFICATION, chaos=st.integers(0, 1_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_every_run_of_a_program_is_the_same(specification: list[tuple[str, Any, str]], chaos: int) -> None:
     expected = run(specification, None)
     for seed in (chaos, chaos + 1, chaos + 2):

@@ -18,7 +18,7 @@ from cl._store.write import layout
 from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
-STRIDE = int(os.environ.get("CL_TEST_STORE_STRIDE", "20"))
+STRIDE = int(os.environ.get("CL_TEST_STORE_STRIDE", "35"))
 """Every how many states the long test looks at (1: at all, which takes a minute)."""
 
 Counts = tuple[int, int, int, dict[str, int]]

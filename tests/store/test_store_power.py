@@ -111,10 +111,10 @@ def check_h5py(path: Path, counts: Any) -> None:
 @pytest.mark.parametrize(
     ("record", "small_chunks", "count"),
     [
-        (deep_recording, True, 110),
-        (attributes_recording, False, 200),
-        (plain_recording, False, 60),
-        (compressed_recording, False, 90),
+        (deep_recording, True, 70),
+        (attributes_recording, False, 120),
+        (plain_recording, False, 45),
+        (compressed_recording, False, 60),
     ],
 )
 def test_every_state_that_a_power_cut_leaves(
