@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from math import comb
 
 import pytest
@@ -21,8 +22,12 @@ def culture(monkeypatch: pytest.MonkeyPatch, accelerated: None) -> None:
     monkeypatch.setenv("CL_SDK_DATA_SOURCE_CONFIG", json.dumps({"seed": 5, "silent_channels": [SILENT]}))
 
 
+@cache
 def trials(channel: int | None) -> list[tuple[int, int]]:
-    """Return how many spikes there were before and after each of many pulses, half a second apart."""
+    """Return how many spikes there were before and after each of many pulses, half a second apart.
+
+    The same whenever it is asked, by the seed, so it is tried once.
+    """
     counts = []
     with cl.open() as neurons:
         neurons.read(25_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import comb
 
 import numpy as np
@@ -25,6 +26,13 @@ def spikes_of(culture: Culture, frames: int) -> tuple[NDArray[np.int64], NDArray
     return times, np.array([spike.channel for spike in batch.spikes], np.int64)
 
 
+@cache
+def spontaneous(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Spikes of 40 s of a culture that is left alone, and how many units are recorded."""
+    culture = create(seed=seed)
+    return *spikes_of(culture, 40 * SECOND), culture.tissue.units
+
+
 def burst_starts(times: NDArray[np.int64], seconds: int, least: int) -> NDArray[np.int64]:
     """Where 100 ms with at least so many spikes begin, in s."""
     counts = np.bincount(times // 2_500, minlength=seconds * 10)
@@ -34,11 +42,10 @@ def burst_starts(times: NDArray[np.int64], seconds: int, least: int) -> NDArray[
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_spontaneous_activity(seed: int) -> None:
-    culture = create(seed=seed)
-    times, channels = spikes_of(culture, 40 * SECOND)
+    times, channels, units = spontaneous(seed)
     assert 50 < len(times) / 40 < 300
     # Bursts: a tenth of a second in which half of what is recorded fires, every few seconds.
-    starts = burst_starts(times, 40, culture.tissue.units // 2)
+    starts = burst_starts(times, 40, units // 2)
     intervals = np.diff(starts[np.concatenate([[True], np.diff(starts) > 0.5])])
     assert len(intervals) >= 3
     assert 2 < intervals.mean() < 20
@@ -46,12 +53,12 @@ def test_spontaneous_activity(seed: int) -> None:
     first = times // 2_500 == round(starts[0] * 10)
     assert len(np.unique(channels[first])) > 0.5 * len(np.unique(channels))
     quiet = np.bincount(times // 2_500, minlength=400)
-    assert 0 < np.median(quiet) < culture.tissue.units / 20
+    assert 0 < np.median(quiet) < units / 20
     assert len(np.unique(channels)) > 45
 
 
 def test_channels_differ_lastingly() -> None:
-    times, channels = spikes_of(create(seed=0), 40 * SECOND)
+    times, channels, _ = spontaneous(0)
     early, late = (
         np.bincount(channels[half], minlength=64) for half in (times < 20 * SECOND, times >= 20 * SECOND)
     )
@@ -90,6 +97,7 @@ def test_inhibition_restrains() -> None:
     assert largest_burst(0) > largest_burst(0.2) > largest_burst(0.4)
 
 
+@cache
 def answers(
     channel: int | None, current: float = -1.0, duration: int = 160, trials: int = 12
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
