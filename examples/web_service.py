@@ -185,14 +185,12 @@ def files() -> dict[str, Path]:
 
 
 async def recordings(request: Request) -> JSONResponse:
-    return JSONResponse(
-        {"recordings": [{"name": name, "bytes": p.stat().st_size} for name, p in files().items()]}
-    )
+    listed = [{"name": name, "bytes": path.stat().st_size} for name, path in files().items()]
+    return JSONResponse({"recordings": listed})
 
 
 async def one_recording(request: Request) -> Response:
-    name = request.path_params["name"]
-    if name not in files():
+    if (name := request.path_params["name"]) not in files():
         raise HTTPException(404, f"there is no recording {name!r}")
     return FileResponse(name, media_type="application/x-hdf5", filename=name)
 
@@ -207,15 +205,13 @@ async def start_recording(request: Request) -> JSONResponse:
     seconds = (await body_of(request, {"seconds"}, may_be_empty=True)).get("seconds")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
         raise Refused(f"seconds must be a number, not {seconds!r}")
-    recording = await service.start_recording(seconds)
-    if recording is None:
+    if (recording := await service.start_recording(seconds)) is None:
         raise Busy("a recording runs already")
     return JSONResponse({"file": recording.file["path"], "start": recording.start_timestamp}, 201)
 
 
 async def end_recording(request: Request) -> JSONResponse:
-    recording = await request.app.state.service.end_recording()
-    if recording is None:
+    if (recording := await request.app.state.service.end_recording()) is None:
         raise HTTPException(404, "no recording runs")
     return JSONResponse({"file": recording.file["path"]})
 
@@ -363,7 +359,8 @@ def create_app(url: str | None = None, token: str | None = None, most_queued_s: 
     # Its own pages of documentation take scripts from elsewhere.
     app = FastAPI(title="cl-aio", version=cl.__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_middleware(AsgiGate, url=url, token=token)
-    for error in (HTTPException, *STATUSES):
+    errors: list[type[Exception]] = [HTTPException, *STATUSES]
+    for error in errors:
         app.add_exception_handler(error, refused)
     app.state.most_queued_seconds = most_queued_s
     for method, path, endpoint, summary, body in ROUTES:
