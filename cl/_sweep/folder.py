@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from cl._values.version import VERSION
 
 from .canonical import from_json
 from .experiment import Experiment
+from .how import How
 from .planned import Identities, Run
 from .results import RESULT, read_json, write_json
 from .row import Row
@@ -44,16 +45,17 @@ class SweepFolder:
                 f"not to {experiment}: choose another folder"
             )
 
-    def claim(self, experiment: Experiment, simulator: Mapping[str, Any], path: list[str], code: str) -> None:
+    def claim(self, how: How) -> None:
         """Write down whose it is; how the experiment is imported, and on what it runs, is as said last."""
         self.path.mkdir(parents=True, exist_ok=True)
         said = {
             "format": 1,
-            "experiment": str(experiment),
-            "file": experiment.file,
-            "path": path,
-            "simulator": dict(simulator),
-            "code": code,
+            "experiment": str(how.experiment),
+            "file": how.experiment.file,
+            "path": [*how.path],
+            "simulator": dict(how.simulator),
+            "variables": dict(how.variables),
+            "code": how.code,
             "version": VERSION,
         }
         if self.said() != said:

@@ -18,6 +18,8 @@ class Origin:
     """Folders in which modules are looked for, in that order."""
     simulator: dict[str, Any]
     """The arguments of the runs' `Simulator`, without the seed."""
+    variables: dict[str, str]
+    """What the environment says of every device."""
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it."""

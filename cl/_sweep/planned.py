@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cl._values.version import VERSION
 
 from .canonical import digest
+from .carried import limiting
 from .simulated import identifying
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ class Run:
 class Identities:
     """Gives runs their identities, 16 hex digits: of experiment, parameters, seed, data source, version."""
 
-    def __init__(self, experiment: Experiment, simulator: Mapping[str, Any]) -> None:
-        self._of_all = [str(experiment), identifying(simulator), VERSION]
+    def __init__(
+        self, experiment: Experiment, simulator: Mapping[str, Any], variables: Mapping[str, str]
+    ) -> None:
+        self._of_all = [str(experiment), identifying(simulator), *limiting(variables), VERSION]
 
     def run(self, params: dict[str, Any], seed: int) -> Run:
         """Return the run of these parameters and this seed."""

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .folder import SweepFolder
+    from .how import How
     from .plans import Plan
     from .row import Row
-    from .work import How
 
 
 class Sweep:

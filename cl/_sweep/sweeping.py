@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from cl._values.numbers import kind, real, whole
 
+from .carried import carried
 from .experiment import IMPORTING, Experiment, check_signature, code_of, experiment_of
 from .folder import SweepFolder
 from .grid import Optimiser, Parameters, is_optimiser, seeds_of
+from .how import How
 from .planned import Identities
 from .plans import AskedPlan, FixedPlan, plan_of
 from .search_path import own_path
 from .simulated import simulated
 from .sweep import Sweep
-from .work import How
 
 if TYPE_CHECKING:
     from .plans import Plan
@@ -76,17 +77,18 @@ def made(
     how = How(
         experiment=named,
         simulator=simulated(source),
+        variables=carried(),
         path=tuple(own_path()),
         code=code_of(function),
         executor=_executor(executor),
         timeout=_seconds(timeout),
         retries=whole(retries, "retries", 0),
     )
-    identities = Identities(named, how.simulator)
+    identities = Identities(named, how.simulator, how.variables)
     plan = _plan(grid, seeds_of(seeds), identities, _checker(function))
     folder = SweepFolder(out)
     folder.check(named)
-    folder.claim(named, how.simulator, list(how.path), how.code)
+    folder.claim(how)
     folder.plan(plan.known)
     return Sweep(folder, plan, how)
 
@@ -107,13 +109,15 @@ def resumed(
     how = How(
         experiment=named,
         simulator=said["simulator"],
+        variables=said["variables"],
         path=tuple(said["path"]),
         code=said["code"],
         executor=_executor(executor),
         timeout=_seconds(timeout),
         retries=whole(retries, "retries", 0),
     )
-    return Sweep(folder, FixedPlan(folder.planned(Identities(named, how.simulator))), how)
+    identities = Identities(named, how.simulator, how.variables)
+    return Sweep(folder, FixedPlan(folder.planned(identities)), how)
 
 
 def _plan(grid: Any, seeds: list[int], identities: Identities, check: Callable[[Parameters], None]) -> Plan:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,26 +16,13 @@ from .row import FAILED, Row
 from .showing import Shown
 
 if TYPE_CHECKING:
-    from .experiment import Experiment
     from .folder import SweepFolder
+    from .how import How
     from .planned import Run
     from .plans import Plan
 
 _COUNTED_S: Final = 5.0
 """How long it is taken for known how many workers a cluster has."""
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How the runs of a sweep are made."""
-
-    experiment: Experiment
-    simulator: Mapping[str, Any]
-    path: tuple[str, ...]
-    code: str
-    executor: Executor | int | None
-    timeout: float | None
-    retries: int
 
 
 class Work:
@@ -57,6 +43,7 @@ class Work:
             how.experiment.file,
             how.path,
             dict(how.simulator),
+            dict(how.variables),
         )
 
     def __iter__(self) -> Iterator[Row]:

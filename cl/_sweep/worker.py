@@ -21,6 +21,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from . import child, limits
+from .carried import put
 from .experiment import IMPORTING, Experiment
 
 _IDLE_SECONDS: Final = 60
@@ -52,6 +53,7 @@ def main() -> None:
 def _warm(start: Mapping[str, Any]) -> Callable[..., Any]:
     """Import the experiment, and all that a run needs besides."""
     os.environ[IMPORTING] = "1"
+    put(start["variables"])
     sys.path[:] = [*start["path"], *(folder for folder in sys.path if folder not in start["path"])]
     experiment = Experiment(start["module"], start["name"], start["file"]).load()
     del os.environ[IMPORTING]

@@ -15,6 +15,7 @@ import pytest
 import sweep_experiments
 
 import cl
+from cl._sweep.carried import carried
 from cl._sweep.experiment import code_of, experiment_of, main_name
 from cl._sweep.sweeping import resumed
 
@@ -126,6 +127,21 @@ def test_a_run_is_known_by_what_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("CL_SDK_DATA_SOURCE", "cl.sim.culture:create")
     monkeypatch.delenv("CL_SDK_SPIKE_PERCENTILE")
     assert ids(tmp_path, {"channel": [8]}) == [others[3]]
+
+
+def test_what_the_environment_forbids_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (plain,) = ids(tmp_path, {"channel": [8]})
+    budget = Path("budget.toml")
+    budget.write_text('[[budget]]\nchannels = "all"\nmax_rate_hz = 20\n')
+    Path(".env").write_text("CL_STIM_BUDGET=budget.toml\nCL_STIM_WARNINGS=1\n")
+    (bound,) = ids(tmp_path, {"channel": [8]})
+    assert bound != plain and carried()["CL_STIM_BUDGET"] == str(budget.absolute())
+    budget.write_text('[[budget]]\nchannels = "all"\nmax_rate_hz = 1\n')
+    assert len({plain, bound, *ids(tmp_path, {"channel": [8]})}) == 3
+    budget.write_text("[[budget]]\nchannels = [3]\nmax_charge_nC_per_s = 0.001\n")
+    grid = [{"channel": 3}, {"channel": 8}]
+    refused, taken = cl.sweep(EXPERIMENT, grid, out=tmp_path, executor=1).run().rows
+    assert "StimBudgetExceeded" in str(refused.error) and not taken.failed
 
 
 def test_grids_grow_and_are_planned_in_their_order(tmp_path: Path) -> None:
