@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from contextlib import suppress
 from dataclasses import replace
@@ -52,6 +53,8 @@ def serve(options: Options, device: str | None = None) -> None:
     """
     options.check()
     options.tls()
+    # What has been loaded by now stays: the collector need not look at it again and again while time goes on.
+    gc.freeze()
     tokens = None if options.token_file is None else Tokens(options.token_file)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(options, tokens, device))

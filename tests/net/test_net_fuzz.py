@@ -24,7 +24,7 @@ from cl import DeviceDisconnectedError
 from cl.net.wire.envelope import ENVELOPE
 from cl.net.wire.layout import Kind
 
-MESSAGES = int(os.environ.get("CL_FUZZED_MESSAGES", "400"))
+MESSAGES = int(os.environ.get("CL_FUZZED_MESSAGES", "300"))
 _GROWTH_KB = 40_000
 PATIENCE_S = 20.0
 

@@ -11,7 +11,7 @@ from typing import Any
 import net_messages as drawn
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl._stim.designs import StimDesign
@@ -20,6 +20,8 @@ from cl.net.wire import commands, small, texts
 from cl.net.wire.data import Data, Events, pack_data, unpack_data
 from cl.net.wire.envelope import ENVELOPE, Incoming, Outgoing
 from cl.net.wire.layout import MESSAGE_LIMIT, Kind, ProtocolError, Wanted
+
+few = settings(max_examples=30)
 
 
 def view(body: bytes) -> memoryview[int]:
@@ -34,6 +36,7 @@ def flags_of(data: Data) -> int:
     return Wanted.EVENTS if data.frames is None else Wanted.EVENTS | Wanted.FRAMES
 
 
+@few
 @given(drawn.datas())
 def test_data_comes_out_again(data: Data) -> None:
     found = unpack_data(view(packed(data)), flags_of(data))
@@ -52,6 +55,7 @@ def as_values(operations: list[Operation]) -> list[str]:
     return [repr(operation) for operation in operations]
 
 
+@few
 @given(drawn.operations, drawn.frames, st.one_of(st.none(), drawn.frames))
 def test_commands_come_out_again(operations: list[Operation], as_of: int, at: int | None) -> None:
     command = commands.unpack_command(view(commands.pack_command(7, operations, as_of, at)))
@@ -80,6 +84,7 @@ def test_commands_come_out_again(operations: list[Operation], as_of: int, at: in
 def test_the_others_come_out_again(
     values: Any, pack: Callable[[Any], bytes], unpack: Callable[[memoryview[int], Any], Any]
 ) -> None:
+    @few
     @given(values)
     def check(value: Any) -> None:
         assert unpack(view(pack(value)), value) == value
