@@ -20,6 +20,7 @@ VARIABLES: Final = frozenset(
     {
         "CL_CULTURE",
         "CL_DEVICE",
+        "CL_DEVICE_CA",
         "CL_DEVICE_TOKEN",
         "CL_DEVICE_TOKEN_FILE",
         "CL_SDK_ACCELERATED_TIME",

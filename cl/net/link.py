@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -15,17 +13,15 @@ from cl.error import ControlRequiredError, DeviceDisconnectedError
 
 from .connection import Connection, ConnectionLost, NobodyThere, Refused
 from .exchanges import Exchanges
+from .greeting import CAPABILITIES, fault_of, greeted, own_name
 from .requests import Requests
 from .silence import Silence
 from .wire.commands import ControlRequest, pack_command, pack_control, unpack_answer
 from .wire.data import unpack_data
 from .wire.layout import (
     CREDIT,
-    NAME_LIMIT,
     VERSION,
     Action,
-    Capability,
-    Fault,
     Kind,
     ProtocolError,
     Wanted,
@@ -37,11 +33,10 @@ from .wire.small import (
     pack_credit,
     pack_ping,
     pack_subscription,
-    unpack_fault,
     unpack_lag,
     unpack_pong,
 )
-from .wire.texts import Hello, State, Welcome, pack_hello, unpack_state, unpack_welcome
+from .wire.texts import Hello, State, Welcome, unpack_state
 
 if TYPE_CHECKING:
     import ssl
@@ -54,7 +49,6 @@ if TYPE_CHECKING:
     from .wire.data import Data
     from .wire.envelope import Message
 
-CAPABILITIES: Final = Capability.FRAMES | Capability.EVENTS | Capability.STIMULATION | Capability.RESUME
 CONNECT_S: Final = 5.0
 """How long a server may take to let a client in."""
 ANSWER_S: Final = 1.0
@@ -67,7 +61,6 @@ _ATTEMPT_S: Final = 1.5
 _PAUSE_S: Final = 0.05
 _NOBODY_S: Final = 0.6
 """Where nobody listens any more for so long, the server has gone, and its history with it."""
-_HANDSHAKE_EXCHANGES: Final = 3
 _LEAVE_S: Final = 1.0
 """How long a server may take to say goodbye: what this session controlled is free then."""
 _GIVE_BACK: Final = CREDIT // 8
@@ -99,7 +92,7 @@ class Link:
         self.address = address
         self._token = token
         self._context = context
-        self._hello = Hello((VERSION, VERSION), CAPABILITIES, secrets.token_hex(16), _own_name(), None)
+        self._hello = Hello((VERSION, VERSION), CAPABILITIES, secrets.token_hex(16), own_name(), None)
         self._requests = Requests()
         self.exchanges = Exchanges()
         self.pong: Pong | None = None
@@ -127,41 +120,12 @@ class Link:
         """Connect and greet; compare clocks. ConnectionLost, Refused or ProtocolError."""
         connection = Connection(self.address, self._token, self._context, timeout)
         try:
-            connection.send(Kind.HELLO, pack_hello(self._hello))
-            # At once: what waits for another round trip is behind by as much when it begins.
-            for _ in range(_HANDSHAKE_EXCHANGES):
-                connection.send(Kind.PING, pack_ping(host_ns()))
-            welcome = self._welcomed(connection, timeout)
-            missing = CAPABILITIES & ~Capability.RESUME & ~welcome.capabilities
-            if missing:
-                raise Refused(f"it cannot do what a program needs ({missing!r})")
-            if welcome.position < max(welcome.first_frame, welcome.oldest):
-                raise ProtocolError("a WELCOME whose frames do not go together")
+            welcome = greeted(connection, self._hello, timeout, self._take_pong)
         except BaseException:
             connection.leave()
             connection.close()
             raise
         return connection, welcome
-
-    def _welcomed(self, connection: Connection, timeout: float) -> Welcome:
-        """Return what the server says when it is greeted, once the clocks have been compared as well."""
-        welcome, missing = None, _HANDSHAKE_EXCHANGES
-        deadline = host_ns() + int(timeout * 1e9)
-        while welcome is None or missing:
-            left = (deadline - host_ns()) * 1e-9
-            if left <= 0 or not connection.wait(left):
-                raise ConnectionLost("it does not answer")
-            for message in connection.receive():
-                if message.kind is Kind.FAULT:
-                    raise _fault(message)
-                if welcome is None and message.kind is Kind.WELCOME:
-                    welcome = unpack_welcome(message.body)
-                elif welcome is not None and message.kind is Kind.PONG:
-                    self._take_pong(unpack_pong(message.body))
-                    missing -= 1
-                elif welcome is None or message.kind is not Kind.STATE:
-                    raise ProtocolError(f"{message.kind.name} where a greeting was expected")
-        return welcome
 
     # -- following ------------------------------------------------------------------------
 
@@ -243,7 +207,7 @@ class Link:
                 self._take_state(unpack_state(message.body))
             elif message.kind is Kind.FAULT:
                 self._sunk(found)
-                raise _fault(message)
+                raise fault_of(message)
             else:
                 raise ProtocolError(f"another {message.kind.name}")
         self._sunk(found)
@@ -421,16 +385,3 @@ class Link:
             self._say_goodbye(connection)
         finally:
             connection.close()
-
-
-def _fault(message: Message) -> Exception:
-    fault, text = unpack_fault(message.body)
-    if fault is Fault.FULL:
-        return ConnectionLost(text or "too many clients")
-    return Refused(text or fault.name.lower())
-
-
-def _own_name() -> str:
-    """Return who has control, as others are told."""
-    user = os.environ.get("USER") or os.environ.get("USERNAME") or "somebody"
-    return f"{user}@{socket.gethostname()}, process {os.getpid()}"[:NAME_LIMIT]
