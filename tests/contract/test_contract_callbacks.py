@@ -22,7 +22,7 @@ from test_contract_interruptions import Echo
 import cl
 from cl.sim import Simulator
 
-SOME = 3
+SOME = 2
 """Moments of each method of the device at which each call is tried."""
 
 
