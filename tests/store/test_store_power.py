@@ -30,20 +30,12 @@ def header(**more: Any) -> RecordingHeader:
 
 def deep_recording(path: Path, log: DiskLog, random: Random) -> None:
     """Indexes of several levels, growing attributes, and streams that come during it: every kind of write."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log_tables, "_PERIOD_NS", -1)  # with every flush
-        _deep_recording(path, log, random)
-
-
-def _deep_recording(path: Path, log: DiskLog, random: Random) -> None:
-    filler = Filler(RecordingWriter(path, header(include_clock=True, include_log=True)))
+    filler = Filler(RecordingWriter(path, header(include_clock=True)))
     for i in range(10):
         if i % 4 == 1:
             filler.add_stream(f"stream {i}", {"i": i})
         filler.add(random.randrange(60), random.randrange(30), random.randrange(40), random.randrange(4))
         filler.writer.append_clock(i, i * 10, i * 20)
-        for n in range(i * 2, i * 2 + 2):
-            filler.writer.append_log([Happening(n, LogKind.ANNOTATION, f"row {n}", fields=pack({"n": n}))])
         if i % 3:  # also in two flushes that follow one another
             filler.writer.set_attributes({"i": i, "pad": "x" * random.randrange(3000)})
         for name in filler.streams:
@@ -68,6 +60,22 @@ def attributes_recording(path: Path, log: DiskLog, random: Random) -> None:
         log.mark(filler.counts)
     filler.writer.finish(application={"done": True})
     log.mark(filler.counts)
+
+
+def logged_recording(path: Path, log: DiskLog, random: Random) -> None:
+    """Rows of a log, and their texts, a chunk of them with each flush."""
+    filler = Filler(RecordingWriter(path, header(include_log=True)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_tables, "_PERIOD_NS", -1)
+        for i in range(3):
+            filler.add(3, 1, 1, 0)
+            for n in range(i * 40, i * 40 + 40):
+                row = Happening(n, LogKind.ANNOTATION, f"row {n}", fields=pack({"n": n}))
+                filler.writer.append_log([row])
+            filler.writer.flush()
+            log.mark(filler.counts)
+        filler.writer.finish(application={"done": True})
+        log.mark(filler.counts)
 
 
 def plain_recording(path: Path, log: DiskLog, random: Random) -> None:
@@ -113,6 +121,7 @@ def check_h5py(path: Path, counts: Any) -> None:
     [
         (deep_recording, True, 70),
         (attributes_recording, False, 120),
+        (logged_recording, False, 15),
         (plain_recording, False, 45),
         (compressed_recording, False, 60),
     ],
