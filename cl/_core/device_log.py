@@ -135,6 +135,11 @@ def timestamp_of(item: Command | Happening) -> int:
     return found
 
 
+def timestamps_of(items: Sequence[Command | Happening]) -> list[int]:
+    """Return the times of items."""
+    return [item[0] if isinstance(item, list) else item.timestamp for item in items]
+
+
 REASON: Final = 5
 """Where a command has why it was refused."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate, compress
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from cl._core.device_log import Command, Happening
@@ -53,11 +54,11 @@ class Appended:
     was stopped, whatever timestamps they carry; those from before it began that are of its window, too.
     """
 
-    def __init__(self, items: Items, begin: int, timestamp_of: Callable[[Any], int]) -> None:
-        """`begin` is where the window begins, `timestamp_of` returns the timestamp of an item."""
+    def __init__(self, items: Items, begin: int, timestamps_of: Callable[[list[Any]], list[int]]) -> None:
+        """`begin` is where the window begins, `timestamps_of` returns the timestamps of items."""
         self._items = items
         self._begin = begin
-        self._timestamp_of = timestamp_of
+        self._timestamps_of = timestamps_of
         self._next = items.first
         """Items before this one are written or do not belong here; moved by the recorder's thread."""
         self._first_own = items.end
@@ -92,13 +93,20 @@ class Appended:
         begun = max(self._next, self._first_own)
         if first > begun:
             self.lost += first - begun
-        found: list[Timed] = []
-        for number, item in enumerate(items, first):
-            if number < self._next:
-                continue
-            timestamp = self._timestamp_of(item)
-            if number >= self._first_own or timestamp >= self._begin:
-                self._latest = max(self._latest, timestamp if times is None else times[number - first])
-                found.append((self._latest, item))
+        gone = max(0, self._next - first)
         self._next = max(self._next, first + len(items))
-        return found
+        items = items[gone:]
+        stamps = self._timestamps_of(items)
+        moments = stamps if times is None else times[gone:]
+        if first + gone < self._first_own:
+            own = [
+                number + first + gone >= self._first_own or stamp >= self._begin
+                for number, stamp in enumerate(stamps)
+            ]
+            items, moments = list(compress(items, own)), list(compress(moments, own))
+        if not moments:
+            return []
+        if moments[0] < self._latest or moments != sorted(moments):
+            moments = [max(self._latest, moment) for moment in accumulate(moments, max)]
+        self._latest = moments[-1]
+        return list(zip(moments, items, strict=True))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from _thread import allocate_lock
 from contextlib import suppress
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cl._core.device_log import Happening, LogKind, timestamp_of
+from cl._core.device_log import Happening, LogKind, timestamps_of
 from cl._values.constants import FRAMES_PER_SECOND, NEVER
 from cl._values.saying import Log
 from cl._values.thread_start import start_thread
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cl._core.engine import Engine
+    from cl._core.entries import StreamEntry
 
     from .disk_space import DiskSpace
     from .succession import Succession
@@ -54,6 +55,10 @@ class Batch(NamedTuple):
     """Whether time stands until it is written."""
 
 
+def _times_of_entries(entries: list[StreamEntry]) -> list[int]:
+    return [entry.timestamp for entry in entries]
+
+
 class Recorder:
     """Has a window of device time written, while it happens, to its end or until told to stop.
 
@@ -75,8 +80,8 @@ class Recorder:
         self.inherited = False
         """Whether another process writes it, of which this one is a fork."""
         history, begin = engine.history, capture.start
-        self._entries = Appended(history.entries, begin, attrgetter("timestamp"))
-        self._log = Appended(history.log, begin, timestamp_of)
+        self._entries = Appended(history.entries, begin, _times_of_entries)
+        self._log = Appended(history.log, begin, timestamps_of)
         self.is_ending = False
         """Whether the last batch has been given."""
         self._has_left = False
@@ -306,8 +311,10 @@ class Recorder:
     def _write(self, batch: Batch) -> None:
         position, end, taken, taken_log, is_last, stands = batch
         capture = self._capture
-        entries = self._entries.fresh(taken) + self._fresh_log(taken_log, position)
-        entries.sort(key=itemgetter(0))
+        entries, log = self._entries.fresh(taken), self._fresh_log(taken_log, position)
+        if entries and log:
+            log = sorted(entries + log, key=itemgetter(0))
+        entries = log or entries
         if end is not None and (is_last or position >= self._last_frame(end)):
             capture.finish(end, entries)
             self._note_empty(end)

@@ -61,13 +61,20 @@ class LogTables:
 
     def append(self, items: Iterable[Command | Happening]) -> None:
         """Take what has happened; it is written with the next `write`."""
+        pending, start = self._pending, self._start
         for item in items:
-            if isinstance(item, list):
-                self._take_command(item)
-            else:
+            if not isinstance(item, list):
                 self._take(item)
+            elif len(item[2]) == 1 and not item[5]:
+                # A command of a loop: there are thousands a second.
+                timestamp, number, (operation,), at, plan, _ = item
+                pending.append(self._row(operation, timestamp - start, number, plan, False, at - start))
+                self._pending_rows += 1
+            else:
+                self._take_command(item)
             if self._pending_rows >= PENDING_ROWS:
                 self.write()
+                pending = self._pending
 
     def write(self) -> None:
         """Write what was gathered, or none of it: after an error it is still to be written."""
@@ -126,18 +133,20 @@ class LogTables:
             return _ROW.pack(
                 timestamp, kind, number, plan, refused, channels, 0, 0, 0, at, 0, UNKNOWN_DESIGN, place, 0, 0
             )
-        design, count = self._designs.row(operation.design), operation.count
+        design = operation.design
+        design_row = self._designs.rows.get(id(design)) or self._designs.row(design)
+        count = operation.count
         interval, lead = operation.period_steps * STEP_US, operation.delay_steps * STEP_US + NOTICE_US
         try:
             return _ROW.pack(
                 timestamp, _STIM, number, plan, refused, channels,
-                count, interval, lead, at, 0, design, place, 0, 0,
+                count, interval, lead, at, 0, design_row, place, 0, 0,
             )  # fmt: skip
         except struct.error:
             # What no experiment lives to see, and no row can hold, is the most that it can.
             most = [min(each, _MOST) for each in (count, interval, lead)]
             return _ROW.pack(
-                timestamp, _STIM, number, plan, refused, channels, *most, at, 0, design, place, 0, 0
+                timestamp, _STIM, number, plan, refused, channels, *most, at, 0, design_row, place, 0, 0
             )
 
     def _take_long(

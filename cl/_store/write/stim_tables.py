@@ -93,34 +93,35 @@ class DesignRows:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[int, bytes] = {}
+        self.rows: dict[int, bytes] = {}
+        """By the identity of designs."""
         self._kept: list[StimDesign] = []
         self._forget()
 
     def row(self, design: StimDesign) -> bytes:
         """Return the row of a design."""
-        found = self._rows.get(id(design))
+        found = self.rows.get(id(design))
         return self._made(design) if found is None else found
 
     def packed(self, designs: list[StimDesign | None]) -> bytes:
         """Return the rows of designs, one after the other."""
-        rows = self._rows
+        rows = self.rows
         try:
             return b"".join([rows[id(design)] for design in designs])
         except KeyError:
             return b"".join([UNKNOWN_DESIGN if design is None else self.row(design) for design in designs])
 
     def _made(self, design: StimDesign) -> bytes:
-        if len(self._rows) > _KEPT_DESIGNS:
+        if len(self.rows) > _KEPT_DESIGNS:
             self._forget()
-        found = self._rows[id(design)] = design_row(design)
+        found = self.rows[id(design)] = design_row(design)
         # As long as it is kept, nothing else can get its identity.
         self._kept.append(design)
         return found
 
     def _forget(self) -> None:
-        self._rows.clear()
-        self._rows[id(None)] = UNKNOWN_DESIGN
+        self.rows.clear()
+        self.rows[id(None)] = UNKNOWN_DESIGN
         self._kept.clear()
 
 
