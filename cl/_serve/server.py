@@ -57,7 +57,8 @@ if TYPE_CHECKING:
 INTERVAL: Final = 25
 """Frames of a DATA message, where a subscriber keeps up: 1 ms."""
 HEARTBEAT_MS: Final = 250
-SILENCE_MS: Final = 1000
+SILENCE_MS: Final = 850
+"""So that it is named within a second, whoever is silent."""
 MOST_PEERS: Final = 64
 _LOOK_S: Final = 0.05
 _TOKENS_S: Final = 1.0
