@@ -25,6 +25,7 @@ from cl.sim import (
 
 RATES = (1_000, 625, 500, 250, 200, 125, 100)
 SINGLE = ("sleeper", "reader", "spikes", "events", "frames", "recorder", "visitor")
+STREAMS = ("spikes", "events", "frames")
 """Of these kinds a device has one task each at most: no two are alike in everything."""
 
 
@@ -96,12 +97,13 @@ def generate(number: int) -> Program:
     random = Random(number)
     devices = random.choice((1, 1, 2))
     jobs: list[Job] = []
+    kinds = SINGLE if random.random() < 0.6 else STREAMS
     for device in range(devices):
         loops = random.sample(RATES, random.randint(1, 3))
         jobs += [
             Job(f"{device} loop {rate}", "loop", device, random.randrange(1 << 30), rate) for rate in loops
         ]
-        for kind in random.sample(SINGLE, random.randint(1, 4)):
+        for kind in random.sample(kinds, random.randint(1, min(4, len(kinds)))):
             jobs.append(Job(f"{device} {kind}", kind, device, random.randrange(1 << 30)))
     end = random.choice((400, 600, 900))
     fails_at = end // 2 if random.random() < 0.15 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -98,3 +100,21 @@ def test_percentiles_are_within_an_eighth_of_the_exact_ones(values: list[int]) -
     for fraction, got in ((0.5, found.p50_us), (0.99, found.p99_us), (0.999, found.p999_us)):
         exact = ordered[max(0, -(-len(ordered) * round(fraction * 1000) // 1000) - 1)] / 1000
         assert exact <= got <= exact * 1.125
+
+
+def test_frames_that_are_overwritten_while_they_are_read_are_not_given() -> None:
+    """Another thread appends between the look and the copy."""
+    ring = FrameRing(0)
+    ring.append(np.ones((1_000, 64), np.int16))
+
+    class Overtaken(np.ndarray):  # type: ignore[type-arg]
+        def __getitem__(self, key: Any) -> Any:
+            found = super().__getitem__(key)
+            if ring.end == 1_000:
+                ring._data = np.asarray(self)
+                ring.append(np.zeros((len(self), 64), np.int16))
+            return found
+
+    ring._data = ring._data.view(Overtaken)
+    with pytest.raises(ValueError, match="no longer held"):
+        ring.read(500, 600)
