@@ -154,6 +154,10 @@ class Run:
                 for neurons in self._devices:
                     check_at_rest(neurons)
         assert not cl._session.opening.is_open()
+        if self.program.fails_at is not None:
+            # A window is asked for in portions that take half a millisecond of the host: the whole of the
+            # last one is missing, and what is recorded ends before it.
+            return self.log, self.ends
         return self.log, self.ends, [_content(recording) for recording in self._recordings]
 
     async def _jobs(self) -> None:

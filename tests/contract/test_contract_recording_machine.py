@@ -101,7 +101,13 @@ class Recordings(Machine):
         self.count("recordings")
         return expected
 
-    @rule(frames=st.sampled_from([1, 50, 249, 1_000, 5_001]))
+    @rule(frames=st.sampled_from([1, 50, 249, 1_000, 5_001]), name=st.sampled_from((*STREAMS, None)))
+    def something_happens(self, frames: int, name: str | None) -> None:
+        if name is not None:
+            self.append(name, 0)
+        self.time_goes_on(frames)
+        self.stim(8 + self._value % 48)
+
     def time_goes_on(self, frames: int) -> None:
         self._neurons.read(frames)
         for expected in self._all:
@@ -119,7 +125,6 @@ class Recordings(Machine):
                 and (expected.end is None or entry[0] < max(expected.end, 0) or at < expected.end)
             ]
 
-    @rule(channel=st.integers(8, 55))
     def stim(self, channel: int) -> None:
         if self._idle[channel] <= self._now:
             self._neurons.stim(channel, 1.0)
@@ -127,7 +132,10 @@ class Recordings(Machine):
             self._idle[channel] = self._now + 200
             self.count("stims")
 
-    @rule(name=st.sampled_from(STREAMS), ahead=st.sampled_from([0, 0, 10, 2_000]))
+    @rule(name=st.sampled_from(STREAMS), ahead=st.sampled_from([0, 10, 2_000]))
+    def appends(self, name: str, ahead: int) -> None:
+        self.append(name, ahead)
+
     def append(self, name: str, ahead: int) -> None:
         if name not in self._streams:
             self._streams[name] = self._neurons.create_data_stream(name)
@@ -175,7 +183,7 @@ class Recordings(Machine):
     @rule(recording=consumes(recordings))
     def stop(self, recording: Expected) -> None:
         if recording.stopped_at is None:
-            self._stopped(recording, self._now)
+            self._stopped(recording, min(self._now, recording.end or self._now))
         recording.recording.stop()
         recording.recording.stop()
         self._check(recording)
@@ -246,6 +254,6 @@ class Recordings(Machine):
 
 
 def test_recordings_and_views() -> None:
-    counts = Recordings.try_out(examples=25, steps=16)
+    counts = Recordings.try_out(examples=25, steps=18)
     assert counts["runs"] >= 25 and counts["checked"] > 40 and counts["looks"] > 10
     assert counts["stims"] > 10 and counts["entries"] > 20

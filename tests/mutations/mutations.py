@@ -229,10 +229,10 @@ MUTATIONS: Final = (
         _RECORDINGS,
     ),
     Mutation(
-        "control is given back while others have it",
+        "control is kept when the last who wanted it has left",
         "cl/_session/control.py",
-        "wanted = had_control if control.opens else control.held",
-        "wanted = control.held",
+        "elif not control.opens:",
+        "elif False:",
         "tests/contract/test_contract_session_machine.py",
     ),
     Mutation(
@@ -285,11 +285,11 @@ MUTATIONS: Final = (
         "tests/visualisation/test_visualisation_access.py",
     ),
     Mutation(
-        "a pickle may ask for any name",
-        "cl/_store/read/pickles.py",
-        "        if name not in ALLOWED:",
-        "        if False:",
-        "tests/store/test_store_pickles.py",
+        "pages of a sister site may read the device",
+        "cl/visualisation/server/access.py",
+        'if fetch_site in ("cross-site", "same-site") and',
+        'if fetch_site == "cross-site" and',
+        "tests/visualisation/test_visualisation_access.py",
     ),
     Mutation(
         "a source's spike may lie behind its window",

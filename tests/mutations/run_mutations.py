@@ -20,7 +20,7 @@ from mutations import MUTATIONS, Mutation
 
 ROOT = Path(__file__).parents[2]
 _SECONDS = 300
-_SHORT = {"CL_SCHEDULES": "100", "CL_FAULT_SEEDS": "8", "CL_NO_SHRINK": "1"}
+_SHORT = {"CL_POWER_CUTS": "4000", "CL_SCHEDULES": "100", "CL_FAULT_SEEDS": "8", "CL_NO_SHRINK": "1"}
 
 
 def changed(mutation: Mutation, text: str) -> str:
