@@ -5,13 +5,15 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from cl._store.shuffling import shuffled
 
 from . import hdf5
 from .growing_dataset import GrowingDataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
 
     from .ordered_file import OrderedFile
 
@@ -76,8 +78,7 @@ class CompressedDataset(GrowingDataset):
 
     def _deflated(self, chunk: bytearray) -> bytes | bytearray:
         """Return a chunk as it is stored: as it is, too, if that is shorter."""
-        items = np.frombuffer(chunk, np.uint8).reshape(-1, self._item_size)
-        found = zlib.compress(np.ascontiguousarray(items.T).data, self._level)
+        found = zlib.compress(shuffled(chunk, self._item_size), self._level)
         return found if len(found) < self._chunk_size else chunk
 
     def _store(self, chunks: list[bytes | bytearray]) -> None:

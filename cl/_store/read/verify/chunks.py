@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from cl._store.read.descriptor import Descriptor
+from cl._store.shuffling import unshuffled
 
 _THREADS: Final = min(4, os.cpu_count() or 1)
 _AHEAD: Final = 4 * _THREADS
@@ -145,7 +146,7 @@ class Chunks:
             yield memoryview(buffer)
             at = end
 
-    def _inflated(self, chunk: int) -> bytes:
+    def _inflated(self, chunk: int) -> bytes | memoryview:
         """Return a chunk's rows."""
         data = bytearray(int(self._size[chunk]))
         self._descriptor.read_into(memoryview(data), int(self._address[chunk]))
@@ -155,8 +156,7 @@ class Chunks:
             raise ValueError("a chunk of another size")
         if mask & _SHUFFLE_MASK:
             return found
-        item = self._dataset.dtype.itemsize
-        return np.ascontiguousarray(np.frombuffer(found, np.uint8).reshape(item, -1).T).tobytes()
+        return unshuffled(found, self._dataset.dtype.itemsize)
 
     def _by_library(self, first: int, stop: int) -> bytes:
         try:
