@@ -237,13 +237,14 @@ def held_up(neurons: cl.Neurons, tick: cl.LoopTick, frames: int) -> None:
     neurons.read(frames, tick.iteration_timestamp)
 
 
-def test_a_body_of_35_ms_in_a_loop_of_10_ms_is_found_out(neurons: cl.Neurons) -> None:
+def test_a_body_of_35_ms_in_a_loop_of_10_ms_is_found_out(device: str, neurons: cl.Neurons) -> None:
     with pytest.raises(TimeoutError, match=SEEDS_TEXT) as caught:
         for tick in neurons.loop(100, stop_after_ticks=50):
             held_up(neurons, tick, 875)
     assert "fell behind by" in str(caught.value)
     behind = int(str(caught.value).split()[4])
-    assert behind >= 625
+    # Of what a busy machine, or a network, brings all at once 10 ms count.
+    assert behind >= (250 if device == "network" else 625)
 
 
 def test_tolerance_and_ignoring_jitter(neurons: cl.Neurons) -> None:
