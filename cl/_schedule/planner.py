@@ -11,6 +11,7 @@ from .state import Result, State
 
 NO_DEVICE_S: Final = 10.0
 """What could not begin without its device is tried again so much later."""
+NO_DEVICE_OUTCOME: Final = "no device"
 _BEFORE: Final = timedelta(microseconds=1)
 
 
@@ -100,7 +101,7 @@ def take_result(run: Run, state: State, result: Result) -> str:
     """Take note of how a run has ended; return what is done now, in words, nothing if all is well."""
     progress = state.of(run.name)
     progress.again = progress.again_due = None
-    if result.outcome == "no device":
+    if result.outcome == NO_DEVICE_OUTCOME:
         progress.again = result.ended + timedelta(seconds=NO_DEVICE_S)
         progress.again_due = result.due
         progress.handled = max(result.due, progress.handled or result.due)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .document import Schedule
 from .page import page
-from .planner import Begin, End, next_step, take_result
+from .planner import NO_DEVICE_OUTCOME, Begin, End, next_step, take_result
 from .processes import Process, Processes
 from .state import Result, Running, State, StateFile, write_whole
-from .worker import NO_DEVICE
+from .worker import NO_DEVICE, STATUS
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -105,7 +105,7 @@ class Supervisor:
 
     def _begin(self, step: Begin) -> None:
         run, now = step.run, self._clock.now()
-        folder = _new_folder(self._schedule.output / run.name, now)
+        folder = self._same_folder(step) or _new_folder(self._schedule.output / run.name, now)
         running = self.state.running = Running(run.name, step.due, now, folder.name)
         self._save()
         job = {
@@ -129,10 +129,19 @@ class Supervisor:
         self._save()
         self._watch(running, process)
 
+    def _same_folder(self, step: Begin) -> Path | None:
+        """Return the folder of what could not begin without its device, and is tried again."""
+        last = self.results[-1] if self.results else None
+        if last is None or (last.run, last.due, last.outcome) != (step.run.name, step.due, NO_DEVICE_OUTCOME):
+            return None
+        folder = self._schedule.output / last.folder
+        (folder / STATUS).unlink(missing_ok=True)
+        return folder if folder.is_dir() else None
+
     def _take_up(self, running: Running) -> None:
         """Go on with a run that an earlier supervisor has begun, whatever has become of it."""
         last = self.results[-1] if self.results else None
-        if last is not None and (last.run, last.folder) == (running.run, _place(running)):
+        if last is not None and (last.run, last.started) == (running.run, running.started):
             # It has ended, and the supervisor just behind it.
             self._settle(last)
             return
@@ -201,14 +210,13 @@ class Supervisor:
 
     def _note(self, result: Result) -> None:
         last = self.results[-1] if self.results else None
-        same = last is not None and (last.run, last.due, last.outcome) == (
-            result.run,
-            result.due,
-            "no device",
-        )
-        if last is not None and same and result.outcome == "no device":
+        if (
+            last is not None
+            and last.outcome == result.outcome == NO_DEVICE_OUTCOME
+            and (last.run, last.due) == (result.run, result.due)
+        ):
             # It waits for its device: one line for all of that.
-            last.ended, last.folder = result.ended, result.folder
+            last.started, last.ended = result.started, result.ended
             return
         self.results.append(result)
         self._file.add(result)
@@ -233,7 +241,7 @@ def _outcome(status: int, late: bool) -> str:
     if late or status == _TIMED_OUT:
         return "timed out"
     if status == NO_DEVICE:
-        return "no device"
+        return NO_DEVICE_OUTCOME
     return "failed" if status else "done"
 
 

@@ -93,6 +93,7 @@ def test_a_device_that_comes_back(tmp_path: Path) -> None:
     world = World(length=1, status=lambda name, attempt: (75, "no one is there") if attempt < 90 else (0, ""))
     _, supervisor = run(schedule(tmp_path, one("after_failure = 'stop'", 1.5)), world)
     assert outcomes(supervisor) == ["no device", "done", "done"]
+    assert len(list((tmp_path / "plan" / "a").iterdir())) == 2
     first = [due for _, due, _ in world.begun[:91]]
     assert set(first) == {BEGAN.isoformat()}
     assert timedelta(minutes=15) < world.begun[90][2] - BEGAN < timedelta(minutes=25)
