@@ -159,6 +159,9 @@ def test_a_page_comes_through_the_kernel_where_its_port_is_closed(lab: Lab, page
     assert [url for url in sockets if not url.startswith(own_socket)] == []
     for frame in (own, live):  # neither the notebook around it nor anything else can be reached from there
         assert frame.evaluate(REACHED) == []
+    live.get_by_role("button", name="?").click()
+    live.get_by_role("button", name="Close").click()
+    assert live.evaluate("() => document.getElementById('keys').open") is False
     assert own.evaluate("() => typeof RTCPeerConnection") == "undefined"
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

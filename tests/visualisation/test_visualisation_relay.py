@@ -232,10 +232,12 @@ def test_a_kernel_is_not_told_more_than_its_server_passes_on() -> None:
 
 
 def test_a_page_that_reaches_the_server_is_told_that_it_is_this_one(server: VisualiserServer) -> None:
-    status, _, body = http(server, f"/here/{server.token}")
+    status, _, body = http(server, f"/here/{server.mark}")
     assert status == 200
     assert b"/js/here.js" in body
-    assert http(server, "/here/another")[0] == http(server, "/here/")[0] == 404
+    # The token, by which remarks are made, is another: the mark stands in the notebook.
+    for other in ("another", "", server.token):
+        assert http(server, f"/here/{other}")[0] == 404
 
 
 def inside(enclosure: str) -> str:
@@ -278,7 +280,9 @@ def test_a_page_loads_nothing(page: str) -> None:
 
 def test_a_custom_page_may_not_download() -> None:
     assert 'sandbox="allow-scripts allow-modals allow-pointer-lock"' in custom_page(CustomVisualiser(""))
-    assert 'sandbox="allow-scripts allow-modals allow-pointer-lock allow-downloads"' in live_page("")
+    assert 'sandbox="allow-scripts allow-modals allow-pointer-lock allow-downloads allow-forms"' in live_page(
+        ""
+    )
 
 
 def test_a_fragments_rules_for_loading_in_advance_are_not_allowed() -> None:

@@ -30,7 +30,9 @@ _IMPORT: Final = re.compile(r"(from\s*)\"\./(\w+\.js)\"")
 
 def live_page(query: str) -> str:
     """Return the page of the device's activity; `query` is what stands behind the "?" of its URL."""
-    return _guarded(_whole((WEB_FOLDER / "index.html").read_text("utf-8"), query), " allow-downloads")
+    # It saves files, and its dialogs are forms; none of them is sent anywhere, by its policy.
+    page = _whole((WEB_FOLDER / "index.html").read_text("utf-8"), query)
+    return _guarded(page, " allow-downloads allow-forms")
 
 
 def custom_page(visualiser: CustomVisualiser) -> str:

@@ -128,8 +128,8 @@ def show(
     widget: Any = Visualiser(
         shown={
             "url": url,
-            "probe": f"{server.url}/here/{server.token}",
-            "token": server.token,
+            "probe": f"{server.url}/here/{server.mark}",
+            "mark": server.mark,
             "style": size.style(),
             "title": title,
             "follow": size.follows,

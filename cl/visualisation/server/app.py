@@ -67,6 +67,7 @@ class Joinable(Listening, Protocol):
     """One that is also served to who comes by another way than the socket."""
 
     token: str
+    mark: str
     joining: deque[Link]
 
     @property
@@ -78,7 +79,7 @@ class Joinable(Listening, Protocol):
 def run(owner: Joinable, waker: socket.socket) -> None:
     """Serve until a byte over `waker` finds it not alive. Returns with every connection closed."""
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(App(owner, token=owner.token).serve(waker, owner))
+        runner.run(App(owner, None, owner.token, owner.mark).serve(waker, owner))
 
 
 def quiet_logger() -> logging.Logger:
@@ -90,16 +91,18 @@ def quiet_logger() -> logging.Logger:
 class App:
     """The page: what answers requests, and what talks to pages. `serve` does so on a socket of its own."""
 
-    def __init__(self, owner: Listening, access: Access | None = None, token: str = "") -> None:
+    def __init__(
+        self, owner: Listening, access: Access | None = None, token: str = "", mark: str = ""
+    ) -> None:
         """`access` says who may ask; by default those that the owner's host, port and URL allow.
 
-        Under `/here/` and `token` a page tells that it was reached; who has it may annotate.
+        Who has the token may annotate. Under `/here/` and `mark` a page tells that it was reached.
         """
         self._owner = owner
         self._token = token
         self._access = access or Access(owner.host, owner.port, url=owner.public_url)
         self._files = WebFiles(
-            owner.visualisers, prefix_of(owner.public_url), lambda: owner.application, token
+            owner.visualisers, prefix_of(owner.public_url), lambda: owner.application, mark
         )
         self._session = ""
         self._clients: dict[Client, tuple[Link, asyncio.Task[None]]] = {}

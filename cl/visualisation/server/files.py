@@ -50,7 +50,7 @@ class WebFiles:
     """The files that may be had, by path: listed once, so that no path can lead anywhere else.
 
     `application` returns what is shown at `/app`, if anything. `prefix` is what a proxy puts before the
-    paths, and takes away again: pages are told of it. Under `/here/` and `token` is a page that only tells
+    paths, and takes away again: pages are told of it. Under `/here/` and `mark` is a page that only tells
     that it was reached.
     """
 
@@ -59,7 +59,7 @@ class WebFiles:
         visualisers: Mapping[str, CustomVisualiser],
         prefix: str = "",
         application: Callable[[], CustomVisualiser | None] = lambda: None,
-        token: str = "",
+        mark: str = "",
     ) -> None:
         self._paths = {
             "/" + path.relative_to(WEB_FOLDER).as_posix(): path
@@ -67,8 +67,8 @@ class WebFiles:
             if path.suffix in _TYPES
         }
         self._paths["/"] = WEB_FOLDER / "index.html"
-        if token:
-            self._paths[f"/here/{token}"] = WEB_FOLDER / "here.html"
+        if mark:
+            self._paths[f"/here/{mark}"] = WEB_FOLDER / "here.html"
         self._visualisers = visualisers
         self._prefix = prefix
         self._application = application

@@ -72,7 +72,9 @@ class VisualiserServer:
         self.application: CustomVisualiser | None = None
         """What is shown at `/app`."""
         self.token = secrets.token_urlsafe(12)
-        """By which a page that can reach it tells that it is this one, and may annotate."""
+        """Who has it may annotate."""
+        self.mark = secrets.token_urlsafe(12)
+        """By which a notebook tells that it reaches this server and no other; it stands in the notebook."""
         self.joining: deque[Link] = deque()
         """Connections that do not come over the socket, and are yet to be served."""
         self.throttle: Throttle | None = None

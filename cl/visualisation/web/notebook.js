@@ -4,7 +4,8 @@
 const ALIVE_MS = 2000;
 const REACH_MS = 4000;
 const SETTLE_MS = 600; // a page that cannot be reached is "loaded", too
-const SANDBOX = "allow-scripts allow-downloads allow-modals allow-pointer-lock";
+// Of the page around; it gives the one inside what that may (relay/bundle.py).
+const SANDBOX = "allow-scripts allow-downloads allow-forms allow-modals allow-pointer-lock";
 const NARROW = 0.2;
 const WIDE = 0.8;
 
@@ -17,11 +18,11 @@ function element(name, style, more = {}) {
 // -- which way -------------------------------------------------------------------------------
 
 /** Return whether the program's server answers this browser, and is the one that is meant. */
-function reached(url, token) {
+function reached(url, mark) {
   return new Promise((done) => {
     const probe = element("iframe", "display:none", { src: url });
     const heard = ({ source, data }) => {
-      if (source === probe.contentWindow && data?.clVisualiserHere === token) end(true);
+      if (source === probe.contentWindow && data?.clVisualiserHere === mark) end(true);
     };
     const end = (answer) => {
       removeEventListener("message", heard);
@@ -145,7 +146,7 @@ function render({ model, el }) {
     frame.style.height = `${Math.min(4000, Math.max(40, height))}px`;
   };
   addEventListener("message", follow);
-  reached(shown.probe, shown.token).then((answer) => {
+  reached(shown.probe, shown.mark).then((answer) => {
     if (ended) return;
     box.dataset.way = answer ? "port" : "kernel";
     if (answer) frame.src = shown.url;
