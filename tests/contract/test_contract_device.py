@@ -238,7 +238,9 @@ def held_up(neurons: cl.Neurons, tick: cl.LoopTick, frames: int) -> None:
 
 
 def test_a_body_of_35_ms_in_a_loop_of_10_ms_is_found_out(device: str, neurons: cl.Neurons) -> None:
-    with pytest.raises(TimeoutError, match=SEEDS_TEXT) as caught:
+    # Three processes take part in a link: what a busy machine does to them may be told as well.
+    text = "^Loop fell behind by" if device == "network" else SEEDS_TEXT
+    with pytest.raises(TimeoutError, match=text) as caught:
         for tick in neurons.loop(100, stop_after_ticks=50):
             held_up(neurons, tick, 875)
     assert "fell behind by" in str(caught.value)
