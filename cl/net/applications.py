@@ -32,6 +32,7 @@ MOST_ARCHIVE: Final = 1 << 26
 _ANSWER_S: Final = 60.0
 _AGAIN_S: Final = 10.0
 _PAUSE_S: Final = 0.5
+_PING_S: Final = 20.0
 
 
 class Recorded(NamedTuple):
@@ -42,8 +43,11 @@ class Recorded(NamedTuple):
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[ClientConnection]:
-    """Connect to a server; DeviceDisconnectedError where it is not there, or wants no applications."""
+def _connected(address: str, ping_s: float | None = None) -> Iterator[ClientConnection]:
+    """Connect to a server; DeviceDisconnectedError where it is not there, or wants no applications.
+
+    With `ping_s` a server that is silent is asked for a sign of life so often.
+    """
     from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
     from websockets.sync.client import connect
     from websockets.typing import Subprotocol
@@ -51,7 +55,7 @@ def _connected(address: str) -> Iterator[ClientConnection]:
     settings = load_settings()
     where = parse_address(address, "ADDRESS")
     token = token_for(where, settings)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"ping_interval": ping_s}
     if where.secure:
         import ssl
 
@@ -136,7 +140,7 @@ def follow(address: str, run: str, tell: Callable[[str], object]) -> int:
     lines, lost_ns = 0, 0
     while True:
         try:
-            with _connected(address) as connection:
+            with _connected(address, _PING_S) as connection:
                 connection.send(json.dumps({"type": "follow", "run": run, "line": lines}))
                 while True:
                     message = _said(connection, "line", "end", timeout=None)

@@ -150,7 +150,10 @@ class LyingServer:
     def __init__(self, *answers: Any) -> None:
         self._answers = answers
         self._server = serve(
-            self._talk, "127.0.0.1", 0, subprotocols=[applications.APPLICATIONS_SUBPROTOCOL], compression=None
+            *(self._talk, "127.0.0.1", 0),
+            subprotocols=[applications.APPLICATIONS_SUBPROTOCOL],
+            compression=None,
+            ping_interval=None,
         )
         self.address = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever)

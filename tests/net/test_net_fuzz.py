@@ -66,7 +66,7 @@ def test_a_server_outlives_whatever_it_is_sent(server: ServeProcess) -> None:
     files = f"/proc/{server.pid}/fd"
     open_before, sent, faults = 0, 0, 0
     while sent < MESSAGES:
-        with connect(address, subprotocols=["cl-device.1"], compression=None) as socket:  # type: ignore[list-item]
+        with connect(address, subprotocols=["cl-device.1"], compression=None, ping_interval=None) as socket:  # type: ignore[list-item]
             greets = dice.random() < 0.9
             hello = {"protocol": [1, 1], "capabilities": ["frames", "events", "stimulation", "resume"]}
             hello |= {"session": secrets.token_hex(16), "name": "fuzz", "server": None}
@@ -100,7 +100,9 @@ class HostileServer:
     def __init__(self) -> None:
         self.dice = random.Random(61)
         self.sent = 0
-        self._server = serve(self._talk, "127.0.0.1", 0, subprotocols=["cl-device.1"], compression=None)  # type: ignore[list-item]
+        self._server = serve(
+            self._talk, "127.0.0.1", 0, subprotocols=["cl-device.1"], compression=None, ping_interval=None
+        )  # type: ignore[list-item]
         self._thread = threading.Thread(target=self._server.serve_forever)
 
     def __enter__(self) -> HostileServer:
