@@ -104,7 +104,6 @@ class Service:
         self.busy_until.update(dict.fromkeys(channels, until))
 
     def interrupt(self, channels: cl.ChannelSet) -> None:
-        """Drop what is queued on the channels."""
         self.neurons.interrupt(channels)
         for channel in channels:
             self.busy_until.pop(channel, None)
