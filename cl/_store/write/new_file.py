@@ -15,17 +15,18 @@ _OPEN_FILES: Final = Path("/proc/self/fd")
 
 
 class NewFile:
-    """A new file, which has no name before `appear`, where the system has such files.
+    """A new file; a `nameless` one has no name before `appear`, where the system has such files.
 
     Elsewhere, and on file systems that do not, it has its name from the first. `discard` undoes either.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, nameless: bool) -> None:
         """Raise FileExistsError if the name is taken, and what `open` does."""
         self.descriptor = -1
         self._path = path
+        self._nameless = nameless
         self._is_named = False
-        if os.path.lexists(path):
+        if nameless and os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         try:
             self.descriptor = above_standard(self._open())
@@ -46,6 +47,8 @@ class NewFile:
         except OSError:
             self._copy()
         self._is_named = True
+        with suppress(OSError):
+            self._open_again()
 
     def discard(self) -> None:
         """Close the file, and leave none."""
@@ -63,7 +66,7 @@ class NewFile:
                     self._path.unlink()
 
     def _open(self) -> int:
-        if hasattr(os, "O_TMPFILE") and _OPEN_FILES.is_dir():
+        if self._nameless and hasattr(os, "O_TMPFILE") and _OPEN_FILES.is_dir():
             with suppress(OSError):
                 return os.open(self._path.parent, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o644)
         try:
@@ -72,6 +75,15 @@ class NewFile:
         except OSError:
             self._is_named = False
             raise
+
+    def _open_again(self) -> None:
+        """Have the descriptor by the name: the system would show it as that of a file that was removed."""
+        named = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if os.path.samestat(os.fstat(named), os.fstat(self.descriptor)):
+                os.dup2(named, self.descriptor, inheritable=False)
+        finally:
+            os.close(named)
 
     def _copy(self) -> None:
         """Have what is in the file in one that has a name."""

@@ -82,7 +82,7 @@ class RecordingWriter:
         self._rate = header.frames_per_second
         self._channels = header.channel_count
         attributes = header.attributes()
-        new = self._new = NewFile(self.path)
+        new = self._new = NewFile(self.path, nameless=nameless)
         try:
             self._file = OrderedFile(new.descriptor)
             self._root = Group(self._file)
