@@ -90,6 +90,8 @@ class Appended:
     def fresh(self, taken: Taken) -> list[Timed]:
         """Return what belongs here and was not given before, by time. In the recorder's thread."""
         first, items, times = taken
+        if not items:
+            return []
         begun = max(self._next, self._first_own)
         if first > begun:
             self.lost += first - begun
