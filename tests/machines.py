@@ -12,6 +12,10 @@ EXAMPLES = int(os.environ.get("CL_MACHINE_EXAMPLES", "0"))
 """How many runs each machine has; by default some dozens."""
 
 
+TIMEOUT = 24 * 3600 if EXAMPLES else 120
+"""Seconds that a test of a machine may take."""
+
+
 class Machine(RuleBasedStateMachine):
     """A state machine that counts what it did."""
 

@@ -83,7 +83,7 @@ def fail(program: Program, seed: int) -> None:
     )
 
 
-@pytest.mark.timeout(20 * 60)
+@pytest.mark.timeout(300 + SCHEDULES)
 @pytest.mark.skipif(REPLAYED is not None, reason="one is replayed")
 def test_every_schedule_gives_one_result() -> None:
     counts: Counter[str] = Counter()

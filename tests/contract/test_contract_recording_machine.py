@@ -7,9 +7,10 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, consumes, initialize, rule
-from machines import Machine
+from machines import TIMEOUT, Machine
 from source_tools import Source, numbered
 
 import cl
@@ -253,6 +254,7 @@ class Recordings(Machine):
         self.count("runs")
 
 
+@pytest.mark.timeout(TIMEOUT)
 def test_recordings_and_views() -> None:
     counts = Recordings.try_out(examples=25, steps=18)
     assert counts["runs"] >= 25 and counts["checked"] > 40 and counts["looks"] > 10

@@ -13,7 +13,7 @@ import pytest
 from forking import in_fork
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, consumes, initialize, invariant, multiple, rule
-from machines import Machine
+from machines import TIMEOUT, Machine
 from source_tools import Source
 
 import cl
@@ -183,6 +183,7 @@ class Sessions(Machine):
         self.count("runs")
 
 
+@pytest.mark.timeout(TIMEOUT)
 def test_sessions() -> None:
     counts = Sessions.try_out(examples=25, steps=16)
     assert counts["runs"] >= 25 and counts["nested"] > 10 and counts["left"] > 20

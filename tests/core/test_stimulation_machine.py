@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
-from machines import Machine
+from machines import TIMEOUT, Machine
 from naive_stimulator import NaiveStimulator, Refused
 from stim_programs import BURSTS, CHANNELS, DESIGNS, LEADS, channel_sets, naively
 
@@ -130,6 +131,7 @@ class Stimulation(Machine):
             self._open.__exit__(None, None, None)
 
 
+@pytest.mark.timeout(TIMEOUT)
 def test_agrees_with_the_naive_stimulator() -> None:
     counts = Stimulation.try_out(examples=30, steps=20)
     assert counts["runs"] >= 30 and counts["stims"] > 200

@@ -9,7 +9,7 @@ import pytest
 from hw_tools import A_TURN, PatientEmulator
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
-from machines import Machine
+from machines import TIMEOUT, Machine
 from test_hw_every_fault import ENDS, REFUSALS, check_recording
 
 import cl
@@ -169,6 +169,7 @@ def unplug() -> None:
         Driver.emulator = None
 
 
+@pytest.mark.timeout(TIMEOUT)
 def test_the_driver(tmp_path: Path) -> None:
     try:
         counts = Driver.try_out(examples=7, steps=12, shrink=False)

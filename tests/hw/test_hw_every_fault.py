@@ -202,6 +202,7 @@ def check_recording(recording: cl.Recording, entries: int) -> int:
     return int(wrong.sum())
 
 
+@pytest.mark.timeout(120 + 10 * len(SEEDS))
 def test_every_fault_from_one_seed(card: Card) -> None:
     counts: Counter[str] = Counter()
     before = threads()

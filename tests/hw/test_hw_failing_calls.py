@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from failing_calls import Trial, fails_in_turn
+from failing_calls import TIMEOUT, Trial, fails_in_turn
 from hw_tools import PatientEmulator
 
 import cl
+
+pytestmark = pytest.mark.timeout(TIMEOUT)
 
 
 def test_driving_a_device(monkeypatch: pytest.MonkeyPatch) -> None:

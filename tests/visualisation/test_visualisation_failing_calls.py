@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from failing_calls import fails_in_turn
+from failing_calls import TIMEOUT, fails_in_turn
 from visualisation_tools import PATIENCE_S
 
 import cl
 import cl._current
+
+pytestmark = pytest.mark.timeout(TIMEOUT)
 
 
 def test_serving_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
