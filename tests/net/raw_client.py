@@ -39,7 +39,12 @@ class RawClient:
         self, address: str, *, session: str | None = None, server: str | None = None, **options: Any
     ):
         self._connection = connect(
-            address, subprotocols=["cl-device.1"], compression=None, max_size=1 << 22, **options
+            address,
+            subprotocols=["cl-device.1"],
+            compression=None,
+            ping_interval=None,
+            max_size=1 << 22,
+            **options,
         )
         self.socket: ClientConnection = self._connection.__enter__()
         self._out, self._in = Outgoing(), Incoming(from_client=False)

@@ -269,7 +269,10 @@ def test_only_who_has_a_token_that_is_good_comes_in(tmp_path: Path, monkeypatch:
         assert _status(f"{page}/", Authorization=_basic(TOKEN)) == 200
         assert _status(f"{page}/ws", Authorization=_basic("wrong-token-of-that-length")) == 401
         with connect(
-            f"{server.address}/ws", additional_headers={"Authorization": _basic(TOKEN)}, compression=None
+            f"{server.address}/ws",
+            additional_headers={"Authorization": _basic(TOKEN)},
+            compression=None,
+            ping_interval=None,
         ) as page_socket:
             assert '"type":"hello"' in str(page_socket.recv(PATIENCE_S))
         with cl.open(device=server.address) as neurons:
@@ -303,7 +306,7 @@ def test_pages_of_others_are_refused(server: ServeProcess) -> None:
     assert _status(f"{page}/", Origin="https://evil.example") == 403
     assert _status(f"{page}/") == 200
     assert _status(f"{page}/nothing") == 404
-    with connect(f"{server.address}/device", origin=page, subprotocols=["cl-device.1"]):  # type: ignore[arg-type]
+    with connect(f"{server.address}/device", origin=page, subprotocols=["cl-device.1"], ping_interval=None):  # type: ignore[arg-type]
         pass
 
 
