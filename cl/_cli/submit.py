@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cl._values.printing import printable
+from cl._values.printing import printable, printable_lines
+from cl._values.progress import Progress
 
 SUMMARY = "Have a server run an application next to its device."
 
@@ -34,4 +35,43 @@ def run(options: argparse.Namespace) -> int:
     print(f"run {printable(id)}", flush=True)
     if not options.follow:
         return 0
-    return follow(options.address, id, lambda line: print(printable(line), flush=True))
+    shown = _Shown()
+    try:
+        ended = follow(options.address, id, shown.line, shown.to)
+    except KeyboardInterrupt:
+        print(f"\nrun {printable(id)} goes on", flush=True)
+        return 130
+    finally:
+        shown.close()
+    if ended.summary is not None:
+        print(f"summary: {printable_lines(json.dumps(ended.summary, indent=2))}", flush=True)
+    return ended.status
+
+
+class _Shown:
+    """How far the run has come, below what it prints."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._progress: Progress | None = None
+
+    def line(self, text: str) -> None:
+        """Show a line of the run's."""
+        self.close()
+        print(printable(text), flush=True)
+
+    def to(self, seconds: float, of: float | None) -> None:
+        """Show how long it has been going on, where it says how long it is to take."""
+        if of is None:
+            return
+        if self._progress is None:
+            self._seconds = 0.0
+            self._progress = Progress("running", of, clock=lambda: self._seconds)
+        self._seconds = seconds
+        self._progress.to(seconds)
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._progress is not None:
+            self._progress.close()
+            self._progress = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.exceptions import ConnectionClosed
@@ -14,6 +15,7 @@ from cl.net.applications import MOST_ARCHIVE, PIECE
 from cl.net.wire.layout import JSON_LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from websockets.asyncio.server import ServerConnection
@@ -21,12 +23,17 @@ if TYPE_CHECKING:
     from .runs import Runs
 
 _PIECES_S: Final = 60.0
+_PROGRESS_S: Final = 1.0
+_MOST_FILES: Final = 200
+_POLICY_CODE: Final = 1008
 
 
 class ApplicationsPeer:
     """One client's requests, one after the other."""
 
-    def __init__(self, connection: ServerConnection, runs: Runs) -> None:
+    def __init__(self, connection: ServerConnection, runs: Runs, is_allowed: Callable[[], bool]) -> None:
+        """`is_allowed` says whether the token that the client came with is still good."""
+        self._is_allowed = is_allowed
         self._connection = connection
         self._runs = runs
 
@@ -34,14 +41,20 @@ class ApplicationsPeer:
         """Answer until the connection ends."""
         try:
             while True:
+                message = await self._connection.recv()
+                if not self._is_allowed():
+                    await self._connection.close(_POLICY_CODE, "the token is no longer good")
+                    return
                 try:
-                    await self._answer(_object(await self._connection.recv()))
+                    await self._answer(_object(message))
                 except (ValueError, OSError) as error:
                     await self._say(type="refused", text=str(error))
         except ConnectionClosed:
             pass
 
     async def _say(self, **message: Any) -> None:
+        if not self._is_allowed():
+            await self._connection.close(_POLICY_CODE, "the token is no longer good")
         await self._connection.send(json.dumps(message))
 
     async def _answer(self, message: dict[str, Any]) -> None:
@@ -52,8 +65,7 @@ class ApplicationsPeer:
                 await self._follow(message)
             case "list":
                 found = await in_thread(self._runs.recordings)
-                files = [{"name": name, "size": path.stat().st_size} for name, path in found.items()]
-                await self._say(type="files", files=files[-200:])
+                await self._say(type="files", files=_listed(found))
             case "get":
                 await self._get(message)
             case other:
@@ -76,26 +88,30 @@ class ApplicationsPeer:
 
     async def _follow(self, message: dict[str, Any]) -> None:
         run, line = self._runs.find(message.get("run")), _whole(message, "line")
+        told_s = 0.0
         while True:
             async with run.changed:
-                while run.status is None and len(run.lines) <= line:
-                    await run.changed.wait()
+                if run.status is None and len(run.lines) <= line:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(run.changed.wait(), _PROGRESS_S)
                 lines, status = run.lines[line:], run.status
             for text in lines:
                 await self._say(type="line", text=text)
             line += len(lines)
             if status is not None:
-                await self._say(type="end", status=status)
+                summary = await in_thread(run.reported, "summary")
+                await self._say(type="end", status=status, summary=summary)
                 return
+            if run.seconds - told_s >= _PROGRESS_S:
+                told_s, of = run.seconds, await in_thread(run.reported, "estimate_s")
+                await self._say(type="progress", seconds=round(told_s, 1), of=of)
 
     async def _get(self, message: dict[str, Any]) -> None:
         name, offset = message.get("name"), _whole(message, "offset")
         path = (await in_thread(self._runs.recordings)).get(name) if isinstance(name, str) else None
         if path is None:
             raise ValueError(f"there is no recording {name!r:.200}")
-        size, digest = await in_thread(_hashed, path)
-        if offset > size:
-            raise ValueError(f"{name} has {size} bytes, not {offset}")
+        size, digest = await in_thread(self._runs.hashed, path)
         await self._say(type="file", size=size, sha256=digest)
         with path.open("rb") as file:
             file.seek(offset)
@@ -104,10 +120,16 @@ class ApplicationsPeer:
                 offset += len(piece)
 
 
-def _hashed(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return file.tell(), digest
+def _listed(found: dict[str, Path]) -> list[dict[str, object]]:
+    """Return the last of the files, as many as a message holds."""
+    listed: list[dict[str, object]] = []
+    room = JSON_LIMIT - 1024
+    for name, path in reversed([*found.items()][-_MOST_FILES:]):
+        listed.insert(0, {"name": name, "size": path.stat().st_size})
+        room -= len(json.dumps(listed[0])) + 2
+        if room < 0:
+            return listed[1:]
+    return listed
 
 
 def _object(message: str | bytes) -> dict[str, Any]:

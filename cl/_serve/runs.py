@@ -3,101 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import json
 import os
 import secrets
-import signal
-import sys
+import shutil
 import zipfile
 import zlib
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._core.host_clock import utc_stamp
 from cl._values.archives import checked_entries
+from cl._values.numbers import whole
 from cl._values.offload import in_thread
+
+from .run import APPLICATION, CONFIGURATION, OUTPUT, Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_UNPACKED: Final = 1 << 28
 """Bytes that an application may have when it is unpacked."""
-_MOST_LINES: Final = 100_000
-_LONGEST_LINE: Final = 2_000
-_ENDING_S: Final = 5.0
-_APPLICATION, _CONFIGURATION, _OUTPUT = "application", "configuration.json", "output"
-
-
-class Run:
-    """A run of an application: its process, and what it has printed."""
-
-    def __init__(self, id: str, folder: Path) -> None:
-        self.id = id
-        self.folder = folder
-        self.token = secrets.token_urlsafe(32)
-        """With which its process, and none other, drives the device."""
-        self.lines: list[str] = []
-        self.status: int | None = None
-        """What it has ended with, None while it goes on."""
-        self.changed = asyncio.Condition()
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def go(self, address: str) -> None:
-        """Run it to its end."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith("CL_DEVICE")}
-        application = next(path for path in (self.folder / _APPLICATION).iterdir())
-        try:
-            self._process = process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "cl", "app", "run", str(application)),
-                *(str(self.folder / _CONFIGURATION), "--output", str(self.folder / _OUTPUT)),
-                cwd=self.folder,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-                env={**own, "CL_DEVICE": address, "CL_DEVICE_TOKEN": self.token, "PYTHONUNBUFFERED": "1"},
-            )
-            assert process.stdout is not None
-            rest = b""
-            while data := await process.stdout.read(1 << 16):
-                *lines, rest = (rest + data).split(b"\n")
-                await self._say(lines)
-                if len(rest) > _LONGEST_LINE:
-                    await self._say([rest])
-                    rest = b""
-            await self._say([rest] if rest else [])
-            await process.wait()
-        finally:
-            await self.end()
-            code = -1 if self._process is None else self._process.returncode
-            async with self.changed:
-                # Ended by a signal: what shells say of that.
-                self.status = 1 if code is None else code if code >= 0 else 128 - code
-                self.changed.notify_all()
-
-    async def _say(self, lines: list[bytes]) -> None:
-        if not lines:
-            return
-        async with self.changed:
-            room = _MOST_LINES - len(self.lines)
-            self.lines += [
-                line.decode(errors="replace").rstrip("\r")[:_LONGEST_LINE] for line in lines[:room]
-            ]
-            self.changed.notify_all()
-
-    async def end(self) -> None:
-        """End its process, kindly at first."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                process.send_signal(number)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _ENDING_S)
-                return
+_LONGEST_S: Final = 7 * 86_400
+_REMEMBERED: Final = 16
+"""Runs that can be followed."""
 
 
 class Runs:
@@ -108,6 +39,7 @@ class Runs:
         self._runs: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._beginning = False
+        self._hashes: dict[tuple[Path, int, int, int], str] = {}
         self.address = ""
         """Where the processes find the server: on this machine, with the token of their run."""
 
@@ -131,12 +63,15 @@ class Runs:
         """Begin to run an application; ValueError where that may not be."""
         if self._beginning or any(run.status is None for run in self._runs.values()):
             raise ValueError("an application is run already")
+        limit_s = _limit(configuration)
         self._beginning = True
         try:
             id = f"{utc_stamp()}_{secrets.token_hex(3)}"
-            run = Run(id, self._folder / id)
+            run = Run(id, self._folder / id, limit_s)
             await in_thread(_unpack, archive, configuration, run.folder)
             self._runs[id] = run
+            if len(self._runs) > _REMEMBERED:
+                del self._runs[next(iter(self._runs))]
         finally:
             self._beginning = False
         task = asyncio.create_task(run.go(self.address))
@@ -152,17 +87,48 @@ class Runs:
             await asyncio.wait(self._tasks)
 
     def recordings(self) -> dict[str, Path]:
-        """Return the recordings of all runs by their names, RUN/FILE."""
+        """Return the recordings of all runs that have ended by their names, RUN/FILE."""
         found = {}
-        for path in sorted(self._folder.glob(f"*/{_OUTPUT}/**/*.h5")):
+        going = {run.id for run in tuple(self._runs.values()) if run.status is None}
+        for path in sorted(self._folder.glob(f"*/{OUTPUT}/**/*.h5")):
+            if path.relative_to(self._folder).parts[0] in going:
+                continue
             if path.is_file() and path.resolve().is_relative_to(self._folder.resolve()):
                 below = path.relative_to(self._folder)
                 found["/".join((below.parts[0], *below.parts[2:]))] = path
         return found
 
+    def hashed(self, path: Path) -> tuple[int, str]:
+        """Return a file's size and its SHA-256, which is worked out once."""
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            key = path, state.st_ino, state.st_size, state.st_mtime_ns
+            known = self._hashes.get(key)
+            if known is None:
+                self._hashes[key] = known = hashlib.file_digest(file, "sha256").hexdigest()
+            return state.st_size, known
+
+
+def _limit(configuration: Mapping[str, Any]) -> int:
+    """Return a configuration's limit in seconds; ValueError where it is none: a run here has an end."""
+    try:
+        return whole(configuration.get("timeout_s"), "timeout_s of the configuration", 1, _LONGEST_S)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
 
 def _unpack(archive: bytes, configuration: Mapping[str, Any], folder: Path) -> None:
-    """Lay out a run's folder; ValueError for an archive that is no application's."""
+    """Lay out a run's folder; ValueError for an archive that is no application's, of which nothing stays."""
+    try:
+        _lay_out(archive, configuration, folder)
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+            raise ValueError(f"it has two files in one place: {error.filename}") from None
+        raise
+
+
+def _lay_out(archive: bytes, configuration: Mapping[str, Any], folder: Path) -> None:
     import io
 
     try:
@@ -175,7 +141,7 @@ def _unpack(archive: bytes, configuration: Mapping[str, Any], folder: Path) -> N
             folder.mkdir(parents=True)
             left = MOST_UNPACKED
             for name, entry in entries.items():
-                path = folder / _APPLICATION / name
+                path = folder / APPLICATION / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(entry) as file:
                     # What an entry says of its size may be wrong.
@@ -183,8 +149,9 @@ def _unpack(archive: bytes, configuration: Mapping[str, Any], folder: Path) -> N
                 left -= len(data)
                 if left < 0:
                     raise ValueError(f"it has more than {MOST_UNPACKED} bytes when it is unpacked")
-                path.write_bytes(data)
+                with path.open("xb") as target:
+                    target.write(data)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
         raise ValueError(f"no zip of an application: {error}") from None
-    (folder / _OUTPUT).mkdir()
-    (folder / _CONFIGURATION).write_text(json.dumps(configuration, indent=2))
+    (folder / OUTPUT).mkdir()
+    (folder / CONFIGURATION).write_text(json.dumps(configuration, indent=2))

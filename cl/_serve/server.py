@@ -63,6 +63,9 @@ MOST_PEERS: Final = 64
 _LOOK_S: Final = 0.05
 _TOKENS_S: Final = 1.0
 _CLOSE_S: Final = 0.5
+_MOST_ASKERS: Final = 16
+"""Clients that submit, follow or fetch at a time."""
+_TRY_LATER_CODE: Final = 1013
 _ALL: Final = Capability.FRAMES | Capability.EVENTS | Capability.STIMULATION | Capability.RESUME
 
 _log = Log()
@@ -84,6 +87,7 @@ class Server:
         self.commanding = Commanding(self.engine, self._lease)
         self._peers: set[Peer] = set()
         self._runs = None if options.applications is None else Runs(options.applications.absolute())
+        self._askers = 0
         self._somebody = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -112,12 +116,12 @@ class Server:
             ready(port)
             await asyncio.wait([*tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
         finally:
+            if self._runs is not None:
+                await self._runs.end()
             self._say_the_end(stop)
             for task in (*tasks, *ends):
                 task.cancel()
             results = await asyncio.gather(*tasks, *ends, return_exceptions=True)
-            if self._runs is not None:
-                await self._runs.end()
             for each in (server, inner):
                 if each is not None:
                     each.close()
@@ -185,7 +189,7 @@ class Server:
         assert self._runs is not None
         if token is None or not self._runs.allows(token) or not _is_at(PATH, request.path):
             return _refused(HTTPStatus.FORBIDDEN, "this is for what is run here")
-        connection.cl_token = None  # type: ignore[attr-defined]
+        connection.cl_token = token  # type: ignore[attr-defined]
         connection.cl_run = True  # type: ignore[attr-defined]
         return None
 
@@ -198,7 +202,7 @@ class Server:
     async def _handle(self, connection: ServerConnection) -> None:
         assert connection.request is not None
         if _is_at(APPLICATIONS_PATH, connection.request.path) and self._runs is not None:
-            await ApplicationsPeer(connection, self._runs).converse()
+            await self._converse_of_applications(connection, self._runs)
             return
         if not _is_at(PATH, connection.request.path):
             await self._page.handle(connection)
@@ -214,6 +218,17 @@ class Server:
             if session is not None and session.peer is peer:
                 session.peer = None
                 _log.info("%s has lost its connection", session.name)
+
+    async def _converse_of_applications(self, connection: ServerConnection, runs: Runs) -> None:
+        if self._askers >= _MOST_ASKERS:
+            await connection.close(_TRY_LATER_CODE, "too many clients")
+            return
+        token = connection.cl_token  # type: ignore[attr-defined]
+        self._askers += 1
+        try:
+            await ApplicationsPeer(connection, runs, lambda: self._gate.still_allows(token)).converse()
+        finally:
+            self._askers -= 1
 
     def arrive(self, peer: Peer, hello: Hello) -> tuple[Session, Welcome]:
         """Let a client in that has said hello."""
@@ -297,11 +312,16 @@ class Server:
             tokens_ns = now if looks_at_tokens else tokens_ns
             for peer in tuple(self._peers):
                 self._look_at(peer, now)
-                if looks_at_tokens and not (peer.is_of_run or self._gate.still_allows(peer.token)):
+                if looks_at_tokens and not self._may_stay(peer):
                     peer.fail(Fault.TOKEN, "the token is no longer good")
                 if peer.session is not None:
                     peer.tell(self._state_for(peer.session))
             self._sessions.forget_old()
+
+    def _may_stay(self, peer: Peer) -> bool:
+        if not peer.is_of_run:
+            return self._gate.still_allows(peer.token)
+        return self._runs is not None and peer.token is not None and self._runs.allows(peer.token)
 
     def _look_at(self, peer: Peer, now: int) -> None:
         silent_s = (now - peer.heard_ns) * 1e-9

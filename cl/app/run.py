@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import signal
 import sys
 import traceback
 from collections import UserDict
@@ -11,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pprint import pformat
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from cl._values.paths import absolute
 from cl._values.printing import printable, settle_stdout
@@ -41,6 +43,7 @@ class _Options(argparse.Namespace):
     target: str
     files: list[str]
     output: str | None
+    report: str | None
     debug: bool
 
 
@@ -76,6 +79,12 @@ def _parse(arguments: Sequence[str] | None) -> _Options:
         help="where results go (default: the working directory); each of several configurations has a "
         "folder there, named after its file",
     )
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="a file that gets lines of JSON: the seconds that a run is estimated to take, and its summary; "
+        "SIGTERM then ends the run as an exception does",
+    )
     parser.add_argument("--debug", action="store_true", help="log everything")
     options = parser.parse_args(arguments, _Options())
     if len(options.files) > 1 and not options.files[-1].endswith(_SUFFIX):
@@ -95,8 +104,11 @@ def _run_all(options: _Options) -> int:
     application = application_of(import_source(project, free_name(project)))
     configurations = [_validated(application, run) for run in runs]
     _serve_page(project)
+    report = _Report(options.report)
+    if options.report is not None:
+        signal.signal(signal.SIGTERM, _terminate)
     for run, configuration in zip(runs, configurations, strict=True):
-        status = _run(project, application, run, configuration)
+        status = _run(project, application, run, configuration, report)
         if status:
             return status
     return 0
@@ -136,7 +148,31 @@ def _serve_page(project: Project) -> None:
         print(f"Data visualiser: {url}\nApplication visualiser: {url}/app", flush=True)
 
 
-def _run(project: Project, application: BaseApplication[Any], run: Run, configuration: Any) -> int:
+def _terminate(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+class _Report:
+    """A file for the program that has started this one."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = None if path is None else absolute(path)
+
+    def tell(self, key: str, value: object) -> None:
+        """Add a line, with what JSON cannot hold as text."""
+        if self._path is None:
+            return
+        try:
+            line = json.dumps({key: value}, default=str, skipkeys=True)
+        except (ValueError, RecursionError):  # it holds itself
+            line = json.dumps({key: repr(value)})
+        with self._path.open("a") as file:
+            file.write(f"{line}\n")
+
+
+def _run(
+    project: Project, application: BaseApplication[Any], run: Run, configuration: Any, report: _Report
+) -> int:
     folder, file = printable(str(project.folder)), printable(str(run.file))
     print(f"Running application in {folder} with configuration {file}", flush=True)
     try:
@@ -145,6 +181,7 @@ def _run(project: Project, application: BaseApplication[Any], run: Run, configur
         raise ProjectError(f"the output directory cannot be made: {printable(str(error))}") from None
     limit = TimeLimit(getattr(configuration, "timeout_s", 0))
     estimate = configuration.estimate_duration_s() if hasattr(configuration, "estimate_duration_s") else None
+    report.tell("estimate_s", estimate)
     try:
         with limit, RunProgress(run.file.stem, estimate):
             summary = application.run(config=configuration, output_directory=str(run.output))
@@ -156,6 +193,7 @@ def _run(project: Project, application: BaseApplication[Any], run: Run, configur
         return STATUS
     if summary is not None:
         shown = dict(summary) if isinstance(summary, UserDict) else summary
+        report.tell("summary", shown)
         print(f"Application RunSummary output:\n{pformat(shown)}")
     print("Application run completed successfully", flush=True)
     return 0

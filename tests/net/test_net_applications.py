@@ -113,12 +113,12 @@ def test_what_fails_says_how(server: ServeProcess, tmp_path: Path) -> None:
     path, lines = tmp_path / "mine.zip", list[str]()
     path.write_bytes(archive())
     run = applications.submit(server.address, path, {**CONFIG, "seconds": "many"})
-    assert applications.follow(server.address, run, lines.append) == 1
+    assert applications.follow(server.address, run, lines.append).status == 1
     assert any("no valid configuration" in line for line in lines)
     path.write_bytes(archive("raise RuntimeError('mine')"))
     run = applications.submit(server.address, path, CONFIG)
     lines.clear()
-    assert applications.follow(server.address, run, lines.append) == 1
+    assert applications.follow(server.address, run, lines.append).status == 1
     assert any("RuntimeError: mine" in line for line in lines)
     with pytest.raises(ValueError, match="there is no run 'nothing'"):
         applications.follow(server.address, "nothing", lines.append)
