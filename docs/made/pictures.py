@@ -75,7 +75,7 @@ def pulse() -> bytes:
 def plan() -> bytes:
     """Draw a plan with a sync: two bursts, and what waits for both."""
     package: Any = cl
-    simulator = package.sim.Simulator("random", seed=1, accelerated=True)
+    simulator = package.sim.Simulator("random", seed=1, accelerated=True, visualisation=False)
     with cl.open(device=simulator) as neurons:
         made = neurons.create_stim_plan()
         made.stim(8, 1.0, cl.BurstDesign(4, 50))
