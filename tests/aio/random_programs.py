@@ -105,7 +105,7 @@ def generate(number: int) -> Program:
         ]
         for kind in random.sample(kinds, random.randint(1, min(4, len(kinds)))):
             jobs.append(Job(f"{device} {kind}", kind, device, random.randrange(1 << 30)))
-    end = random.choice((400, 600, 900))
+    end = random.choice((300, 450, 600))
     fails_at = end // 2 if random.random() < 0.15 else None
     records = random.random() < 0.3 or any(job.kind == "recorder" for job in jobs)
     return Program(number, devices, end, fails_at, records, tuple(jobs))

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+import cl._recording.capture as capture
 import cl._recording.recorder as recorder
 import cl._values.offload as offload
 import cl._wait.housekeeper as housekeeper
@@ -180,6 +181,9 @@ def seeded(seed: int) -> Iterator[Callable[[], SeededLoop]]:
         patch.setattr(recorder, "SimpleQueue", lambda: _Queue(queues))
         patch.setattr(offload, "start_thread", lambda thread: loops[-1].answer_later(thread))
         patch.setattr(housekeeper.Housekeeper, "start", look_after)
+        patch.setattr(
+            capture, "wait_for_tick_gap", lambda engine: None
+        )  # It keeps out of the way in real time.
         clock = _Clock(random)
         for name in ("cl._wait.tasks", "cl._core.engine", "cl._core.virtual_time"):
             patch.setattr(sys.modules[name], "host_ns", clock)
