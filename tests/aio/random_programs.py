@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -253,8 +253,9 @@ class Run:
     async def _child(self, job: Job, neurons: cl.Neurons, frames: int) -> None:
         """Work for the body that waits for this."""
         await self._delay()
-        result = await neurons.aread(frames, analysis=True)
-        await self._note(job, neurons, "child", keys(result.spikes))
+        with suppress(cl.error.DeviceDisconnectedError):  # Its body is told of the end as well.
+            result = await neurons.aread(frames, analysis=True)
+            await self._note(job, neurons, "child", keys(result.spikes))
 
     async def _append(self, job: Job, neurons: cl.Neurons) -> None:
         try:
