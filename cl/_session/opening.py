@@ -125,12 +125,12 @@ def opened(
 def _opened(request: OpenRequest) -> Iterator[Neurons]:
     visit = Visit(request)
     try:
-        yield visit.enter().neurons
-    finally:
         try:
-            visit.leave()
+            yield visit.enter().neurons
         finally:
-            visit.leave()  # An interruption may have come in the midst of it, or just before.
+            visit.leave()
+    finally:
+        visit.leave()  # An interruption may have come in the midst of it, or just before.
 
 
 def aopen(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from cl._values.numbers import real
@@ -13,8 +12,7 @@ WINDOW_SECONDS: Final = 0.001, 3_600.0
 LIMITS: Final = ("max_rate_hz", "max_charge_nC_per_s", "max_net_charge_nC")
 
 
-@dataclass(frozen=True, slots=True)
-class StimBudget:
+class StimBudget(NamedTuple):
     """What the pulses of a channel may come to in `window_seconds`; None: as much as they will.
 
     Each pulse that starts counts with all that started in the `window_seconds` up to and with it: how
