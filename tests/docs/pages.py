@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import cl
 
@@ -57,14 +58,15 @@ def run_page(page: Path, folder: Path, compare: Callable[[str, Block, Path], Non
     """
     namespace: dict[str, Any] = {"__name__": "page"}
     found, ran = blocks(page), 0
-    for block, after in zip(found, [*found[1:], None], strict=True):
-        if block.language not in RUN_LANGUAGES:
-            continue
-        run = _run_python if block.language == "python" else _run_shell
-        printed = run(block, page, folder, namespace)
-        ran += 1
-        if after is not None and after.language == OUTPUT_LANGUAGE:
-            (compare or _compare)(printed, after, page)
+    with mock.patch.dict(os.environ):  # a page may set variables, which are no business of others
+        for block, after in zip(found, [*found[1:], None], strict=True):
+            if block.language not in RUN_LANGUAGES:
+                continue
+            run = _run_python if block.language == "python" else _run_shell
+            printed = run(block, page, folder, namespace)
+            ran += 1
+            if after is not None and after.language == OUTPUT_LANGUAGE:
+                (compare or _compare)(printed, after, page)
     return ran
 
 

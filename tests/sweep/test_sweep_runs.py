@@ -6,7 +6,7 @@ import itertools
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,12 @@ def by(rows: Any, name: str) -> dict[Any, Any]:
     return {row[name]: row for row in rows}
 
 
-def test_whatever_a_run_does_is_a_row(little_memory: None, tmp_path: Path) -> None:
+def test_whatever_a_run_does_is_a_row(
+    little_memory: None, tmp_path: Path, left: Callable[[], list[psutil.Process]]
+) -> None:
     sweep = cl.sweep(sweep_experiments.several, {"how": HOW}, out=tmp_path / "out", executor=1)
     rows = by(sweep, "how")
-    assert not psutil.Process().children(recursive=True), "the sweep left processes"
+    assert not left(), "the sweep left processes"
     for how, said in {
         "exit": "ended before the experiment had returned",
         "memory": "MemoryError",
@@ -68,10 +70,10 @@ def test_whatever_a_run_does_is_a_row(little_memory: None, tmp_path: Path) -> No
     assert [row["how"] for row in sweep.failed] == list(HOW[:-2])
 
 
-def test_a_run_that_hangs_is_ended(tmp_path: Path) -> None:
+def test_a_run_that_hangs_is_ended(tmp_path: Path, left: Callable[[], list[psutil.Process]]) -> None:
     (row,) = cl.sweep(sweep_experiments.several, {"how": ["hang"]}, out=tmp_path, executor=1, timeout=0.5)
     assert row.error == "TimeoutError: it took longer than 0.5 s"
-    assert not psutil.Process().children(recursive=True), "the run that hung is still there"
+    assert not left(), "the run that hung is still there"
 
 
 def test_failed_runs_are_made_again_when_asked_for(tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_a_run_is_tried_again_as_often_as_it_may(tmp_path: Path) -> None:
     assert [row.attempts for row in again] == [2, 2]
 
 
-def test_an_interrupted_sweep_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_sweep_goes_on(tmp_path: Path, left: Callable[[], list[psutil.Process]]) -> None:
     sweep = cl.sweep(sweep_experiments.slow, {"step": range(12)}, out=tmp_path / "out", executor=2)
     begun = iter(sweep)
     first = [next(begun) for _ in range(3)]
@@ -102,7 +104,7 @@ def test_an_interrupted_sweep_goes_on(tmp_path: Path) -> None:
         next(iter(sweep))
     with pytest.raises(KeyboardInterrupt):
         begun.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
-    assert not psutil.Process().children(recursive=True), "the interrupted sweep left processes"
+    assert not left(), "the interrupted sweep left processes"
     had = {row.id for row in sweep.rows}
     assert {row.id for row in first} <= had and 3 <= len(had) < 12
     rows = list(sweep)

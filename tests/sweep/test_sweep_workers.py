@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,15 +45,17 @@ def test_two_sweeps_of_one_folder_share_its_runs(tmp_path: Path) -> None:
     assert [dict(row) for row in sweeps[0].rows] == [dict(row) for row in sweeps[1].rows]
 
 
-def test_a_module_that_starts_threads_is_imported_for_each_run(tmp_path: Path) -> None:
+def test_a_module_that_starts_threads_is_imported_for_each_run(
+    tmp_path: Path, left: Callable[[], list[psutil.Process]]
+) -> None:
     rows = cl.sweep(sweep_threads.when, {"hang": [False, None]}, out=tmp_path, executor=1).run().rows
     (hung,) = cl.sweep(sweep_threads.when, {"hang": [True]}, out=tmp_path, executor=1, timeout=0.5)
     assert [row.failed for row in rows] == [False, False] and "TimeoutError" in str(hung.error)
     assert rows[0]["imported"] != rows[1]["imported"] and rows[0]["threads"] >= 2
-    assert not psutil.Process().children(recursive=True)
+    assert not left()
 
 
-def test_any_executor_makes_runs(tmp_path: Path) -> None:
+def test_any_executor_makes_runs(tmp_path: Path, left: Callable[[], list[psutil.Process]]) -> None:
     try:
         with ThreadPoolExecutor(1) as executor:
             sweep = cl.sweep(sweep_experiments.by_turns, {"step": [1, 2]}, out=tmp_path, executor=executor)
@@ -63,7 +66,7 @@ def test_any_executor_makes_runs(tmp_path: Path) -> None:
     finally:
         workers.PROCESS.stop()
         workers.PROCESS.stopped = False
-    assert not psutil.Process().children(recursive=True)
+    assert not left()
 
 
 class Broken(ThreadPoolExecutor):
