@@ -8,6 +8,53 @@ from contextlib import suppress
 from typing import Final
 
 _LAST_STANDARD: Final = 2
+_OPEN: Final = "/proc/self/fd"
+
+
+def opened(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
+    """Open a file, as `os.open` does; the descriptor of one that is interrupted at that moment is closed.
+
+    A handler's exception may come when the system has opened a file, and before its number has a name. What
+    this returns is to be kept by the very next statement.
+    """
+    before, fd = _open_descriptors(), -1
+    try:
+        fd = os.open(path, flags, mode)
+        return fd  # noqa: RET504  # what has a name can be closed
+    except OSError:
+        raise
+    except BaseException:
+        _close_nameless(before, fd, os.path.realpath(path))
+        raise
+
+
+def _open_descriptors() -> set[int]:
+    try:
+        return {number for number in map(int, os.listdir(_OPEN)) if _is_open(number)}
+    except OSError:
+        return set()
+
+
+def _is_open(number: int) -> bool:
+    """Return whether a descriptor is open: the one by which they were listed is not any more."""
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def _close_nameless(before: set[int], fd: int, path: str) -> None:
+    """Close the descriptor, or that of the file which has been opened meanwhile and is still empty."""
+    if fd >= 0:
+        os.close(fd)
+        return
+    for number in _open_descriptors() - before if before else ():
+        with suppress(OSError):
+            target = os.readlink(f"{_OPEN}/{number}")
+            # Of a folder: a file in it that has no name yet, and nothing in it.
+            if target == path or (target.startswith(f"{path}/#") and os.fstat(number).st_size == 0):
+                os.close(number)
 
 
 def let_go(fd: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Final
+
+from cl._values.descriptors import opened
 
 
 class Descriptor:
@@ -13,7 +14,8 @@ class Descriptor:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open a file for reading."""
         flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        self._open: _Open | None = _Open(os.open(path, flags))
+        self._open: _Open | None = _Open()
+        self._open.number = opened(path, flags)
 
     @property
     def number(self) -> int:
@@ -22,19 +24,19 @@ class Descriptor:
 
     def read_into(self, view: memoryview, address: int) -> None:
         """Fill `view` with what lies from the address on; OSError if the file ends before."""
-        opened = self._opened()
+        held = self._opened()
         done = 0
         while done < len(view):
-            got = _read_at(opened.number, view[done:], address + done)
+            got = _read_at(held.number, view[done:], address + done)
             if not got:
                 raise OSError(f"the file ends before byte {address + len(view)}: it was truncated")
             done += got
 
     def _opened(self) -> _Open:
-        opened = self._open
-        if opened is None:
+        held = self._open
+        if held is None:
             raise ValueError("the recording is closed")
-        return opened
+        return held
 
     def close(self) -> None:
         """Close it; nothing happens if it is closed."""
@@ -44,12 +46,12 @@ class Descriptor:
 class _Open:
     """Owns a descriptor: it is closed with the last reference to this."""
 
-    def __init__(self, number: int) -> None:
-        self.number: Final = number
+    number = -1
 
     def __del__(self) -> None:
-        with suppress(OSError):  # It is closed all the same, and nothing was written.
-            os.close(self.number)
+        if self.number >= 0:
+            with suppress(OSError):  # It is closed all the same, and nothing was written.
+                os.close(self.number)
 
 
 def _read_at(number: int, view: memoryview, address: int) -> int:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cl._values.descriptors import above_standard
+from cl._values.descriptors import above_standard, opened
 
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _OPEN_FILES: Final = Path("/proc/self/fd")
@@ -29,7 +29,9 @@ class NewFile:
         if nameless and os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         try:
-            self.descriptor = above_standard(self._open())
+            # Each in a line of its own: an interruption may come at the entry of a call.
+            self.descriptor = self._open()
+            self.descriptor = above_standard(self.descriptor)
         except BaseException:
             self.discard()
             raise
@@ -67,18 +69,20 @@ class NewFile:
 
     def _open(self) -> int:
         if self._nameless and hasattr(os, "O_TMPFILE") and _OPEN_FILES.is_dir():
-            with suppress(OSError):
-                return os.open(self._path.parent, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o644)
+            try:
+                return opened(self._path.parent, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o644)
+            except OSError:
+                pass  # this file system has no such files
         try:
             self._is_named = True
-            return os.open(self._path, _NEW, 0o644)
+            return opened(self._path, _NEW, 0o644)
         except OSError:
             self._is_named = False
             raise
 
     def _open_again(self) -> None:
         """Have the descriptor by the name: the system would show it as that of a file that was removed."""
-        named = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        named = opened(self._path, os.O_RDWR | os.O_CLOEXEC)
         try:
             if os.path.samestat(os.fstat(named), os.fstat(self.descriptor)):
                 os.dup2(named, self.descriptor, inheritable=False)

@@ -32,7 +32,7 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from cl._values.descriptors import let_go
+from cl._values.descriptors import let_go, opened
 
 from . import hdf5
 
@@ -242,7 +242,7 @@ def entry_to_disk(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = opened(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
