@@ -72,7 +72,8 @@ def test_commands_are_logged_as_they_were_asked_for(device: str) -> None:
     assert (commands[3].count, commands[3].interval_us, commands[3].lead_us) == (1, 5000, 80)
     # As of the tick, or of the first frame that had not been given by then.
     late = [e.timestamp - t for e, t in zip(commands, (t for t in asked for _ in range(4)), strict=False)]
-    assert all(0 <= frames < 25_000 for frames in late) and min(late) < 100
+    assert all(0 <= frames < 25_000 for frames in late)
+    assert device == "emulator" or min(late) < 100  # there the time is the host's
     assert all(0 <= e.at - e.timestamp < 25_000 for e in commands)
     assert [e.command for e in commands] == [1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9, 9, 10, 10]
     assert [e.plan for e in commands] == [0] * 12 + [1, 1]
