@@ -239,7 +239,9 @@ def test_doctor(accelerated: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["version"] == cl.__version__
     assert found["device"]["accelerated"] is True
     for loop in ("bare_loop", "closed_loop"):
-        assert 0 <= found[loop]["p50_us"] <= found[loop]["p99_us"] <= found[loop]["max_us"]
+        # A percentile is the upper edge of its bucket, which may lie above the exact maximum.
+        assert 0 <= found[loop]["p50_us"] <= found[loop]["p99_us"]
+        assert found[loop]["max_us"] > 0
     assert found["disk_hours_with_samples"] > 0
 
 
