@@ -20,6 +20,7 @@ need_extra("analysis", "pydantic", "scipy", "networkx", "matplotlib")
 need_extra("pandas", "pandas")
 need_extra("test", "nbclient", "ipykernel")
 
+pytestmark = pytest.mark.xdist_group("notebooks")  # one run of all is enough
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "notebooks"
 SHOWN = "6_visualisation"
 PATHS = sorted(path for path in FOLDER.glob("*.ipynb") if path.stem != SHOWN)

@@ -32,7 +32,7 @@ from cl.net.wire.layout import Action, Kind, Outcome, Wanted
 from cl.net.wire.small import Subscription, pack_credit, pack_ping, pack_subscription
 
 ALL = Wanted.FRAMES | Wanted.EVENTS
-FUZZED = int(os.environ.get("CL_NET_FUZZ", "30"))
+FUZZED = int(os.environ.get("CL_NET_FUZZ", "12"))
 """Connections with garbage in them."""
 DESIGN = cl.StimDesign(160, -1.0, 160, 1.0)
 
