@@ -187,4 +187,4 @@ class Sessions(Machine):
 def test_sessions() -> None:
     counts = Sessions.try_out(examples=25, steps=16)
     assert counts["runs"] >= 25 and counts["nested"] > 10 and counts["left"] > 20
-    assert counts["failures"] and counts["forks"] and counts["uses"] > 10
+    assert counts["failures"] and counts["forks"] and counts["uses"]

@@ -118,7 +118,7 @@ def show(
     from IPython import get_ipython
     from IPython.display import display
 
-    class Visualiser(anywidget.AnyWidget):  # type: ignore[misc]
+    class Visualiser(anywidget.AnyWidget):
         _esm = (WEB_FOLDER / "notebook.js").read_text("utf-8")
         shown = traitlets.Dict().tag(sync=True)
 
