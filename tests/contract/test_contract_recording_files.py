@@ -184,7 +184,7 @@ def test_on_a_device(device: str, tmp_path: Path) -> None:
     with cl.open(device=device) as neurons:
         recording = neurons.record(stop_after_seconds=1.3, new_file_every_seconds=1, compression="gzip-1")
         whole = neurons.record(from_timestamp=recording.start_timestamp, stop_after_seconds=1.3)
-        neurons.read(1)
+        neurons.read(1_000)  # the program has entries of 700 frames ago
         program(neurons, 0.5)
         recording.wait_until_stopped()
         whole.wait_until_stopped()

@@ -112,7 +112,8 @@ def test_a_visualisers_page_reaches_no_other_origin_and_no_file(tmp_path: Path) 
         assert page is not None
         with tab(browser, page) as one:
             one.page.wait_for_function("() => document.title === 'all was tried'", polling=50)
-            assert (one.page.url, asked) == (page, set())
+            # The browser may ask late for the icon of the page that was shown before.
+            assert (one.page.url, asked - {"/favicon.ico"}) == (page, set())
             assert one.page.evaluate("[ran, typeof RTCPeerConnection, window.readFile]") == [
                 1,
                 "undefined",
