@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from cl._core.noting import submit_noted
-from cl._core.shadow import Shadow
+from cl._core.shadowed import ShadowedStimulator
 from cl._stim.halted import refuse_stims
 from cl._stim.operations import InterruptOperation
 from cl._values.constants import CHANNEL_COUNT, NOTICE_FRAMES, STEPS_PER_FRAME
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cl._core.engine import Engine
-    from cl._stim.budget import Left, StimBudget
-    from cl._stim.budget_keeper import BudgetKeeper
     from cl._stim.sequencer import Operation
 
     from .link import Link
@@ -28,16 +26,13 @@ if TYPE_CHECKING:
 _log = Log()
 
 
-class NetworkStimulator:
+class NetworkStimulator(ShadowedStimulator):
     """Submits transactions, and waits for the device's answer: a round trip."""
 
     def __init__(self, engine: Engine, link: Link) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._link = link
         self._has_said = False
-        self.halted = False
-        self.halts_at_once = False
-        self._shadow: Shadow | None = None
 
     def submit(
         self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
@@ -61,15 +56,10 @@ class NetworkStimulator:
             raise ControlRequiredError("control of the device is lost: take_control() asks for it again")
         self._warn_in_event_loops()
         frame = min(max(frame, 0), FRAME_LIMIT - 1)
-        if self._shadow is None:
-            return self._link.submit(operations, frame, at).frame
-        present = max(frame, self._engine.now()) * STEPS_PER_FRAME
-        at_step = None if at is None else at * STEPS_PER_FRAME
-        taken = self._shadow.submit(
-            *(operations, present, at_step),
-            lambda: self._link.submit(operations, frame, at).frame * STEPS_PER_FRAME,
+        link = self._link
+        return self._taken(
+            operations, frame, at, lambda: link.submit(operations, frame, at).frame * STEPS_PER_FRAME
         )
-        return taken // STEPS_PER_FRAME
 
     def interrupt_all(self) -> int:
         """Interrupt all channels; return the frame by which what has begun is delivered."""
@@ -80,8 +70,7 @@ class NetworkStimulator:
             answer = link.submit([InterruptOperation(tuple(range(CHANNEL_COUNT)))], position, None)
         except ControlRequiredError:
             return position  # It was lost this very moment, which interrupts as well.
-        if self._shadow is not None:
-            self._shadow.interrupt_all(answer.frame * STEPS_PER_FRAME)
+        self._dropped(answer.frame * STEPS_PER_FRAME)
         if link.state.status != "running":
             return position  # Its time stands still, and nothing is delivered.
         return answer.frame + NOTICE_FRAMES
@@ -95,23 +84,8 @@ class NetworkStimulator:
     def fired_at(self) -> int | None:
         return None
 
-    def halt(self, frame: int) -> int:
-        self.interrupt_all()
-        return self._engine.now()
-
     def resume(self) -> None:
         """Do nothing: it is this side that refuses."""
-
-    def keep(self, keeper: BudgetKeeper) -> None:
-        self._shadow = Shadow(keeper, self._engine.now() * STEPS_PER_FRAME)
-
-    def budget_left(self, operations: Sequence[Operation]) -> dict[int, tuple[StimBudget, Left]]:
-        self._engine.check()
-        assert self._shadow is not None, "something that keeps budgets"
-        return self._shadow.left(operations, self._engine.now() * STEPS_PER_FRAME)
-
-    def next_stim(self, position: int) -> int:
-        return position
 
     def _warn_in_event_loops(self) -> None:
         """Say once that a command waits for the network in an event loop's thread."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cl._core.noting import submit_noted
-from cl._core.shadow import Shadow
+from cl._core.shadowed import ShadowedStimulator
 from cl._stim.halted import refuse_stims
 from cl._stim.operations import InterruptOperation
 from cl._values.constants import CHANNEL_COUNT, NOTICE_FRAMES, STEPS_PER_FRAME
@@ -16,22 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cl._core.engine import Engine
-    from cl._stim.budget import Left, StimBudget
-    from cl._stim.budget_keeper import BudgetKeeper
     from cl._stim.sequencer import Operation
 
     from .link import Link
 
 
-class HardwareStimulator:
+class HardwareStimulator(ShadowedStimulator):
     """Submits transactions, and waits for the device's answer."""
 
     def __init__(self, engine: Engine, link: Link) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._link = link
-        self.halted = False
-        self.halts_at_once = False
-        self._shadow: Shadow | None = None
 
     def submit(
         self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
@@ -47,13 +42,7 @@ class HardwareStimulator:
             if self.halted and self._link.suspended_step is None:
                 refuse_stims(operations)  # a device of an earlier version does not
             step = frame * STEPS_PER_FRAME
-            if self._shadow is None:
-                return self._submit(operations, step, at_step) // STEPS_PER_FRAME
-            present = max(frame, self._engine.now()) * STEPS_PER_FRAME
-            taken = self._shadow.submit(
-                operations, present, at_step, lambda: self._submit(operations, step, at_step)
-            )
-            return taken // STEPS_PER_FRAME
+            return self._taken(operations, frame, at, lambda: self._submit(operations, step, at_step))
 
         submit_noted(self._engine, operations, frame, at, plan, submit)
 
@@ -66,8 +55,7 @@ class HardwareStimulator:
             step = self._submit([InterruptOperation(tuple(range(CHANNEL_COUNT)))], 0)
         except ControlRequiredError:
             return position  # control was given back this very moment, which interrupts as well
-        if self._shadow is not None:
-            self._shadow.interrupt_all(step)
+        self._dropped(step)
         if link.status != Status.RUNNING:
             return position  # its time stands still, and nothing is delivered
         return step // STEPS_PER_FRAME + NOTICE_FRAMES
@@ -82,28 +70,11 @@ class HardwareStimulator:
         step = self._link.suspended_step
         return None if step is None else step // STEPS_PER_FRAME
 
-    def halt(self, frame: int) -> int:
-        """Interrupt what is queued now: here it cannot be done as of a frame of the past."""
-        self.interrupt_all()
-        return self._engine.now()
-
     def resume(self) -> None:
         step = self._link.suspended_step
         if step is not None:
-            if self._shadow is not None:
-                self._shadow.interrupt_all(step)
+            self._dropped(step)
             self._link.control(Control.RESUME)
-
-    def keep(self, keeper: BudgetKeeper) -> None:
-        self._shadow = Shadow(keeper, self._engine.now() * STEPS_PER_FRAME)
-
-    def budget_left(self, operations: Sequence[Operation]) -> dict[int, tuple[StimBudget, Left]]:
-        self._engine.check()
-        assert self._shadow is not None, "something that keeps budgets"
-        return self._shadow.left(operations, self._engine.now() * STEPS_PER_FRAME)
-
-    def next_stim(self, position: int) -> int:
-        return position
 
     def _submit(self, operations: Sequence[Operation], step: int, at_step: int | None = None) -> int:
         """Submit a transaction; one that is refused because the device has failed ends it."""
