@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from cl._values.constants import CHANNEL_COUNT, NEVER
 
@@ -13,6 +13,8 @@ from .machine import GO_ON, STEP_SHIFT
 from .operations import Operation, StimOperation
 from .queue import DeferredInterrupt, Entry, PendingInterrupt, Sync, Wait
 from .sequencer import Sequencer
+
+S = TypeVar("S")
 
 
 class Train(NamedTuple):
@@ -103,7 +105,7 @@ class _Copies:
     """Copies of what channels share, one of each."""
 
     def __init__(self) -> None:
-        self._known: dict[int, object] = {}
+        self._known: dict[int, Any] = {}
 
     def entry(self, entry: Entry) -> Entry:
         if type(entry) is tuple:
@@ -118,25 +120,35 @@ class _Copies:
         return PendingInterrupt(list(map(self.sync, entry.syncs)))
 
     def sync(self, sync: Sync) -> Sync:
-        found = self._known.get(id(sync))
-        if found is None:
-            found = self._known[id(sync)] = Sync(sync.missing)
-            found.waiting = sync.waiting
-        assert isinstance(found, Sync)
-        return found
+        return self._one(sync, _copy_of_sync)
 
     def wait(self, wait: Wait) -> Wait:
-        found = self._known.get(id(wait))
-        if found is None:
-            found = self._known[id(wait)] = Wait(wait.step)
-            found.channels = wait.channels
-        assert isinstance(found, Wait)
-        return found
+        return self._one(wait, _copy_of_wait)
 
     def deferred(self, interrupt: DeferredInterrupt) -> DeferredInterrupt:
-        found = self._known.get(id(interrupt))
+        return self._one(interrupt, _copy_of_deferred)
+
+    def _one(self, shared: S, copied: Callable[[S], S]) -> S:
+        """Return the one copy of what channels share."""
+        found = self._known.get(id(shared))
         if found is None:
-            found = self._known[id(interrupt)] = DeferredInterrupt(interrupt.step)
-            found.channels = interrupt.channels
-        assert isinstance(found, DeferredInterrupt)
+            found = self._known[id(shared)] = copied(shared)
         return found
+
+
+def _copy_of_sync(sync: Sync) -> Sync:
+    copy = Sync(sync.missing)
+    copy.waiting = sync.waiting
+    return copy
+
+
+def _copy_of_wait(wait: Wait) -> Wait:
+    copy = Wait(wait.step)
+    copy.channels = wait.channels
+    return copy
+
+
+def _copy_of_deferred(interrupt: DeferredInterrupt) -> DeferredInterrupt:
+    copy = DeferredInterrupt(interrupt.step)
+    copy.channels = interrupt.channels
+    return copy
