@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Any
 
 import pytest
 from core.test_progress import on_terminal
+from notebook_display import shown_in_a_notebook
 
 import cl
 from cl._loop import progress as loop_progress
-from cl._values import notebook_bar
 
 
 def test_a_loop_is_what_it_was(neurons: cl.Neurons) -> None:
@@ -39,17 +38,7 @@ async def test_an_async_loop(aneurons: cl.Neurons, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_notebook_has_a_bar(neurons: cl.Neurons, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[str] = []
-
-    class Handle:
-        def update(self, what: Any) -> None:
-            shown.append(what._repr_html_())
-
-    def display(what: Any, display_id: bool) -> Handle:
-        Handle().update(what)
-        return Handle()
-
-    monkeypatch.setattr(notebook_bar, "bar", lambda label: notebook_bar.Bar(label, display))
+    shown = shown_in_a_notebook(monkeypatch)
     list(cl.progress(neurons.loop(100, stop_after_ticks=3)))
     assert shown and 'aria-valuemax="3"' in shown[-1]
 

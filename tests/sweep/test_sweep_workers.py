@@ -15,12 +15,12 @@ import psutil
 import pytest
 import sweep_experiments
 import sweep_threads
+from notebook_display import shown_in_a_notebook
 
 import cl
 from cl._sweep import workers
 from cl._sweep.experiment import IMPORTING, experiment_at
 from cl._sweep.showing import Shown
-from cl._values import notebook_bar as notebook
 
 RECURSIVE = """
 import cl
@@ -111,17 +111,7 @@ def test_changed_code_warns_and_leaves_the_runs(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_notebook_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[str] = []
-
-    class Handle:
-        def update(self, what: Any) -> None:
-            shown.append(what._repr_html_())
-
-    def display(what: Any, display_id: bool) -> Handle:
-        Handle().update(what)
-        return Handle()
-
-    monkeypatch.setattr(notebook, "bar", lambda label: notebook.Bar(label, display))
+    shown = shown_in_a_notebook(monkeypatch)
     monkeypatch.setattr("cl._sweep.showing.time", SimpleNamespace(monotonic=lambda: 5.0))
     with Shown("dose <1>") as said:
         assert said.is_shown
