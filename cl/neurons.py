@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._core.clock_relation import HostTime
-from ._core.device_log import told
-from ._core.participant import SLEEP, Hold
+from ._core.participant import SLEEP
 from ._neurons.annotating import AnnotatingMethods
 from ._neurons.awaited import AwaitedMethods
-from ._neurons.budgets import BudgetMethods
 from ._neurons.host_time import HostTimeMethods
-from ._neurons.recording import RecordingMethods
 from ._neurons.streams import StreamMethods
 from ._stim.advice import StimAdvice
 from ._values.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
@@ -22,22 +18,10 @@ from ._values.lazy import lazy_names
 from ._values.numbers import whole
 from ._values.rates import seconds_to_frames
 from ._wait import threads
-from ._wait.body import current_body
 from ._wait.reading import Reading
-from .error import DeviceDisconnectedError
 from .events import DetectionResult
 from .loop import AsyncLoop, Loop
 from .recording import Recordings
-from .stim import (
-    BurstDesign,
-    ChannelSet,
-    StimDesign,
-    StimPlan,
-    interrupt_operations,
-    interrupt_then_stim_operations,
-    stim_operations,
-    sync_operations,
-)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +30,6 @@ if TYPE_CHECKING:
     from ._core.engine import Engine
     from ._core.stim_watchdog import StimWatchdog
     from ._stim.budget_keeper import BudgetKeeper
-    from ._stim.sequencer import Operation
 
 _READ_BLOCK = FRAMES_PER_SECOND
 """Long reads are put together from blocks of this size, so that none outlives the history."""
@@ -54,9 +37,7 @@ _HEAVY_READ = 5_000
 """Frames that take longer to make than a task may keep its event loop from the others."""
 
 
-class Neurons(
-    AnnotatingMethods, StreamMethods, RecordingMethods, AwaitedMethods, BudgetMethods, HostTimeMethods
-):
+class Neurons(AnnotatingMethods, StreamMethods, AwaitedMethods, HostTimeMethods):
     """A started device. Made by `cl.open()` and `cl.aopen()`; do not make one yourself.
 
     Synchronous methods block their thread; those that begin with `a` are awaited and never block
@@ -109,20 +90,6 @@ class Neurons(
         return of_neurons(self._engine, recordings.running(), recordings.streams(), self._control)
 
     # -- time -----------------------------------------------------------------------------
-
-    def timestamp(self) -> int:
-        """Return the present device time, a frame number.
-
-        In a loop body it is at least `tick.iteration_timestamp`, and greater than what any
-        earlier tick of that loop got.
-        """
-        engine = self._engine
-        engine.check()
-        now = engine.now()
-        body = current_body.get()
-        if body is not None and body.serves is engine:
-            now = body.given = max(now, body.floor)
-        return now
 
     def get_channel_count(self) -> int:
         """Return the number of channels, 64."""
@@ -299,127 +266,6 @@ class Neurons(
 
         deadline = whole(timestamp, "timestamp", 0)
         await tasks.wait_once(self._engine, "asleep", SLEEP, deadline)
-
-    @contextmanager
-    def hold(self, name: str = "hold") -> Iterator[None]:
-        """Hold accelerated time within a `with` block, for threads and real I/O that work for it.
-
-        Nobody who waits is served before the block has ended. In wall-clock time it does nothing.
-        """
-        engine = self._engine
-        hold = Hold(object(), name, transient=False)
-        threads.refuse_reentry(engine)
-        try:
-            with engine.lock:
-                engine.check()
-                engine.time.take_hold(hold)
-            yield
-        finally:
-            # First, which no interruption can come before: the lock is taken by a call, where one may.
-            hold.over = True
-            with engine.lock:
-                engine.time.give_back(hold)
-                threads.go_on(engine)
-
-    # -- stimulation ----------------------------------------------------------------------
-
-    def stim(
-        self,
-        channel_set: ChannelSet | int,
-        stim_design: StimDesign | float,
-        /,
-        burst_design: BurstDesign | None = None,
-        lead_time_us: int = 80,
-    ) -> None:
-        """Queue a pulse, or a burst of them, on each channel of the set, starting together.
-
-        A number x as `stim_design` means StimDesign(160, -x, 160, x). `lead_time_us` is the time
-        from now to the first pulse, at least 80 and a multiple of 20. In a loop body "now" is the
-        tick's `iteration_timestamp`. Raises `TypeError`, `ValueError`, or one of the
-        `TransactionRejected` errors, and then has queued nothing.
-        """
-        self._submit(stim_operations(channel_set, stim_design, burst_design, lead_time_us, self._advice))
-
-    def interrupt(self, channel_set: ChannelSet | int, /) -> None:
-        """Drop what is queued on the channels, behind the pulse that has begun its notice."""
-        self._submit(interrupt_operations(channel_set))
-
-    def interrupt_then_stim(
-        self,
-        channel_set: ChannelSet | int,
-        stim_design: StimDesign | float,
-        /,
-        burst_design: BurstDesign | None = None,
-        lead_time_us: int = 80,
-    ) -> None:
-        """Interrupt the channels and queue a new stim on them, in one transaction."""
-        self._submit(
-            interrupt_then_stim_operations(channel_set, stim_design, burst_design, lead_time_us, self._advice)
-        )
-
-    def sync(self, channel_set: ChannelSet | int, /) -> None:
-        """Let each of the channels wait until all of them have come to this point of their queues."""
-        self._submit(sync_operations(channel_set))
-
-    @property
-    def stimulation_suspended(self) -> bool:
-        """Whether the watchdog has ended stimulation; see `resume_stimulation`."""
-        return self._watchdog is not None and self._watchdog.halted
-
-    def resume_stimulation(self) -> None:
-        """Let stimulation go on after the watchdog has ended it; nothing happens where it has not.
-
-        What was queued is gone. `ControlRequiredError` without control.
-        """
-        self._require_control()
-        if self._watchdog is not None:
-            self._watchdog.check()
-            if self._watchdog.halted:
-                self._watchdog.resume()
-
-    def create_stim_plan(self) -> StimPlan:
-        """Return an empty plan of stimulation commands, to be run as one, again and again."""
-        self._require_control()
-        log = self._engine.history.log
-        number = log.plans = log.plans + 1
-        return StimPlan(
-            lambda operations, at: self._submit(operations, at, number),
-            self._preview,
-            self._advice,
-            lambda operations, at: self._asubmit(operations, at, number),
-        )
-
-    def _submit(
-        self, operations: tuple[Operation, ...], at_timestamp: int | None = None, plan: int = 0
-    ) -> None:
-        if not self._control or not self._started:
-            self._refuse(operations, plan)
-        engine = self._engine
-        if engine.lock.held_here():
-            threads.refuse_reentry(engine)
-        if self._watchdog is not None:
-            self._watchdog.check()
-        self._submit_to(operations, self._present(), at_timestamp, plan)
-
-    def _refuse(self, operations: tuple[Operation, ...], plan: int) -> None:
-        """Raise why no command is taken, and log it."""
-        try:
-            self._require_control()
-        except DeviceDisconnectedError:
-            raise
-        except RuntimeError as error:
-            engine, present = self._engine, self._present()
-            with engine.lock:
-                engine.history.log.command(present, operations, present, plan, told(error))
-            raise
-
-    def _present(self) -> int:
-        engine = self._engine
-        body = current_body.get()
-        if body is not None and body.serves is engine:
-            # In a body: as of the tick, which is the position unless more has been given since.
-            return engine.position
-        return engine.now()
 
 
 def _blocks(start: int, stop: int, reading: Reading) -> Iterator[tuple[int, int]]:

@@ -7,24 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 from cl._core.device_log import Happening, LogKind
 from cl._core.noting import note
 
+from .time import TimeMethods
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cl._core.engine import Engine
 
 LONGEST: Final = 64 << 10
 """Bytes of a remark's text, and of its fields."""
 
 
-class AnnotatingMethods:
+class AnnotatingMethods(TimeMethods):
     """`annotate`."""
 
-    _engine: Engine
     _annotation_url: Callable[[], str | None] = staticmethod(lambda: None)
-
-    def _present(self) -> int:
-        """Return the frame that a command given now takes effect at."""
-        raise NotImplementedError
 
     def annotate(self, text: str, /, **fields: Any) -> int:
         """Put a remark at the present into every recording that runs; return its timestamp.

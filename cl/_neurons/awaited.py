@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cl._stim.operations import (
@@ -13,45 +14,23 @@ from cl._stim.operations import (
     sync_operations,
 )
 
-from .control import ControlMethods
+from .recording import RecordingMethods
+from .stimulation import StimMethods
 
 if TYPE_CHECKING:
-    from cl._stim.advice import StimAdvice
     from cl._stim.channels import ChannelSet
     from cl._stim.designs import BurstDesign, StimDesign
-    from cl._stim.operations import Operation
     from cl.recording import Recording
 
 R = TypeVar("R")
 
 
-class AwaitedMethods(ControlMethods):
+class AwaitedMethods(StimMethods, RecordingMethods):
     """`astim` and its kin: as the methods without the `a`, with the same arguments and errors.
 
     They never block the event loop, also where the device is across a network. What is decided here is
     decided at once, such as what "now" is; elsewhere a task waits for the answer.
     """
-
-    _advice: StimAdvice
-    _submit_to: Callable[[tuple[Operation, ...], int, int | None, int], None]
-
-    def _submit(
-        self, operations: tuple[Operation, ...], at_timestamp: int | None = None, plan: int = 0
-    ) -> None:
-        """Give a command, and wait for the answer."""
-        raise NotImplementedError
-
-    def _refuse(self, operations: tuple[Operation, ...], plan: int) -> None:
-        """Raise why no command is taken, and log it."""
-        raise NotImplementedError
-
-    def _present(self) -> int:
-        """Return the frame that a command given now takes effect at."""
-        raise NotImplementedError
-
-    def record(self, *arguments: Any, **keywords: Any) -> Recording:
-        """Start a recording."""
-        raise NotImplementedError
 
     async def astim(
         self,
@@ -102,10 +81,13 @@ class AwaitedMethods(ControlMethods):
         include_raw_samples: bool = True,
         include_data_streams: bool | Iterable[str] = True,
         exclude_data_streams: Iterable[str] = (),
+        *,
+        new_file_every_seconds: float | None = None,
+        compression: str | None = None,
     ) -> Recording:
         """Start a recording: `record` for tasks."""
         return await self._beside(
-            self.record,
+            partial(self.record, new_file_every_seconds=new_file_every_seconds, compression=compression),
             *(file_suffix, file_location, from_seconds_ago, from_frames_ago, from_timestamp),
             *(stop_after_seconds, stop_after_frames, attributes),
             *(include_spikes, include_stims, include_raw_samples),
@@ -123,19 +105,6 @@ class AwaitedMethods(ControlMethods):
     async def arestart(self, timeout_seconds: float = 15.0, wait_until_recordable: bool = True) -> None:
         """Stop and start the device: `restart` for tasks."""
         await self._beside(self.restart, timeout_seconds, wait_until_recordable)
-
-    async def _asubmit(
-        self, operations: tuple[Operation, ...], at_timestamp: int | None = None, plan: int = 0
-    ) -> None:
-        if not self._engine.device.info.is_remote:
-            self._submit(operations, at_timestamp, plan)
-            return
-        from cl._values.offload import in_thread
-
-        if not self._control or not self._started:
-            self._refuse(operations, plan)
-        # Now is when the task asks, and not when a thread has come so far.
-        await in_thread(self._submit_to, operations, self._present(), at_timestamp, plan)
 
     async def _beside(self, function: Callable[..., R], *arguments: object) -> R:
         """Call what may wait for a disk or a device; in virtual time, here."""

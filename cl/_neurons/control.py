@@ -13,15 +13,15 @@ from cl._values.numbers import real
 from cl._wait import threads
 from cl.error import ControlRequiredError
 
+from .time import TimeMethods
+
 if TYPE_CHECKING:
-    from cl._core.engine import Engine
     from cl.recording import Recordings
 
 
-class ControlMethods:
+class ControlMethods(TimeMethods):
     """Taking and giving up control, starting and stopping, readiness."""
 
-    _engine: Engine
     _recordings: Recordings
     _control: bool
     _started: bool
@@ -133,7 +133,3 @@ class ControlMethods:
     def _note(self, kind: LogKind, text: str, channels: tuple[int, ...] = ()) -> None:
         """Log what is done to the device as a whole."""
         note(self._engine, Happening(self._present(), kind, text, channels))
-
-    def _present(self) -> int:
-        """Return the frame that a command given now takes effect at."""
-        raise NotImplementedError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._recording.files import checked_suffix
@@ -13,8 +12,9 @@ from cl._recording.user_attributes import UserAttributes
 from cl._recording.window import compression_level, file_length, wanted_streams, window
 from cl._wait import threads
 
+from .time import TimeMethods
+
 if TYPE_CHECKING:
-    from cl._core.engine import Engine
     from cl.data_stream import DataStream
     from cl.recording import Recording, Recordings
 
@@ -22,23 +22,10 @@ _SPARE_FRAMES: Final = 5_000
 """In wall-clock time a recording does not begin with the very oldest frames: they are gone in a moment."""
 
 
-class RecordingMethods:
+class RecordingMethods(TimeMethods):
     """`record` and `create_data_stream`."""
 
-    _engine: Engine
     _recordings: Recordings
-
-    def _present(self) -> int:
-        """Return the frame that a command given now takes effect at."""
-        raise NotImplementedError
-
-    def timestamp(self) -> int:
-        """Return the present device time."""
-        raise NotImplementedError
-
-    def hold(self, name: str = "hold") -> AbstractContextManager[None]:
-        """Hold accelerated time within a `with` block."""
-        raise NotImplementedError
 
     def record(
         self,

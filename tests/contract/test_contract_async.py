@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Callable
 from typing import Any
@@ -288,3 +289,16 @@ async def test_a_body_may_read_and_others_see_time_move() -> None:
     assert [t for n, t in log if n == "reader"] == [250, 500, 750, 1000]
     assert [t for n, t in log if n == "watcher"] == list(range(50, 1001, 50))
     assert [t for _, t in log] == sorted(t for _, t in log)
+
+
+TWINS = {
+    **{f"a{name}": name for name in ["stim", "interrupt", "interrupt_then_stim", "record", "take_control"]},
+    **{f"a{name}": name for name in ["release_control", "restart", "loop", "read"]},
+    "async_": "sync",
+}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_twins_take_the_same_arguments(name: str) -> None:
+    twin, own = (inspect.signature(getattr(cl.Neurons, each)) for each in (name, TWINS[name]))
+    assert [*map(str, twin.parameters.values())] == [*map(str, own.parameters.values())]
