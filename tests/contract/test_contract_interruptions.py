@@ -164,7 +164,7 @@ def test_a_recording_that_is_interrupted_while_it_begins_or_ends_leaves_no_half_
     explore(lambda interruption: run(None, record, interruption), SOME)
 
 
-@pytest.mark.parametrize("below", ["neurons.py", "_core", "_wait"])
+@pytest.mark.parametrize("below", ["_neurons", "_core", "_wait"])
 def test_time_goes_on_after_a_hold_that_was_interrupted(below: str) -> None:
     def hold(interruption: Interruption) -> None:
         with cl.open(device=Simulator(seed=7, accelerated=True)) as neurons:
