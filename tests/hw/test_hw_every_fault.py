@@ -45,8 +45,8 @@ ENDS = {
     "badspike=64": "spikes on channel 64",
     "ignore=1": "did not answer command",
 }
-SLOW_ENDS = {"freeze": "no sign of life", "stall": "delivered no frames"}
-"""What takes 1.8 s to be sure of."""
+SLOW_ENDS = {"freeze": "no sign of life|delivered no frames", "stall": "delivered no frames"}
+"""What takes 1.8 s to be sure of. A frozen device shows neither: the first that is noticed is named."""
 
 
 class Card:
