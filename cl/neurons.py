@@ -290,5 +290,14 @@ def _joined(parts: list[Any], start: int, stop: int, analysis: bool) -> NDArray[
 # Programs import these from here as well.
 __getattr__, __dir__ = lazy_names(
     __name__,
-    {"DataStream": "cl.data_stream", "Recording": "cl.recording", "Spike": "cl.events", "Stim": "cl.events"},
+    {
+        "BurstDesign": "cl.stim",
+        "ChannelSet": "cl.stim",
+        "DataStream": "cl.data_stream",
+        "Recording": "cl.recording",
+        "Spike": "cl.events",
+        "Stim": "cl.events",
+        "StimDesign": "cl.stim",
+        "StimPlan": "cl.stim",
+    },
 )
