@@ -838,7 +838,9 @@ class Client:
         history = self.bridge.history
         start, position = self._next, history.position
         if start < history.oldest:
-            await self._send(LAG, self._lag(start, history.oldest), JUMPS)
+            # The very oldest would be gone before it is sent.
+            resumed = min(position, history.oldest + MOST_FRAMES)
+            await self._send(LAG, self._lag(start, resumed), JUMPS)
             return True
         stop = min(position, start + MOST_FRAMES)
         if stop <= start or stop - start < min(self._interval, MOST_FRAMES):

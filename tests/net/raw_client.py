@@ -44,6 +44,7 @@ class RawClient:
             compression=None,
             ping_interval=None,
             max_size=1 << 22,
+            close_timeout=1,  # what lies unread in its queue is in the way of the answer to its closing
             **options,
         )
         self.socket: ClientConnection = self._connection.__enter__()
