@@ -21,5 +21,5 @@ def shown_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         Handle().update(what)
         return Handle()
 
-    monkeypatch.setattr(notebook_bar, "bar", lambda label: notebook_bar.Bar(label, display))
+    monkeypatch.setattr(notebook_bar, "bar", lambda: notebook_bar.Bar(display))
     return shown

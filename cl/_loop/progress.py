@@ -38,6 +38,7 @@ class LoopProgress:
                 done += 1
                 if done >= due:
                     due = shown.show(done)
+            shown.show(done)
 
     async def __aiter__(self) -> AsyncIterator[LoopTick]:
         shown = _Shown(self._label, self._loop.duration_ticks)
@@ -50,6 +51,7 @@ class LoopProgress:
                     done += 1
                     if shown.is_shown and done >= due:
                         due = shown.show(done)
+                shown.show(done)
         finally:
             await ticks.aclose()
 
@@ -58,22 +60,17 @@ class _Shown:
     """Shows a number of ticks, and says at which one to ask again."""
 
     def __init__(self, label: str, total: int | None) -> None:
-        from cl._values.notebook_bar import bar
-
-        self._total = total
-        self._line = Progress(label, total or 0)
-        self._bar = None if self._line.is_shown or not total else bar(label)
+        self._progress = Progress(label, total or 0, stays=True)
+        self._has_end = bool(total)
         self._began = time.monotonic()
 
     @property
     def is_shown(self) -> bool:
-        return self._bar is not None or (self._line.is_shown and bool(self._total))
+        return self._has_end and self._progress.is_shown
 
     def show(self, done: int) -> int:
         """Show how many ticks are done; return with how many it is to be shown again, in 0.1 s."""
-        self._line.to(done)
-        if self._bar is not None:
-            self._bar.show(self._total or 0, done)
+        self._progress.to(done)
         rate = done / max(time.monotonic() - self._began, 1e-9)
         return done + max(1, int(rate * _EVERY_S))
 
@@ -81,7 +78,7 @@ class _Shown:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._line.close()
+        self._progress.close()
 
 
 def progress(loop: LoopBase, label: str = "loop") -> LoopProgress:

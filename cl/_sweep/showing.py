@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from cl._values.progress import Progress
-
-if TYPE_CHECKING:
-    from cl._values.notebook_bar import Bar
 
 _EVERY_S = 0.1
 
@@ -18,14 +14,13 @@ class Shown:
 
     def __init__(self, label: str) -> None:
         self._label = label
-        self._line = Progress(label, 1)
-        self._bar = self._notebooks()
+        self._progress = Progress(label, 1, stays=True)
         self._shown_at = 0.0
 
     @property
     def is_shown(self) -> bool:
         """Whether anybody can see it."""
-        return self._line.is_shown or self._bar is not None
+        return self._progress.is_shown
 
     def show(self, total: int, done: int, failed: int, running: int) -> None:
         """Say how far it has come; not more often than can be seen."""
@@ -35,17 +30,11 @@ class Shown:
         self._shown_at = now
         # What a narrow terminal has no room for is the name.
         said = f"{done} done, {failed} failed, {running} running, {self._label}"
-        self._line.to(done / max(total, 1), said)
-        if self._bar is not None:
-            self._bar.show(total, done, failed, f", {failed} failed, {running} running")
+        share = 1 / max(total, 1)
+        self._progress.to(done * share, said, failed * share)
 
     def __enter__(self) -> Shown:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._line.close()
-
-    def _notebooks(self) -> Bar | None:
-        from cl._values.notebook_bar import bar
-
-        return None if self._line.is_shown else bar(self._label)
+        self._progress.close()

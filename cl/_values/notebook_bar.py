@@ -3,54 +3,46 @@
 from __future__ import annotations
 
 import html as markup
-import os
 import sys
-import time
-from contextlib import suppress
 from typing import Any
-
-from .progress import VARIABLE
 
 
 class Bar:
     """A bar below the cell, which is drawn anew."""
 
-    def __init__(self, label: str, show: Any) -> None:
-        self._label = label
-        self._began = time.monotonic()
-        self._first: int | None = None
-        self._handle: Any = None
+    def __init__(self, show: Any) -> None:
         self._display = show
+        self._handle: Any = None
 
-    def show(self, total: int, done: int, failed: int = 0, said: str = "") -> None:
-        """Draw how far it has come; `said` stands behind that. That it cannot be drawn ends nothing."""
-        if self._first is None:
-            self._first = done
-        spent = time.monotonic() - self._began
-        made = done - self._first
-        left = f", {spent / made * (total - done):.0f} s left" if made and done < total else ""
-        text = f"{self._label}: {done} of {total} done{said}{left}"
-        with suppress(Exception):
-            if self._handle is None:
-                self._handle = self._display(_Html(html(text, total, done, failed)), display_id=True)
-            else:
-                self._handle.update(_Html(html(text, total, done, failed)))
+    def draw(self, label: str, part: float, failed: float, times: str) -> None:
+        """Show which part is done, which of that has failed, and how long it has taken and takes."""
+        said = f"{label}: {part:.0%} in {times}"
+        self._show(_Html(html(said, 1, part, failed), said))
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        if self._handle is not None:
+            self._show(_Html("", ""))
+
+    def _show(self, picture: _Html) -> None:
+        if self._handle is None:
+            self._handle = self._display(picture, display_id=True)
+        else:
+            self._handle.update(picture)
 
 
-def bar(label: str) -> Bar | None:
-    """Return a bar where the program runs in a notebook, None elsewhere, or with CL_PROGRESS=0."""
+def bar() -> Bar | None:
+    """Return a bar where the program runs in a notebook, else None."""
     ipython: Any = sys.modules.get("IPython")
-    if ipython is None or os.environ.get(VARIABLE, "").strip() == "0":
-        return None
-    shell = ipython.get_ipython()
+    shell = None if ipython is None else ipython.get_ipython()
     if shell is None or getattr(shell, "kernel", None) is None:
         return None
     from IPython.display import display
 
-    return Bar(label, display)
+    return Bar(display)
 
 
-def html(text: str, total: int, done: int, failed: int) -> str:
+def html(text: str, total: float, done: float, failed: float) -> str:
     """Return a text and a bar as HTML; the part of what failed is red."""
     share = 100 / max(total, 1)
     good, bad = (done - failed) * share, failed * share
@@ -58,7 +50,7 @@ def html(text: str, total: int, done: int, failed: int) -> str:
     return (
         f"<div><div>{markup.escape(text)}</div>"
         '<div role="progressbar" aria-valuemin="0" '
-        f'aria-valuemax="{total}" aria-valuenow="{done}" '
+        f'aria-valuemax="{total:g}" aria-valuenow="{done:g}" '
         'style="width:20em;height:0.7em;background:#ddd;line-height:0;font-size:inherit">'
         f'<span style="{part}#2a7;width:{good:.2f}%"></span><span style="{part}#c33;width:{bad:.2f}%"></span>'
         "</div></div>"
@@ -66,8 +58,12 @@ def html(text: str, total: int, done: int, failed: int) -> str:
 
 
 class _Html:
-    def __init__(self, text: str) -> None:
+    def __init__(self, picture: str, text: str) -> None:
+        self._picture = picture
         self._text = text
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
         return self._text
+
+    def _repr_html_(self) -> str:
+        return self._picture

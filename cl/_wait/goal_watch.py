@@ -1,4 +1,4 @@
-"""How far accelerated time has come, for a person who waits: a line on stderr, where that is a terminal."""
+"""How far accelerated time has come, for a person who waits: on a terminal or in a notebook."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class GoalWatch:
 
 
 def watch_goals(engine: Engine) -> GoalWatch | None:
-    """Start to watch, where there is a terminal to show it on and time is virtual; else return None."""
+    """Start to watch, where there is somewhere to show it and time is virtual; else return None."""
     participants: Callable[[], Iterable[Participant]] | None = getattr(engine.time, "participants", None)
     if participants is None or not Progress("", 1).is_shown:
         return None

@@ -11,6 +11,7 @@ from notebook_display import shown_in_a_notebook
 
 import cl
 from cl._loop import progress as loop_progress
+from cl._wait import goal_watch
 
 
 def test_a_loop_is_what_it_was(neurons: cl.Neurons) -> None:
@@ -40,7 +41,7 @@ async def test_an_async_loop(aneurons: cl.Neurons, monkeypatch: pytest.MonkeyPat
 def test_a_notebook_has_a_bar(neurons: cl.Neurons, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = shown_in_a_notebook(monkeypatch)
     list(cl.progress(neurons.loop(100, stop_after_ticks=3)))
-    assert shown and 'aria-valuemax="3"' in shown[-1]
+    assert "loop: 100% in 0:0" in shown[-1] and 'aria-valuenow="1"' in shown[-1], "it stays"
 
 
 def test_it_is_shown_seldom(neurons: cl.Neurons, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +72,19 @@ def test_what_takes_long_in_accelerated_time_shows_by_itself(
         recording.stop()
     assert terminal.getvalue().endswith(" \r")
     assert "cl progress" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_so_does_a_notebook_where_it_goes_when_it_is_over(
+    accelerated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = shown_in_a_notebook(monkeypatch)
+    monkeypatch.setattr(goal_watch, "_SILENT_S", 0.0)
+    with cl.open() as neurons:
+        for _ in neurons.loop(100, stop_after_seconds=100_000):
+            if shown:
+                break
+    assert shown[0].startswith("<div><div>a loop at 100/s, 100000 s: 0% in 0:00")
+    assert shown[-1] == ""
 
 
 @pytest.mark.parametrize("variable", ["0", None])

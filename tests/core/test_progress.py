@@ -6,6 +6,7 @@ import io
 import sys
 
 import pytest
+from notebook_display import shown_in_a_notebook
 
 from cl._values.progress import Progress
 
@@ -71,6 +72,29 @@ def test_the_line_fits_the_terminal_and_has_no_control_characters(monkeypatch: p
         progress.step()
     assert "\x1b" not in terminal.getvalue() and "\n" not in terminal.getvalue()
     assert max(map(len, lines(terminal))) < 80
+
+
+def test_what_was_there_before_took_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    clock = Clock()
+    progress = Progress("again", 4, clock=clock)
+    progress.to(2)
+    clock.now += 30
+    progress.to(3)
+    assert lines(terminal)[-1] == "again [###############.....]  75% 0:30, 0:30 left"
+
+
+def test_a_notebook_has_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = shown_in_a_notebook(monkeypatch)
+    clock = Clock()
+    with Progress("<copying>", 4, clock=clock) as progress:
+        clock.now += 30
+        progress.to(3, failed=1)
+    assert "&lt;copying&gt;: 75% in 0:30, 0:10 left" in shown[1]
+    assert "width:50.00%" in shown[1] and "width:25.00%" in shown[1]
+    assert shown[2] == ""
+    monkeypatch.setenv("CL_PROGRESS", "0")
+    assert not Progress("x", 2).is_shown
 
 
 @pytest.mark.parametrize("total", [0, -1])

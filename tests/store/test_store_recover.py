@@ -7,11 +7,12 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
 import tables
+from notebook_display import shown_in_a_notebook
 from store_files import SYSTEM, Filler, check_tables, check_view, frames
 
 import cl._store.read.recover as recovery
@@ -20,6 +21,7 @@ from cl._store.read.info import format_info, info
 from cl._store.read.recover import recover
 from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
+from cl._values import progress
 
 
 @pytest.fixture
@@ -178,16 +180,25 @@ def test_no_room_for_a_backup(
 ) -> None:
     path, _ = unended
 
-    def full(source: Path, target: Path) -> None:
-        target.write_bytes(b"some")
+    def full(source: BinaryIO, target: BinaryIO) -> None:
+        target.write(b"some")
         raise OSError("no space")
 
-    monkeypatch.setattr(recovery.shutil, "copy2", full)
+    monkeypatch.setattr(recovery, "_copy_bytes", full)
     with pytest.raises(OSError, match="no space"):
         recover(path)
     assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
     with RecordingView(path) as view:
         assert not view.complete
+
+
+def test_a_long_copy_says_how_far_it_is(
+    unended: tuple[Path, Filler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = shown_in_a_notebook(monkeypatch)
+    monkeypatch.setattr(progress, "_EVERY_S", 0.0)
+    recover(unended[0])
+    assert "keeping a copy: 100% in 0:0" in shown[-2] and shown[-1] == ""
 
 
 def test_what_cannot_be_recovered(tmp_path: Path) -> None:

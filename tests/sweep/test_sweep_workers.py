@@ -21,6 +21,7 @@ import cl
 from cl._sweep import workers
 from cl._sweep.experiment import IMPORTING, experiment_at
 from cl._sweep.showing import Shown
+from cl._values import progress
 
 RECURSIVE = """
 import cl
@@ -113,13 +114,15 @@ def test_changed_code_warns_and_leaves_the_runs(tmp_path: Path, monkeypatch: pyt
 def test_a_notebook_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = shown_in_a_notebook(monkeypatch)
     monkeypatch.setattr("cl._sweep.showing.time", SimpleNamespace(monotonic=lambda: 5.0))
+    monkeypatch.setattr(progress, "_EVERY_S", 0.0)
     with Shown("dose <1>") as said:
         assert said.is_shown
         said.show(8, 0, 0, 2)
         said.show(8, 3, 1, 2)  # too soon to be seen
         said.show(8, 8, 1, 0)
-    assert len(shown) == 2 and "dose &lt;1&gt;: 0 of 8 done, 0 failed, 2 running" in shown[0]
-    assert 'aria-valuenow="8"' in shown[1] and "width:87.50%" in shown[1] and "width:12.50%" in shown[1]
+    assert "0 done, 0 failed, 2 running, dose &lt;1&gt;: 0% in 0:0" in shown[0]
+    assert not any("3 done" in text for text in shown)
+    assert 'aria-valuenow="1"' in shown[-1] and "width:87.50%" in shown[-1] and "width:12.50%" in shown[-1]
 
 
 def test_a_terminal_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,11 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
+
+from cl._values.progress import Progress
 
 from .view import RecordingView
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 BACKUP_SUFFIX: Final = ".backup"
 _NUMBERS: Final = ("duration_frames", "duration_seconds", "end_timestamp")
 _TEXTS: Final = ("ended_localtime", "ended_utc")
+_BLOCK: Final = 4 << 20
 
 
 def recover(
@@ -67,7 +70,9 @@ def _copy(file: Path, backup: Path) -> None:
         )
     part = backup.with_name(backup.name + ".part")
     try:
-        shutil.copy2(file, part)
+        with file.open("rb") as source, part.open("wb") as target:
+            _copy_bytes(source, target)
+        shutil.copystat(file, part)
         with part.open("rb+") as copy:
             os.fsync(copy.fileno())
     except BaseException:
@@ -82,6 +87,13 @@ def _copy(file: Path, backup: Path) -> None:
                 os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _copy_bytes(source: BinaryIO, target: BinaryIO) -> None:
+    with Progress("keeping a copy", os.fstat(source.fileno()).st_size) as progress:
+        while block := source.read(_BLOCK):
+            target.write(block)
+            progress.step(len(block))
 
 
 def _tables(view: RecordingView) -> Iterator[tuple[str, Table]]:
