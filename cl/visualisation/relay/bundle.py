@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 _POLICY: Final = (
     "default-src 'none'; script-src data: blob:; script-src-elem data: blob:{hashes}; "
     "script-src-attr 'unsafe-inline'; worker-src data: blob:; style-src 'unsafe-inline' data:; "
-    "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+    "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'; trusted-types default"
 )
-"""That of the server's pages (server/files.py), without a server. Scripts in it are known by their hashes."""
+"""That of the server's pages (server/files.py), without a server. Scripts in it are known by their hashes.
+
+Texts that become HTML are judged by the guard (js/guard.js).
+"""
+_FRAME_TEXT: Final = re.compile("srcdoc", re.IGNORECASE)
+"""What gives a frame a document of its own, whose scripts would have what the guard has taken from here."""
 _HEAD: Final = '<meta charset="utf-8">'
 _ICON: Final = re.compile(r"<link rel=\"icon\"[^>]*>\n?")
 _STYLE: Final = re.compile(r"<link rel=\"stylesheet\" href=\"/(\w+\.css)\">")
@@ -43,7 +49,8 @@ def custom_page(visualiser: CustomVisualiser) -> str:
     page = _whole(kept.page().decode(), "")
     script = _data("text/javascript", visualiser.code())
     page = page.replace('data-script="visualiser.js"', f'data-script="{script}"')
-    return _guarded(page.replace(mark, visualiser.fragment, 1))
+    fragment = _FRAME_TEXT.sub(r"\g<0>_", visualiser.fragment)
+    return _guarded(page.replace(mark, fragment, 1))
 
 
 def _guarded(page: str, more: str = "") -> str:

@@ -21,6 +21,8 @@ _TYPES: Final = {
 }
 _SANDBOX: Final = "sandbox allow-scripts allow-same-origin allow-downloads allow-modals allow-pointer-lock"
 """A visualiser opens no windows, sends no forms, and leads no other page elsewhere."""
+_PEERS: Final = {"Connection-Allowlist": "(response-origin)"}
+"""Chromium's: nothing but this server is connected to, WebRTC included, also by its frames and workers."""
 COMMON_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -99,7 +101,12 @@ class WebFiles:
 
 
 def _answer(content_type: str, body: bytes, policy: str) -> Answer:
-    headers = {**COMMON_HEADERS, "Content-Type": content_type, "Content-Security-Policy": policy}
+    headers = {
+        **COMMON_HEADERS,
+        **_PEERS,
+        "Content-Type": content_type,
+        "Content-Security-Policy": policy,
+    }
     return Answer(200, "OK", headers, body)
 
 
