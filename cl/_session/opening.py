@@ -170,9 +170,7 @@ def aopened(
 
 @asynccontextmanager
 async def _aopened(request: OpenRequest) -> AsyncIterator[Neurons]:
-    from anyio import CancelScope
-
-    from cl._values.offload import in_thread
+    from cl._values.offload import in_thread, to_the_end
 
     opening = _Opening(request)
     try:
@@ -180,13 +178,12 @@ async def _aopened(request: OpenRequest) -> AsyncIterator[Neurons]:
         with session.watched_event_loop():
             yield session.neurons
     finally:
-        with CancelScope(shield=True):
-            try:
-                await in_thread(opening.leave)
-            except RuntimeError:
-                if opening.is_left:
-                    raise
-                opening.leave()  # There are too many threads: rather the loop waits than that it stays open.
+        try:
+            await to_the_end(opening.leave)
+        except RuntimeError:
+            if opening.is_left:
+                raise
+            opening.leave()  # There are too many threads: rather the loop waits than that it stays open.
 
 
 def _chooser(device: Any) -> Callable[[], Target]:

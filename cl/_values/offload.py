@@ -26,8 +26,7 @@ async def in_thread(function: Callable[..., R], *arguments: object, abandon_on_c
     """
     from anyio import CapacityLimiter, to_thread
 
-    get_running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
-    loop = None if get_running_loop is None else get_running_loop()
+    loop = _asyncio_loop()
     if loop is not None:
         return await _beside(loop, partial(function, *arguments), abandon_on_cancel)
     # Each call has a limit of its own, which it keeps.
@@ -36,19 +35,77 @@ async def in_thread(function: Callable[..., R], *arguments: object, abandon_on_c
     )
 
 
+async def to_the_end(function: Callable[[], None]) -> None:
+    """Call a function in another thread whatever cancels the task, which is raised after it.
+
+    A shield keeps off what comes by scopes, but neither asyncio's own cancellations, by which Ctrl-C comes,
+    nor trio's KeyboardInterrupt. RuntimeError where the system has no thread for it.
+    """
+    from anyio import CancelScope
+
+    with CancelScope(shield=True):
+        loop = _asyncio_loop()
+        if loop is not None:
+            await _waited_out(loop, function)
+        else:
+            await _begun_for_sure(function)
+
+
+async def _waited_out(loop: AbstractEventLoop, function: Callable[[], None]) -> None:
+    from asyncio import CancelledError, wait
+
+    answer: Future[None] = loop.create_future()
+    thread = _answering(loop, answer, function)
+    start_thread(thread)
+    late: CancelledError | None = None
+    while not answer.done():
+        try:
+            await wait([answer])
+        except CancelledError as error:
+            late = error
+    thread.join()
+    if late is not None:
+        raise late from answer.exception()
+    answer.result()
+
+
+async def _begun_for_sure(function: Callable[[], None]) -> None:
+    begun = threading.Event()
+
+    def noted() -> None:
+        begun.set()
+        function()
+
+    try:
+        await in_thread(noted)
+    except BaseException:
+        if not begun.is_set():
+            await in_thread(noted)
+        raise
+
+
+def _asyncio_loop() -> AbstractEventLoop | None:
+    get_running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    return None if get_running_loop is None else get_running_loop()
+
+
 async def _beside(loop: AbstractEventLoop, function: Callable[[], R], abandon_on_cancel: bool) -> R:
     from anyio import CancelScope, lowlevel
 
     await lowlevel.checkpoint()
     answer: Future[R] = loop.create_future()
-    thread = threading.Thread(
-        target=_answer, args=(loop, answer, _own_context(), function), name="cl-call", daemon=True
-    )
+    thread = _answering(loop, answer, function)
     with CancelScope(shield=not abandon_on_cancel):
         start_thread(thread)
         result = await answer
     thread.join()  # It has nothing more to do.
     return result
+
+
+def _answering(loop: AbstractEventLoop, answer: Future[R], function: Callable[[], R]) -> threading.Thread:
+    """Return a thread that calls a function and gives its answer."""
+    arguments = loop, answer, _own_context(), function
+    return threading.Thread(target=_answer, args=arguments, name="cl-call", daemon=True)
 
 
 def _own_context() -> Context:

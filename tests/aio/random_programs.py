@@ -114,14 +114,23 @@ def generate(number: int) -> Program:
 class Run:
     """One run of a program under one schedule."""
 
-    def __init__(self, program: Program, schedule: Random | None, folder: Path) -> None:
+    def __init__(
+        self,
+        program: Program,
+        schedule: Random | None,
+        folder: Path,
+        point: Callable[[], None] = lambda: None,
+    ) -> None:
         self.program = program
         self.log: list[tuple[Any, ...]] = []
         """What happened, in order."""
         self.ends: dict[str, str] = {}
         """How each task has ended."""
+        self.scope: anyio.CancelScope | None = None
+        """What all of it runs in but opening and closing."""
         self._schedule = schedule
         self._folder = folder
+        self._point = point
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._devices: list[cl.Neurons] = []
         self._simulators: list[Simulator] = []
@@ -149,7 +158,8 @@ class Run:
                 self._recordings.append(
                     neurons.record(file_location=str(self._folder), stop_after_frames=400)
                 )
-            await self._jobs()
+            with anyio.CancelScope() as self.scope:
+                await self._jobs()
             if self.program.fails_at is None:
                 for neurons in self._devices:
                     check_at_rest(neurons)
@@ -158,7 +168,11 @@ class Run:
             # A window is asked for in portions that take half a millisecond of the host: the whole of the
             # last one is missing, and what is recorded ends before it.
             return self.log, self.ends
-        return self.log, self.ends, [_content(recording) for recording in self._recordings]
+        return self.log, self.ends, self.recorded()
+
+    def recorded(self) -> list[tuple[Any, ...]]:
+        """Return what the recordings have."""
+        return [_content(recording) for recording in self._recordings]
 
     async def _jobs(self) -> None:
         jobs = [*self.program.jobs]
@@ -196,6 +210,7 @@ class Run:
 
     async def _delay(self) -> None:
         """What the host may do to a task: let it wait."""
+        self._point()
         random = self._schedule
         if random is None or random.random() < 0.4:
             return
@@ -249,6 +264,8 @@ class Run:
                 group.start_soon(self._child, job, neurons, random.randint(1, 60))
         elif kind == "rare":
             self._rare(random)
+            # A task that has cancelled itself may come to a tick more, or not.
+            await anyio.lowlevel.checkpoint()
 
     async def _child(self, job: Job, neurons: cl.Neurons, frames: int) -> None:
         """Work for the body that waits for this."""

@@ -43,8 +43,10 @@ class _Ready(deque[Any]):
     """
 
     random = Random(0)
+    point: Callable[[], None]
 
     def popleft(self) -> Any:
+        self.point()
         if _is_task(self[0]):
             chosen = self.random.randrange(sum(1 for _ in takewhile(_is_task, self)))
             handle = self[chosen]
@@ -95,16 +97,17 @@ class _Queue:
 class SeededLoop(asyncio.SelectorEventLoop):
     """See above. Made by `seeded`, which stands in for threads and clocks of the package."""
 
-    def __init__(self, random: Random, queues: list[_Queue]) -> None:
+    def __init__(self, random: Random, queues: list[_Queue], point: Callable[[], None]) -> None:
         super().__init__()
         self._random = random
+        self._point = point
         self._queues = queues
         self._now = 0.0
         self.turns = 0
         self._answering: list[tuple[int, threading.Thread]] = []
         self.looks: list[Callable[[], None]] = []
         self._ready: Any = _Ready()
-        self._ready.random = random
+        self._ready.random, self._ready.point = random, point
 
     def time(self) -> float:
         return self._now
@@ -115,6 +118,7 @@ class SeededLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         self.turns += 1
+        self._point()
         self._run_threads()
         for queue in self._queues:
             queue.settle()
@@ -145,24 +149,30 @@ class SeededLoop(asyncio.SelectorEventLoop):
 class _Clock:
     """A host's clock by which anything may take any time."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, point: Callable[[], None]) -> None:
         self._random = random
+        self._point = point
         self._ns = 0
 
     def __call__(self) -> int:
+        self._point()
         self._ns += self._random.choice((1_000, 1_000, 20_000, 300_000, 2_000_000))
         return self._ns
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[Callable[[], SeededLoop]]:
-    """Give what makes a loop whose scheduling is drawn from the seed."""
+def seeded(seed: int, point: Callable[[], None] = lambda: None) -> Iterator[Callable[[], SeededLoop]]:
+    """Give what makes a loop whose scheduling is drawn from the seed.
+
+    `point` is called where a signal may come: at each turn, before each callback or task, and at looks at the
+    clock, which are amidst the package's code.
+    """
     random = Random(seed)
     queues: list[_Queue] = []
     loops: list[SeededLoop] = []
 
     def make() -> SeededLoop:
-        loops.append(SeededLoop(random, queues))
+        loops.append(SeededLoop(random, queues, point))
         return loops[-1]
 
     def look_after(keeper: Any) -> None:
@@ -184,7 +194,7 @@ def seeded(seed: int) -> Iterator[Callable[[], SeededLoop]]:
         patch.setattr(
             capture, "wait_for_tick_gap", lambda engine: None
         )  # It keeps out of the way in real time.
-        clock = _Clock(random)
+        clock = _Clock(random, point)
         for name in ("cl._wait.tasks", "cl._core.engine", "cl._core.virtual_time"):
             patch.setattr(sys.modules[name], "host_ns", clock)
         yield make

@@ -161,8 +161,8 @@ MUTATIONS: Final = (
     Mutation(
         "without threads an async open stays open",
         "cl/_session/opening.py",
-        "                opening.leave()  # There",
-        "                raise  # There",
+        "            opening.leave()  # There",
+        "            raise  # There",
         _CALLS,
     ),
     Mutation(

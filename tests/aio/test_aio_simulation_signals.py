@@ -1,0 +1,124 @@
+"""Random programs that a signal ends at a drawn point, by name and always alike; nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+import anyio.abc
+import pytest
+from drawn_signals import DrawnSignal
+from leak_tools import open_files, threads
+from random_programs import Program, Run, generate
+from seeded_loop import seeded
+
+import cl
+
+SIGNALS = int(os.environ.get("CL_SIGNALS", "20"))
+PER_PROGRAM = 2
+REPLAYED = os.environ.get("CL_SIGNAL")
+"""A program and a seed, as a failure has printed them."""
+
+
+def ended(program: Program, seed: int, drawn: DrawnSignal) -> tuple[Any, ...]:
+    """Return how a program has ended, and what it comes to, under a schedule with a signal."""
+    before, files = threads(), open_files()
+    with tempfile.TemporaryDirectory(prefix="cl-signals-") as folder, drawn.arranged():
+        run = Run(program, Random(seed), Path(folder), drawn.point)
+        with seeded(seed, drawn.point) as make:
+            how = _how(run, drawn, make)
+        assert not cl._session.opening.is_open(), "the device is open"
+        assert not threads() - before, threads() - before
+        assert open_files() <= files, f"{open_files()} files after {files}"
+        recorded = run.recorded() if program.fails_at is None else []
+    return how, run.log, run.ends, recorded
+
+
+def _how(run: Run, drawn: DrawnSignal, make: Any) -> str:
+    try:
+        anyio.run(_listening, run, drawn, backend_options={"loop_factory": make})
+    except KeyboardInterrupt:
+        return "KeyboardInterrupt"
+    except BaseExceptionGroup as group:
+        _, others = group.split(KeyboardInterrupt)
+        if others is not None:
+            raise
+        return "KeyboardInterrupt"
+    return "cancelled" if run.scope is not None and run.scope.cancelled_caught else "end"
+
+
+async def _listening(run: Run, drawn: DrawnSignal) -> None:
+    """Run, until SIGTERM cancels what it does."""
+    try:
+        async with anyio.create_task_group() as group:
+            await group.start(_listen, run)
+            await run.run()
+            drawn.over = drawn.kind == "handler"  # asyncio puts the system's own in the place of its handler.
+            group.cancel_scope.cancel()
+    finally:
+        drawn.over = True
+
+
+async def _listen(run: Run, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            if run.scope is not None:
+                run.scope.cancel()
+
+
+def unrecorded_if_failing(program: Program) -> Program:
+    """Return it without recordings where its device fails: their thread notices that in the host's time."""
+    if program.fails_at is None:
+        return program
+    jobs = tuple(job for job in program.jobs if job.kind != "recorder")
+    return replace(program, records=False, jobs=jobs)
+
+
+def check(number: int, seed: int) -> str:
+    """Check what a signal makes of a program; return how it has ended."""
+    program = unrecorded_if_failing(generate(number))
+    silent = DrawnSignal()
+    whole = ended(program, seed, silent)
+    drawn = [DrawnSignal.drawn(Random(seed), silent.passed) for _ in range(2)]
+    first, again = (ended(program, seed, each) for each in drawn)
+    assert first == again
+    assert drawn[0].came or drawn[0].kind == "handler"
+    how, log, _, recorded = first
+    for (_, _, stims, entries), (_, _, all_stims, all_entries) in zip(recorded, whole[3], strict=False):
+        assert entries == all_entries[: len(entries)]
+        assert stims == all_stims[: len(stims)]
+    assert how == "end" or how == ("cancelled" if drawn[0].kind == "handler" else "KeyboardInterrupt")
+    assert log == whole[1][: len(log)], "what happened before is what happens without it"
+    return f"{drawn[0].kind}: {how}"
+
+
+# Tasks that a task group has started just before the signal never begin, which asyncio says.
+@pytest.mark.filterwarnings("ignore:coroutine 'Run.*never awaited:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <coroutine object Run")
+@pytest.mark.timeout(120 + SIGNALS)
+@pytest.mark.skipif(REPLAYED is not None, reason="one is replayed")
+def test_a_signal_ends_any_program() -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(SIGNALS):
+        number = seed // PER_PROGRAM
+        try:
+            counts[check(number, seed)] += 1
+        except BaseException as error:
+            pytest.fail(f"CL_SIGNAL={number}/{seed} pytest {__file__}: {type(error).__name__}: {error}")
+    print(dict(counts))
+    assert sum(counts.values()) == SIGNALS
+
+
+@pytest.mark.skipif(REPLAYED is None, reason="CL_SIGNAL=<program>/<seed> replays one")
+def test_replay() -> None:
+    assert REPLAYED is not None
+    program, seed = REPLAYED.split("/")
+    print(check(int(program), int(seed)))
