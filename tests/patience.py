@@ -1,17 +1,57 @@
-"""Time for users' sources on a machine that may keep any thread from running for a while."""
+"""Time for users' sources and devices on a machine that may keep any of them from running for a while."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+import cl
 from cl.sim.user.caller import Caller
 from cl.sim.user.worker import Call
 
 _LOOK_S = 0.005
 """How often is looked whether a source hangs by now."""
+
+
+def wait_for_devices(patch: pytest.MonkeyPatch, seconds: float = 30.0) -> None:
+    """Let programs wait so long for what a device at hand answers, and not for a second only.
+
+    An emulator is a process that may be kept from running for longer. What is promised has tests of its own.
+    """
+    from cl.hw.driver.link import Link
+    from cl.hw.driver.report import report
+    from cl.hw.driver.session import Session
+
+    for call in (Link.__init__, Session.__init__, report):
+        before = call.__defaults__
+        assert before is not None
+        patch.setattr(call, "__defaults__", (*before[:-1], seconds))
+
+
+def wait_for_servers(patch: pytest.MonkeyPatch, seconds: float = 30.0) -> None:
+    """Let programs wait so long for a server to answer, to be there again, and to say goodbye.
+
+    It may be kept from running for longer than what is promised, which has tests of its own.
+    """
+    for name in ("CONNECT_S", "ANSWER_S", "_AGAIN_S", "_ATTEMPT_S", "_LEAVE_S"):
+        patch.setattr(f"cl.net.link.{name}", seconds)
+
+
+def run_ahead(neurons: cl.Neurons, plan: cl.StimPlan, frames: int) -> int:
+    """Run a plan so many frames ahead of a frame, which is returned, and have it be taken before its time.
+
+    A plan that comes late, since a process has stood still, is carried out at once: then it is run again.
+    """
+    while True:
+        start = neurons.timestamp()
+        plan.run(at_timestamp=start + frames)
+        now = time.monotonic_ns()
+        if now < neurons.host_ns(start + frames) - neurons.clock_error_ns():
+            return start
+        neurons.read(1_000, neurons.timestamp_at(now) + frames)
 
 
 def never() -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cl import error as errors
 from cl._core.host_clock import host_ns
+from cl._core.patience import LOOK_S, Patience
 from cl._core.reentry_lock import ReentryLock
 from cl.error import DeviceDisconnectedError, TransactionRejected
 
@@ -30,8 +31,6 @@ _EXCEPTIONS: Final[dict[Outcome, type[Exception]]] = {
     Outcome.BUSY: errors.ControlRequestError,
     Outcome.GONE: DeviceDisconnectedError,
 }
-_LOOK_UP_S: Final = 0.5
-"""A thread that waits looks up this often: for a signal that came just before it blocked."""
 
 
 class Request:
@@ -48,12 +47,12 @@ class Request:
         self.answered.acquire()
 
     def wait(self, timeout: float) -> bool:
-        """Return whether it was answered within so many seconds."""
-        deadline = host_ns() + int(timeout * 1e9)
-        while (left := (deadline - host_ns()) * 1e-9) > 0:
-            if self.answered.acquire(True, min(left, _LOOK_UP_S)):
-                return True
-        return self.answered.acquire(False)
+        """Return whether it was answered within so many seconds; while the process stood none have passed."""
+        patience = Patience(host_ns(), int(timeout * 1e9))
+        while not self.answered.acquire(True, min(max(patience.left_ns, 0) * 1e-9, LOOK_S)):
+            if patience.is_over(host_ns()):
+                return self.answered.acquire(False)
+        return True
 
 
 class Requests:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from emulator_forks import forking
+from patience import wait_for_devices
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,3 +17,8 @@ def _emulators_are_forks() -> Iterator[None]:
         return
     with forking():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _emulators_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_for_devices(monkeypatch)

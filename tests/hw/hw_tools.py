@@ -22,6 +22,7 @@ PATIENCE = 10.0
 """Seconds after which a test gives up; nothing is expected to take them."""
 
 
+SILENT = "--liveness-ms", "300"
 A_TURN = 600
 """Frames after which an emulator has surely taken what it was told before: it posts 250 at most in a turn."""
 
@@ -29,11 +30,11 @@ A_TURN = 600
 class PatientEmulator(ForkedEmulator):
     """An emulator that may be kept waiting by a busy machine without being taken for dead.
 
-    Tests of silence promise more: "--liveness-ms", "25".
+    Tests of silence promise more: `SILENT`, so that they need not wait for long.
     """
 
     def __init__(self, *arguments: str) -> None:
-        super().__init__("--liveness-ms", "300", *arguments)
+        super().__init__("--liveness-ms", "1000", *arguments)
 
 
 class Collector:
@@ -148,7 +149,7 @@ import sys
 from cl.hw.driver.link import Link
 from cl._stim.designs import BurstDesign
 from cl._stim.operations import stim_operations
-link = Link(sys.argv[1], True)
+link = Link(sys.argv[1], True, 30.0)
 link.submit(stim_operations(9, 1.0, BurstDesign(10**6, 100)), 0)
 print("held", flush=True)
 sys.stdin.read()

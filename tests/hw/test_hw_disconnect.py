@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from hw_tools import A_TURN, PatientEmulator, stims_after
+from hw_tools import A_TURN, SILENT, PatientEmulator, stims_after
 
 import cl
 from cl.error import DeviceDisconnectedError
@@ -27,8 +27,10 @@ FAR = 1 << 50
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorProcess]:
-    with PatientEmulator("--source", "counter") as process:
+def emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorProcess]:
+    fault = request.node.callspec.params.get("fault") if hasattr(request.node, "callspec") else None
+    silent = SILENT if fault in ("freeze", "stall") else ()
+    with PatientEmulator("--source", "counter", *silent) as process:
         monkeypatch.setenv("CL_DEVICE", process.address)
         yield process
 
@@ -138,7 +140,7 @@ def check_patience(text: str, caught: Caught) -> None:
     """
     if text in ("no sign of life", "delivered no frames"):
         waited = {int(re.search(r"(\d+) ms$", str(error))[1]) for error in caught.errors.values()}  # type: ignore[index]
-        # Six times the 300 ms that a patient emulator promises; for frames, three blocks more.
+        # Six times the 300 ms that were promised; for frames, three blocks more.
         assert 1800 <= min(waited) == max(waited) < 1830
 
 

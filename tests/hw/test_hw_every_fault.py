@@ -11,7 +11,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hw_tools import A_TURN, PatientEmulator
+from hw_tools import A_TURN, SILENT, PatientEmulator
 from leak_tools import threads
 
 import cl
@@ -23,6 +23,7 @@ from cl.error import (
     TransactionRejected,
 )
 from cl.hw.driver.report import report
+from cl.hw.driver.session import TIMEOUT
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.sources import read_stamps
 
@@ -59,7 +60,7 @@ class Card:
 
     def plugged_in(self) -> EmulatorProcess:
         if self.emulator is None:
-            self.emulator = self._stack.enter_context(PatientEmulator("--source", "counter"))
+            self.emulator = self._stack.enter_context(PatientEmulator("--source", "counter", *SILENT))
             self._patch.setenv("CL_DEVICE", self.emulator.address)
         return self.emulator
 
@@ -167,6 +168,9 @@ class Run:
         return self.random.choice([*ends.items()])
 
     def _dies(self, neurons: cl.Neurons, fault: str, text: str) -> None:
+        if fault.startswith("ignore"):  # It is waited for no longer than is promised.
+            commander = neurons._engine.device._link._commander  # type: ignore[attr-defined]
+            commander._timeout_ns = int(TIMEOUT * 1e9)
         self.emulator.inject("coalesce=1")
         self.emulator.inject(fault)
         self.counts[fault] += 1

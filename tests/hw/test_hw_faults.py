@@ -8,10 +8,11 @@ import select
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 
 import numpy as np
 import pytest
-from hw_tools import A_TURN, PATIENCE, Collector, PatientEmulator, device, linked
+from hw_tools import A_TURN, PATIENCE, SILENT, Collector, PatientEmulator, device, linked
 from leak_tools import open_files
 
 from cl._stim.operations import stim_operations
@@ -26,7 +27,7 @@ from cl.error import (
 from cl.hw.driver.link import Link
 from cl.hw.driver.reader import POLL_MS
 from cl.hw.driver.report import report
-from cl.hw.driver.session import Session
+from cl.hw.driver.session import TIMEOUT, Session
 from cl.hw.driver.watchdog import MISSED_SIGNS
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.__main__ import _parser
@@ -175,8 +176,19 @@ def test_an_answer_whose_interrupt_is_lost_is_found_all_the_same(steady: Emulato
         assert steps == sorted(steps)
 
 
+def test_a_program_that_stood_still_does_not_blame_the_device(
+    steady: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with linked(steady.address) as (link, _):
+        times = count(0, 100_000_000_000)  # each look finds that it has
+        monkeypatch.setattr("cl.hw.driver.commander.host_ns", lambda: next(times))
+        assert link.submit(stim_operations(9, 1.0), 0) > 0
+        link.control(Control.START)
+        assert link.error is None
+
+
 def test_a_device_that_does_not_answer_a_command_is_given_up(steady: EmulatorProcess) -> None:
-    link = Link(steady.address, True)
+    link = Link(steady.address, True, TIMEOUT)
     sink = Collector()
     link.start(sink)
     steady.inject("ignore=1")
@@ -200,7 +212,7 @@ ENDS = {
 
 @pytest.mark.parametrize(("fault", "text"), ENDS.items())
 def test_a_device_that_is_gone_is_noticed_by_everybody(fault: str, text: str) -> None:
-    with device() as (emulator, link, sink):
+    with device(*(SILENT if fault == "freeze" else ())) as (emulator, link, sink):
         sink.until(lambda s: len(s.posted) > 3)
         waits: list[BaseException] = []
         threads = [threading.Thread(target=catch, args=(waits, lambda: link.waiter.wait(FAR))) for _ in "ab"]
@@ -315,8 +327,9 @@ def test_spikes_that_cannot_be_end_in_an_error_where_they_are_taken(steady: Emul
 
 
 def test_a_device_that_babbles_cannot_be_opened_and_holds_nobody_up() -> None:
-    with device("--faults", "babble@2000") as (emulator, link, sink):
-        link.waiter.wait(2100, PATIENCE)
+    with device() as (emulator, link, sink):
+        emulator.inject("babble")
+        link.waiter.wait(link.posted + A_TURN, PATIENCE)
         before = open_files()
         for _ in range(20):
             with pytest.raises(DeviceDisconnectedError, match="protocol"):

@@ -18,7 +18,7 @@ from cl.hw.emulator import EmulatorProcess
 from cl.hw.wire.socket_path import LONGEST_PATH
 
 FRAMES = 10_000
-PATIENT = "--liveness-ms", "300"
+PATIENT = "--liveness-ms", "1000"
 TALKATIVE = "--source", "hw_sources:Talkative", *PATIENT
 
 

@@ -235,7 +235,7 @@ def test_an_earlier_device_tells_no_designs(monkeypatch: pytest.MonkeyPatch) -> 
         return popen([sys.executable, "-c", _EARLIER, *command[3:]], **keywords)
 
     monkeypatch.setattr(spawn.subprocess, "Popen", earlier)
-    with EmulatorProcess("--liveness-ms", "300") as emulator:
+    with EmulatorProcess("--liveness-ms", "1000") as emulator:
         monkeypatch.setenv("CL_DEVICE", emulator.address)
         with linked(emulator.address, take_control=False) as (link, _):
             assert link.facts.version == (1, 0)

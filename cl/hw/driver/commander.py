@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cl import error as errors
 from cl._core.host_clock import host_ns
+from cl._core.patience import Patience
 from cl._core.reentry_lock import ReentryLock
 from cl.error import ControlRequiredError, DeviceDisconnectedError, TransactionRejected
 from cl.hw.wire.commands import encode_transaction
@@ -58,7 +59,7 @@ class Commander:
         """Take the rings that came with control; ValueError where they are not right.
 
         A device that has not answered a command after `timeout` seconds, and 50 µs for each operation in it,
-        is taken to be broken.
+        is taken to be broken. Seconds for which this process stood still do not count.
         """
         self._session = session
         self._link_state = link_state
@@ -179,9 +180,10 @@ class Commander:
     def _await_completion(self, sequence: int) -> tuple[int, int, str]:
         """Wait for the answer to the last transaction; return its result, step and text."""
         words, at = self._completions.words, self._answers + sequence - 1
-        deadline = host_ns() + self._timeout_ns + self._slots * _OPERATION_NS
+        patience = Patience(host_ns(), self._timeout_ns + self._slots * _OPERATION_NS)
         while words[RingWord.PRODUCED] == at:
-            self._wait(deadline, f"command {sequence}")
+            if self._wait(patience) and words[RingWord.PRODUCED] == at:
+                self._fail_late(f"command {sequence}")
         if words[RingWord.PRODUCED] != at + 1 or self._record(at)[0] != sequence:
             self._fail(f"the device answered something else than command {sequence}")
         return self._completion(at)
@@ -189,21 +191,24 @@ class Commander:
     def _await_done(self, word: int) -> None:
         """Wait until a control request was carried out."""
         registers = self._session.regions[RegionKind.REGISTERS].words
-        deadline = host_ns() + self._timeout_ns
+        patience = Patience(host_ns(), self._timeout_ns)
         while registers[Register.CONTROL_DONE] != word:
-            self._wait(deadline, f"a request to {_spoken(word & 0xFF)}")
+            if self._wait(patience) and registers[Register.CONTROL_DONE] != word:
+                self._fail_late(f"a request to {_spoken(word & 0xFF)}")
 
-    def _wait(self, deadline: int, what: str) -> None:
-        """Wait for the completion interrupt, or a little while: it may have got lost."""
+    def _wait(self, patience: Patience) -> bool:
+        """Wait for the completion interrupt, or a little while, if it got lost; return whether it is late."""
         self._link_state.check()
-        if host_ns() > deadline:
-            self._fail(f"the device did not answer {what} within {self._timeout_ns / 1e9:g} s")
         regions = self._session.regions
         for fd, _ in self._poller.poll(POLL_MS):
             if fd == self._session.completion_fd:
                 drain_eventfd(fd)
                 raised = regions[RegionKind.REGISTERS].words[Register.RAISED_COMPLETION]
                 regions[RegionKind.CLIENT].words[ClientRegister.ACK_COMPLETION] = raised
+        return patience.is_over(host_ns())
+
+    def _fail_late(self, what: str) -> None:
+        self._fail(f"the device did not answer {what} within {self._timeout_ns / 1e9:g} s")
 
     def _fail(self, reason: str) -> None:
         self._link_state.end(DeviceDisconnectedError(reason))
