@@ -118,7 +118,7 @@ def device() -> Iterator[str]:
         pytest.skip("devices need Linux")
     from cl.hw.emulator import EmulatorProcess
 
-    with EmulatorProcess("--liveness-ms", "300") as emulator:
+    with EmulatorProcess("--liveness-ms", "1000") as emulator:
         yield emulator.address
 
 

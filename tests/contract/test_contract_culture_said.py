@@ -119,7 +119,7 @@ def test_bad_ones_open_nothing(bad: Any, error: type[Exception], match: str) -> 
 def device() -> Iterator[str]:
     from cl.hw.emulator import EmulatorProcess
 
-    with EmulatorProcess("--liveness-ms", "300") as emulator:
+    with EmulatorProcess("--liveness-ms", "1000") as emulator:
         yield emulator.address
 
 

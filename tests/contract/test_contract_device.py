@@ -18,9 +18,11 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
+from patience import run_ahead, wait_for_devices, wait_for_servers
 from recording_tools import Window, check_same, entries
 from reference_data import VECTORS, needs_vectors
 from serving import ServeProcess
+from steady import steady
 from test_contract_stim import issue
 
 import cl
@@ -44,8 +46,18 @@ def emulators(*arguments: str) -> Iterator[str]:
     from cl.hw.emulator import EmulatorProcess
 
     # A busy machine may keep the emulator waiting: that is no reason to take it for dead here.
-    with EmulatorProcess("--seed", "7", "--liveness-ms", "300", *arguments) as emulator:
+    with (
+        EmulatorProcess("--seed", "7", "--liveness-ms", "1000", *arguments) as emulator,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        wait_for_devices(patch)
         yield emulator.address
+
+
+def servers(**env: str) -> Iterator[str]:
+    with ServeProcess(env=env) as server, pytest.MonkeyPatch.context() as patch:
+        wait_for_servers(patch)
+        yield server.address
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +73,12 @@ def limited_address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[str]:
-    with ServeProcess(env={"CL_SDK_RANDOM_SEED": "7"}) as server:
-        yield server.address
+    yield from servers(CL_SDK_RANDOM_SEED="7")
 
 
 @pytest.fixture(scope="module")
 def limited_served() -> Iterator[str]:
-    with ServeProcess(env={f"CL_SDK_{name}_LIMIT": str(limit) for name, limit in LIMITS.items()}) as server:
-        yield server.address
+    yield from servers(**{f"CL_SDK_{name}_LIMIT": str(limit) for name, limit in LIMITS.items()})
 
 
 KINDS = ["simulator", "emulator", "network"]
@@ -237,6 +247,7 @@ def held_up(neurons: cl.Neurons, tick: cl.LoopTick, frames: int) -> None:
     neurons.read(frames, tick.iteration_timestamp)
 
 
+@steady(0.03)
 def test_a_body_of_35_ms_in_a_loop_of_10_ms_is_found_out(device: str, neurons: cl.Neurons) -> None:
     # Three processes take part in a link: what a busy machine does to them may be told as well.
     text = "^Loop fell behind by" if device == "network" else SEEDS_TEXT
@@ -249,6 +260,7 @@ def test_a_body_of_35_ms_in_a_loop_of_10_ms_is_found_out(device: str, neurons: c
     assert behind >= (250 if device == "network" else 625)
 
 
+@steady(0.4)
 def test_tolerance_and_ignoring_jitter(neurons: cl.Neurons) -> None:
     held_up_by = 5250
 
@@ -266,6 +278,7 @@ def test_tolerance_and_ignoring_jitter(neurons: cl.Neurons) -> None:
         run(jitter_tolerance_frames=17_500)
 
 
+@steady(1.0)
 def test_recovery_gives_the_seeds_sequence(neurons: cl.Neurons) -> None:
     log: list[tuple[str, int]] = []
     # What a busy machine does to the other bodies is not what is tested.
@@ -342,10 +355,8 @@ def test_a_plan_is_carried_out_as_one(neurons: cl.Neurons) -> None:
 def test_a_plan_waits_for_its_time_to_the_frame(neurons: cl.Neurons) -> None:
     plan = neurons.create_stim_plan()
     plan.stim(8, PULSE)
-    start = neurons.timestamp()
-    at = start + 20_000  # What a host may do meanwhile takes less.
-    plan.run(at_timestamp=at)
-    assert neurons.read(20_100, start, analysis=True).stims == [cl.Stim(at + 2, 8)]
+    start = run_ahead(neurons, plan, 12_500)
+    assert neurons.read(12_600, start, analysis=True).stims == [cl.Stim(start + 12_502, 8)]
 
 
 def test_a_plan_takes_any_time(neurons: cl.Neurons) -> None:

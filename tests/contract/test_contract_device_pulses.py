@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from serving import ServeProcess
-from test_contract_device import KINDS, emulators, read_stims
+from test_contract_device import KINDS, emulators, read_stims, servers
 
 import cl
 from cl import BurstDesign, ChannelSet, StimDesign
@@ -28,8 +27,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[str]:
-    with ServeProcess() as server:
-        yield server.address
+    yield from servers()
 
 
 @pytest.fixture(params=KINDS)

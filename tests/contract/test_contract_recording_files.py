@@ -176,7 +176,7 @@ def device() -> Iterator[str]:
         pytest.skip("devices need Linux")
     from cl.hw.emulator import EmulatorProcess
 
-    with EmulatorProcess("--seed", "7", "--liveness-ms", "300") as emulator:
+    with EmulatorProcess("--seed", "7", "--liveness-ms", "1000") as emulator:
         yield emulator.address
 
 

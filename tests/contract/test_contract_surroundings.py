@@ -223,7 +223,7 @@ def test_a_device_needs_no_working_directory(
 def test_the_command_and_the_emulator_need_no_working_directory(nowhere: Path) -> None:
     from cl.hw.emulator import EmulatorProcess
 
-    with EmulatorProcess("--source", "counter", "--liveness-ms", "300") as emulator:
+    with EmulatorProcess("--source", "counter", "--liveness-ms", "1000") as emulator:
         with cl.open(device=emulator.address) as neurons:
             recording = neurons.record(file_location=nowhere)
             neurons.read(100)

@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import pytest
 from recording_tools import stim_rows
+from steady import steady
 from test_contract_device import KINDS, emulators
 
 import cl
@@ -151,7 +152,9 @@ def test_calls_and_waits_keep_it_from_firing(clock: Clock) -> None:
         assert neurons.stimulation_suspended
 
 
+@steady(0.8 * SECONDS)
 def test_it_fires_and_stimulation_goes_on(device: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.clear()
     with cl.open(stim_watchdog_seconds=SECONDS) as neurons:
         recording = neurons.record(include_raw_samples=False)
         for _ in neurons.loop(1.25, stop_after_ticks=1, ignore_jitter=True):
@@ -188,6 +191,7 @@ def test_it_fires_and_stimulation_goes_on(device: str, caplog: pytest.LogCapture
 
 
 @pytest.mark.anyio
+@steady(0.2)
 async def test_an_async_program_is_at_work_while_its_event_loop_turns(anyio_backend: Any) -> None:
     simulator = Simulator(seed=1, accelerated=False)
     async with cl.aopen(device=simulator, stim_watchdog_seconds=0.5) as neurons:
@@ -200,7 +204,12 @@ async def test_an_async_program_is_at_work_while_its_event_loop_turns(anyio_back
 _STOPPED = """
 import cl
 with cl.open(stim_watchdog_seconds=0.4) as neurons:
-    neurons.stim(9, 1.0, cl.BurstDesign(100_000, 100))
+    while True:
+        try:
+            neurons.stim(9, 1.0, cl.BurstDesign(100_000, 100))
+            break
+        except cl.error.StimulationSuspended:  # it stood still before
+            neurons.resume_stimulation()
     print("ready", flush=True)
     try:
         for tick in neurons.loop(100, ignore_jitter=True):

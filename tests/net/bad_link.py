@@ -24,9 +24,11 @@ class BadLink:
         self._port = port
         self._delay_s, self._jitter_s, self._bytes_per_s = delay_s, jitter_s, bytes_per_s
         self._dice = random.Random(16)
+        # Small ones where they take their time: what lies in the proxy is not narrow.
+        self._piece = 65_536 if bytes_per_s >= 1e9 else 4096
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._cut_until = 0.0
+        self._is_cut = False
         self.connections = 0
         self.address = ""
 
@@ -44,12 +46,12 @@ class BadLink:
         ready.set()
         await self._over.wait()
         server.close()
-        self._cut(0.0)
+        self._break()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._loop.time() < self._cut_until:
+        if self._is_cut:
             writer.transport.abort()
             return
         self.connections += 1
@@ -71,7 +73,7 @@ class BadLink:
         sending = asyncio.ensure_future(self._send(waiting, writer))
         free_at = due = 0.0
         with suppress(ConnectionError):
-            while data := await reader.read(4096):
+            while data := await reader.read(self._piece):
                 now = self._loop.time()
                 # The line is busy for as long as its width says; then the bytes are on their way.
                 free_at = max(free_at, now) + len(data) / self._bytes_per_s
@@ -96,17 +98,29 @@ class BadLink:
                 await writer.drain()
             writer.close()
 
-    def cut(self, seconds: float) -> None:
-        """Break all connections, and have nobody get through for so long."""
+    def cut(self, seconds: float | None = None) -> None:
+        """Break all connections, and have nobody get through for so long, or until `mend`."""
         done = threading.Event()
         self._loop.call_soon_threadsafe(self._cut, seconds)
         self._loop.call_soon_threadsafe(done.set)
         assert done.wait(10)
 
-    def _cut(self, seconds: float) -> None:
-        self._cut_until = self._loop.time() + seconds
+    def _cut(self, seconds: float | None) -> None:
+        self._is_cut = True
+        self._break()
+        if seconds is not None:
+            self._loop.call_later(seconds, self._mend)
+
+    def _break(self) -> None:
         for writer in tuple(self._writers):
             writer.transport.abort()
+
+    def mend(self) -> None:
+        """Let everybody through again."""
+        self._loop.call_soon_threadsafe(self._mend)
+
+    def _mend(self) -> None:
+        self._is_cut = False
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._over.set)

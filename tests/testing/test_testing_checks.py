@@ -207,7 +207,7 @@ def test_a_simulator_passes() -> None:
 
 @pytest.mark.xdist_group("real time")
 def test_the_emulator_passes() -> None:
-    with EmulatorProcess("--source", "counter", "--liveness-ms", "300") as emulator:
+    with EmulatorProcess("--source", "counter", "--liveness-ms", "1000") as emulator:
         report = check_device(emulator.address, seconds=0.2)
     assert not report.broken and len(report.kept) >= 12
 
