@@ -186,6 +186,7 @@ class EventReader:
         "_rows",
         "_times",
         "_words",
+        "_wrong",
         "capacity",
         "what",
     )
@@ -204,12 +205,13 @@ class EventReader:
         self._floor = 0
         self._times: list[int] = []
         self._channels: list[int] = []
+        self._wrong: str | None = None
 
     def seek(self, timestamp: int) -> None:
         """Go to the first event at or after `timestamp` that the ring still holds."""
         import numpy as np
 
-        self._times, self._channels, self._lost, self._floor = [], [], 0, timestamp
+        self._times, self._channels, self._lost, self._floor, self._wrong = [], [], 0, timestamp, None
         self._cursor = max(0, self._words[_RESERVED] - self.capacity)
         first, rows = self._fetch()
         at = int(np.searchsorted(rows[:, 0], timestamp))
@@ -223,7 +225,7 @@ class EventReader:
         not have.
         """
         if self._words[_PRODUCED] != self._cursor:
-            self._pull()
+            self._look()
         self._floor = stop
         if not self._times and not self._lost:
             return _NO_EVENTS
@@ -234,6 +236,16 @@ class EventReader:
         del self._times[:count], self._channels[:count]
         self._lost = 0
         return taken
+
+    def _look(self) -> None:
+        """Pull what was posted. What cannot be is found by each look, until the link has ended."""
+        if self._wrong is not None:
+            raise DeviceDisconnectedError(self._wrong)
+        try:
+            self._pull()
+        except DeviceDisconnectedError as error:
+            self._wrong, self._cursor = str(error), -1
+            raise
 
     def _pull(self) -> None:
         """Move what was posted from the ring to the pending lists."""
