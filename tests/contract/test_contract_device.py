@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -247,14 +248,17 @@ def held_up(neurons: cl.Neurons, tick: cl.LoopTick, frames: int) -> None:
     neurons.read(frames, tick.iteration_timestamp)
 
 
-@steady(0.03)
 def test_a_body_of_35_ms_in_a_loop_of_10_ms_is_found_out(device: str, neurons: cl.Neurons) -> None:
     # Three processes take part in a link: what a busy machine does to them may be told as well.
     text = "^Loop fell behind by" if device == "network" else SEEDS_TEXT
-    with pytest.raises(TimeoutError, match=text) as caught:
-        for tick in neurons.loop(100, stop_after_ticks=50):
-            held_up(neurons, tick, 875)
-    assert "fell behind by" in str(caught.value)
+    for _ in range(50):
+        with pytest.raises(TimeoutError, match="^Loop fell behind by") as caught:
+            for tick in neurons.loop(100, stop_after_ticks=50):
+                held_up(neurons, tick, 875)
+        # Before the first body it is the host that was late.
+        if "entering the 1st iteration" not in str(caught.value):
+            break
+    assert re.search(text, str(caught.value))
     behind = int(str(caught.value).split()[4])
     # Of what a busy machine, or a network, brings all at once 10 ms count.
     assert behind >= (250 if device == "network" else 625)

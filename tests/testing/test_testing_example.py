@@ -17,6 +17,7 @@ EXAMPLE = ROOT / "examples" / "test_controller_example.py"
 def test_the_example_passes_and_prints_how_fast_it_was(tmp_path: Path) -> None:
     (tmp_path / EXAMPLE.name).write_text(EXAMPLE.read_text())
     plugins = ("-p", "cl.testing.plugin", "-p", "anyio", "-p", "no:cacheprovider")
+    before = os.times()
     found = subprocess.run(
         [sys.executable, "-m", "pytest", "-s", "-q", "-W", "error", *plugins, EXAMPLE.name],
         cwd=tmp_path,
@@ -30,4 +31,7 @@ def test_the_example_passes_and_prints_how_fast_it_was(tmp_path: Path) -> None:
     printed = re.search(r"360000 bodies in [\d.]+ s: (\d+) times as fast as the device", found.stdout)
     assert printed is not None
     print(printed[0])
-    assert int(printed[1]) > 20
+    # A busy machine takes longer for what it computes, and computes no more.
+    after = os.times()
+    computed_s = after.children_user - before.children_user + after.children_system - before.children_system
+    assert 360 / computed_s > 20
