@@ -34,11 +34,12 @@ class Bar:
 def bar() -> Bar | None:
     """Return a bar where the program runs in a notebook, else None."""
     ipython: Any = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    if shell is None or getattr(shell, "kernel", None) is None:
+    try:
+        if ipython is None or ipython.get_ipython().kernel is None:
+            return None
+        from IPython.display import display
+    except Exception:  # no shell, one of a terminal, a stand-in of the program's own
         return None
-    from IPython.display import display
-
     return Bar(display)
 
 

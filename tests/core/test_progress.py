@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 from notebook_display import shown_in_a_notebook
@@ -94,6 +95,14 @@ def test_a_notebook_has_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.Monkey
     assert "width:50.00%" in shown[1] and "width:25.00%" in shown[1]
     assert shown[2] == ""
     monkeypatch.setenv("CL_PROGRESS", "0")
+    assert not Progress("x", 2).is_shown
+
+
+@pytest.mark.parametrize("shell", [None, SimpleNamespace(), SimpleNamespace(kernel=None)])
+def test_other_programs_with_ipython_have_none(shell: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert not Progress("x", 2).is_shown
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace())  # a stand-in of the program's own
     assert not Progress("x", 2).is_shown
 
 
