@@ -11,9 +11,9 @@ from cl._values.descriptors import opened
 class Descriptor:
     """An open file. It is closed once no read is under way: none can meet another file in its place."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open a file for reading."""
-        flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    def __init__(self, path: str | os.PathLike[str], flags: int = 0) -> None:
+        """Open a file for reading; `flags` are further ones of `os.open`."""
+        flags |= os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         self._open: _Open | None = _Open()
         self._open.number = opened(path, flags)
 

@@ -15,10 +15,16 @@ import numpy as np
 from cl._store.read.descriptor import Descriptor
 from cl._store.shuffling import unshuffled
 
-_THREADS: Final = min(4, os.cpu_count() or 1)
+from .spans import Spans
+
+_THREADS: Final = min(8, 2 + (os.cpu_count() or 1))
+"""Some of them wait for the disk."""
 _AHEAD: Final = 4 * _THREADS
 _DEFLATE_MASK, _SHUFFLE_MASK = 2, 1
-_PIECE: Final = 1 << 20
+_SPAN: Final = 8 << 20
+"""So much is read in one go."""
+_GAP: Final = 1 << 18
+"""What lies between the chunks of a span is read with them."""
 
 
 class UnreadableError(Exception):
@@ -37,7 +43,8 @@ class Chunks:
 
     def __init__(self, dataset: h5py.Dataset, descriptor: Descriptor) -> None:
         self._dataset = dataset
-        self._descriptor = descriptor
+        self._file = Spans(descriptor)
+        self._is_filtered = bool(dataset.compression)
         self.rows = len(dataset)
         self._row_size = dataset.dtype.itemsize * int(np.prod(dataset.shape[1:], dtype=np.int64))
         self._chunk_rows = dataset.chunks[0]
@@ -50,7 +57,7 @@ class Chunks:
         end = os.fstat(descriptor.number).st_size
         self.extents = np.stack([self._address, self._size], 1)
         lost = (self._address < 0) | (self._address + self._size > end)
-        if not dataset.compression:
+        if not self._is_filtered:
             lost |= self._size != self._chunk_rows * self._row_size
         self._lost = lost
         self.missing = [self._rows_of(int(i)) for i in np.flatnonzero(lost)]
@@ -110,52 +117,57 @@ class Chunks:
         lost = [self._rows_of(chunk) for chunk in chunks if self._lost[chunk]]
         if lost:
             raise UnreadableError(lost)
-        if self._dataset.compression:
-            bad = []
-            for chunk in chunks:
+        bad: list[tuple[int, int]] = []
+        for span in self._spans(chunks):
+            for chunk, data in self._stored(span):
                 begin, end = self._rows_of(chunk)
-                try:
-                    rows = self._inflated(chunk)
-                except (OSError, ValueError, zlib.error):
-                    bad.append((begin, end))
-                    continue
                 low, high = max(first, begin) - begin, min(stop, end) - begin
-                yield memoryview(rows)[low * self._row_size : high * self._row_size]
-            if bad:
-                raise UnreadableError(bad)
+                rows = self._inflated(chunk, data) if data is not None and self._is_filtered else data
+                if rows is None:
+                    bad.append((begin, end))
+                else:
+                    yield rows[low * self._row_size : high * self._row_size]
+        if bad:
+            raise UnreadableError(bad)
+
+    def _spans(self, chunks: range) -> Iterator[range]:
+        """Yield chunks that lie so near to each other, in order, that they are read in one go."""
+        begin = chunks.start
+        address = self._address[begin : chunks.stop].tolist()
+        ends = (self._address[begin : chunks.stop] + self._size[begin : chunks.stop]).tolist()
+        for at in range(1, len(chunks)):
+            if 0 <= address[at] - ends[at - 1] <= _GAP and ends[at] - address[begin - chunks.start] <= _SPAN:
+                continue
+            yield range(begin, chunks.start + at)
+            begin = chunks.start + at
+        yield range(begin, chunks.stop)
+
+    def _stored(self, span: range) -> Iterator[tuple[int, memoryview | None]]:
+        """Yield chunks as they are stored, None for those that the disk does not give."""
+        address = int(self._address[span.start])
+        size = int(self._address[span[-1]] + self._size[span[-1]]) - address
+        try:
+            held = self._file.read(address, size)
+        except OSError:
+            # One of them, perhaps: the others are told of all the same.
+            for chunk in span:
+                yield from self._stored(range(chunk, chunk + 1)) if len(span) > 1 else [(chunk, None)]
             return
-        yield from self._as_they_lie(first, stop, chunks)
+        for chunk in span:
+            at = int(self._address[chunk]) - address
+            yield chunk, held[at : at + int(self._size[chunk])]
 
-    def _as_they_lie(self, first: int, stop: int, chunks: range) -> Iterator[memoryview]:
-        size = self._chunk_rows * self._row_size
-        at = first
-        while at < stop:
-            chunk = at // self._chunk_rows
-            last = chunk
-            # Chunks that lie side by side are read at once.
-            while (
-                last + 1 < chunks.stop
-                and self._address[last + 1] == self._address[last] + size
-                and (last + 1 - chunk) * size < _PIECE
-            ):
-                last += 1
-            end = min(stop, (last + 1) * self._chunk_rows)
-            buffer = bytearray((end - at) * self._row_size)
-            skipped = (at - chunk * self._chunk_rows) * self._row_size
-            self._descriptor.read_into(memoryview(buffer), int(self._address[chunk]) + skipped)
-            yield memoryview(buffer)
-            at = end
-
-    def _inflated(self, chunk: int) -> bytes | memoryview:
-        """Return a chunk's rows."""
-        data = bytearray(int(self._size[chunk]))
-        self._descriptor.read_into(memoryview(data), int(self._address[chunk]))
+    def _inflated(self, chunk: int, data: memoryview) -> memoryview | None:
+        """Return a chunk's rows, None if they are not what is stored there."""
         mask, size = int(self._mask[chunk]), self._chunk_rows * self._row_size
-        found = bytes(data) if mask & _DEFLATE_MASK else zlib.decompress(data, bufsize=size)
+        try:
+            found = data if mask & _DEFLATE_MASK else zlib.decompress(data, bufsize=size)
+        except zlib.error:
+            return None
         if len(found) != size:
-            raise ValueError("a chunk of another size")
+            return None
         if mask & _SHUFFLE_MASK:
-            return found
+            return memoryview(found)
         return unshuffled(found, self._dataset.dtype.itemsize)
 
     def _by_library(self, first: int, stop: int) -> bytes:
