@@ -11,6 +11,10 @@ SLEEP: Final = 2
 READ: Final = 3
 UNKNOWN: Final = -1
 """The due time of a participant with a probe, as long as it may change."""
+_POSITION_BITS: Final = 64
+_PERIOD_BITS: Final = 96
+"""A stream's period is its channels and its kinds."""
+_NUMBER_BITS: Final = 64
 
 
 class KeepsHolds(Protocol):
@@ -82,16 +86,17 @@ class Participant:
     """
 
     __slots__ = (
-        "arm", "arrival", "ask", "base", "blocks", "deadline", "device", "due", "entry", "exact", "goal",
-        "hold", "horizon", "key", "longest_s", "name", "own", "owner", "parent", "pause_s", "probe", "served",
-        "transient", "wake",
+        "_alike", "arm", "arrival", "ask", "base", "blocks", "deadline", "device", "due", "entry", "exact",
+        "goal", "hold", "horizon", "key", "longest_s", "name", "own", "owner", "parent", "pause_s", "probe",
+        "served", "transient", "wake",
     )  # fmt: skip
 
     def __init__(self, name: str, kind: int, period: int = 0, probe: Callable[[], int] | None = None) -> None:
         self.name = name
         self.transient = kind >= SLEEP
-        self.key: tuple[int, int, int, int, int] = (0, 0, kind, period, 0)
-        """The order of those that are due at the same time."""
+        self._alike = kind << _PERIOD_BITS | period
+        self.key = 0
+        """The order of those that are due at the same time: one number, which is compared all the time."""
         self.base = 0
         """What its device's timestamps are ahead of the time that several devices share."""
         self.device: object = None
@@ -127,3 +132,8 @@ class Participant:
         """How long it may rest without a look at what may have come sooner than its probe knew."""
         self.pause_s: float | None = None
         """How many seconds it parks for at most; None for as long as it takes."""
+
+    def rank(self, order: int, position: int, number: int) -> None:
+        """Put it behind those of devices before, of registrations before, of lesser kinds and periods."""
+        after = (order << _POSITION_BITS) + position
+        self.key = (after << _PERIOD_BITS + 2 | self._alike) << _NUMBER_BITS | number

@@ -23,13 +23,13 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Callable, Collection
-from heapq import heappop, heappush
 from typing import Protocol
 
 from cl._values.constants import NEVER
 
+from .due_times import DueTimes
 from .holds import Holds, line
-from .participant import UNKNOWN, Hold, Participant
+from .participant import Hold, Participant
 from .reentry_lock import REENTRY
 
 _FAR = NEVER >> 1
@@ -69,8 +69,6 @@ class Budget(Protocol):
 class Scheduler:
     """Serves the participants of virtual time one at a time, in deadline order.
 
-    Those whose due time is known stand in a heap, so that the next is found without a look at the others.
-
     An interruption (Ctrl-C) may come between any two steps of these methods. So they are written to be
     called again: what counts is kept in sets, and what says that a step is over is set last.
     """
@@ -83,13 +81,10 @@ class Scheduler:
         self.may_end_silently = holds.may_end_silently
         self._registered = 0
         self._open: dict[Participant, None] = {}
-        self._waiting: dict[Participant, None] = {}
-        self._timed: list[_Entry] = []
-        """A heap of those that wait and whose due time is known; some are there no more."""
+        self._due = due = DueTimes()
+        self._waiting = due.waiting
         self._blocking: dict[object, Participant] = {}
         """Those of them that block a thread, by their owners."""
-        self._probing: dict[Participant, None] = {}
-        """Those that wait and whose due time may change."""
         self._keen: dict[Participant, None] = {}
         """Those of the open ones that must miss nothing."""
         self._explicit: dict[Hold, int] = {}
@@ -111,8 +106,7 @@ class Scheduler:
         """Make `participant` a participant from now on; `order` is its device's place among several."""
         self.solo = None
         self._registered += 1
-        _, _, kind, period, _ = participant.key
-        participant.key = (order, self._mover.position, kind, period, self._registered)
+        participant.rank(order, self._mover.position, self._registered)
         self._open[participant] = None
         self._holds.own(participant, participant.owner)
         if participant.horizon is not None:
@@ -145,12 +139,9 @@ class Scheduler:
         """End a wait: its owner, and the bodies that it works for, hold time again if they did before."""
         if participant.deadline is None:
             return
-        self._waiting.pop(participant, None)
+        self._due.remove(participant)
         if participant.blocks and self._blocking.get(participant.owner) is participant:
             del self._blocking[participant.owner]
-        if participant.probe is not None:
-            self._probing.pop(participant, None)
-        participant.entry = None
         if self._arriving:
             self._arriving.pop(participant, None)
         body = participant.parent
@@ -198,14 +189,9 @@ class Scheduler:
             body = body.parent
         if participant.owner is not owner:
             self._change_owner(participant, owner)
-        self._waiting[participant] = None
         if participant.blocks:
             self._blocking[owner] = participant
-        if participant.probe is None:
-            self._time(participant, deadline - participant.base)
-        else:
-            participant.due = UNKNOWN
-            self._probing[participant] = None
+        self._due.add(participant, deadline)
 
     def _refuse_own_wait(self) -> None:
         """Raise where a task runs in a thread that blocks already: it has interrupted that wait.
@@ -228,14 +214,6 @@ class Scheduler:
                     f"{participant.name} would never end: this thread holds accelerated time itself "
                     f"({hold.name}); wait outside of that block, or in another thread"
                 )
-
-    def _time(self, participant: Participant, due: int) -> None:
-        """Put a participant that waits among those whose due time is known."""
-        participant.due = due
-        participant.entry = entry = (due, participant.key, participant)
-        heappush(self._timed, entry)
-        if len(self._timed) > 2 * len(self._waiting) + _SWEEP:
-            self._timed = sorted(e for e in self._timed if e[2].entry is e)
 
     def _hand_over(self, participant: Participant, owner: object) -> None:
         """End the hold of the participant's owner before, where that has nothing else to hold for."""
@@ -264,10 +242,10 @@ class Scheduler:
             self._serve(self._serving)
         mover, most = self._mover, 0
         while self._waiting and not (self.moving or self._arriving or mover.stands or self.holding()):
-            participant, due = self._next()
+            position = mover.position
+            participant, due = self._due.first(position)
             if due >= _FAR:
                 return True
-            position = mover.position
             if due <= position:
                 self._serve(participant)
                 continue
@@ -332,7 +310,11 @@ class Scheduler:
 
     def is_next(self, participant: Participant) -> bool:
         """Return whether `participant` is the one that time moves for, as far as can be seen now."""
-        return not self._arriving and not self.holding() and self._next()[0] is participant
+        return (
+            not self._arriving
+            and not self.holding()
+            and self._due.first(self._mover.position)[0] is participant
+        )
 
     def waiting(self) -> list[Participant]:
         """Return those that wait."""
@@ -361,38 +343,6 @@ class Scheduler:
         """Forget who has taken part: no device is open any more. Holds of the time itself stay."""
         self._holds.end_all()
 
-    def _next(self) -> tuple[Participant, int]:
-        best, best_due = None, NEVER
-        timed = self._timed
-        while timed and timed[0][2].entry is not timed[0]:
-            heappop(timed)
-        if timed:
-            best_due, _, best = timed[0]
-        if not self._probing:
-            assert best is not None
-            return best, best_due
-        position = self._mover.position
-        for participant in tuple(self._probing):
-            due = self._probed(participant, position)
-            if best is None or due < best_due or (due == best_due and participant.key < best.key):
-                best, best_due = participant, due
-        assert best is not None
-        return best, best_due
-
-    def _probed(self, participant: Participant, position: int) -> int:
-        """Return when a participant with a probe is due, as far as that is known."""
-        assert participant.probe is not None
-        base = participant.base
-        due = participant.probe() - base
-        if participant.due != UNKNOWN:
-            due = participant.due - base
-        elif due > position:
-            return due
-        # What has come stays until it is taken.
-        del self._probing[participant]
-        self._time(participant, due)
-        return due
-
     def _serve(self, participant: Participant) -> None:
         owner, holds = participant.owner, self._holds
         self._serving = participant
@@ -414,11 +364,6 @@ class Scheduler:
             self.solo = participant
         _wake(participant)
         self._serving = None
-
-
-_Entry = tuple[int, tuple[int, int, int, int, int], Participant]
-_SWEEP = 64
-"""What is out of date is thrown away when there is about as much of it as of the rest, and this many more."""
 
 
 def _wake(participant: Participant) -> None:

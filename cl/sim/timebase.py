@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cl._core.host_clock import WallClock
 from cl._core.host_time import HostTimebase
-from cl._core.virtual_time import VirtualTime, VirtualTimebase
+from cl._core.virtual_time import VirtualTime
+from cl._core.virtual_timebase import VirtualTimebase
 
 if TYPE_CHECKING:
     from cl._core.engine import Engine

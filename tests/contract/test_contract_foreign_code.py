@@ -21,7 +21,7 @@ from extras import need_extra
 from test_contract_interruptions import Echo
 
 import cl
-from cl._core.virtual_time import VirtualTimebase
+from cl._core.virtual_timebase import VirtualTimebase
 from cl.sim import DataSourceBatch, Simulator
 from cl.sim import SimulatorDataSourceMetadata as Metadata
 

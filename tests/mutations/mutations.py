@@ -146,9 +146,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "ties go by who came first",
-        "cl/_core/virtual.py",
-        "participant.key = (order, self._mover.position, kind, period, self._registered)",
-        "participant.key = (order, self._mover.position, 0, 0, self._registered)",
+        "cl/_core/participant.py",
+        "self._alike = kind << _PERIOD_BITS | period",
+        "self._alike = 0",
         _SIMULATION,
     ),
     Mutation(

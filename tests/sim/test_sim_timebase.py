@@ -8,7 +8,8 @@ from cl._core.device import DeviceInfo
 from cl._core.engine import Engine
 from cl._core.host_time import HostTimebase
 from cl._core.settings import Settings
-from cl._core.virtual_time import VirtualTime, VirtualTimebase
+from cl._core.virtual_time import VirtualTime
+from cl._core.virtual_timebase import VirtualTimebase
 from cl._stim.limits import StimLimits
 from cl.sim.device import FixedDevice
 from cl.sim.sources.random_source import RandomSource

@@ -1,0 +1,90 @@
+"""When those who wait in a virtual time are due, and who of them is first."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush, heapreplace
+from typing import TypeAlias
+
+from cl._values.constants import NEVER
+
+from .participant import UNKNOWN, Participant
+
+_Entry: TypeAlias = tuple[int, int, Participant]
+_SWEEP = 64
+"""What is out of date is thrown away when there is about as much of it as of the rest, and this many more."""
+
+
+class DueTimes:
+    """The participants that wait, by when they are due and then by the order of ties.
+
+    Those whose due time is known stand in a heap, so that the first is found without a look at the others.
+    As the scheduler's methods these are written to be called again after an interruption.
+    """
+
+    __slots__ = ("_timed", "probing", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: dict[Participant, None] = {}
+        self.probing: dict[Participant, None] = {}
+        """Those of them whose due time may change."""
+        self._timed: list[_Entry] = []
+        """A heap of those whose due time is known; some are there no more."""
+
+    def add(self, participant: Participant, deadline: int) -> None:
+        """Let a participant wait for `deadline`, or for what its probe tells."""
+        self.waiting[participant] = None
+        if participant.probe is None:
+            self._time(participant, deadline - participant.base)
+        else:
+            participant.due = UNKNOWN
+            self.probing[participant] = None
+
+    def remove(self, participant: Participant) -> None:
+        """Let it wait no longer."""
+        self.waiting.pop(participant, None)
+        if participant.probe is not None:
+            self.probing.pop(participant, None)
+        participant.entry = None
+
+    def _time(self, participant: Participant, due: int) -> None:
+        """Put a participant that waits among those whose due time is known."""
+        participant.due = due
+        participant.entry = entry = (due, participant.key, participant)
+        timed = self._timed
+        if timed and timed[0][2].entry is not timed[0]:
+            # Mostly its own, of the wait before: it was first, and has been served.
+            heapreplace(timed, entry)
+            return
+        heappush(timed, entry)
+        if len(timed) > 2 * len(self.waiting) + _SWEEP:
+            self._timed = sorted(e for e in timed if e[2].entry is e)
+
+    def first(self, position: int) -> tuple[Participant, int]:
+        """Return who of those that wait is due first, and when, as far as is known at `position`."""
+        best, best_due = None, NEVER
+        timed = self._timed
+        while timed and timed[0][2].entry is not timed[0]:
+            heappop(timed)
+        if timed:
+            best_due, _, best = timed[0]
+        if self.probing:
+            for participant in tuple(self.probing):
+                due = self._probed(participant, position)
+                if best is None or due < best_due or (due == best_due and participant.key < best.key):
+                    best, best_due = participant, due
+        assert best is not None
+        return best, best_due
+
+    def _probed(self, participant: Participant, position: int) -> int:
+        """Return when a participant with a probe is due, as far as that is known."""
+        assert participant.probe is not None
+        base = participant.base
+        due = participant.probe() - base
+        if participant.due != UNKNOWN:
+            due = participant.due - base
+        elif due > position:
+            return due
+        # What has come stays until it is taken.
+        del self.probing[participant]
+        self._time(participant, due)
+        return due

@@ -1,0 +1,240 @@
+"""One device's part in a virtual time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cl._values.constants import FRAME_NS, NEVER
+
+from .steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .engine import Engine
+    from .participant import Hold, Participant
+    from .timebase import Consumer, Owner, WaitObserver
+    from .virtual_time import VirtualTime
+
+GRID = 25
+"""Where spikes cannot be foreseen their streams are served every millisecond of device time.
+
+A source that answers stims would otherwise have to be asked frame by frame.
+"""
+_FOREVER = float("inf")
+
+
+class VirtualTimebase:
+    """The time of a device that is virtual, its own or shared with others."""
+
+    clock = None
+
+    def __init__(self, engine: Engine, time: VirtualTime, order: int = 0) -> None:
+        self.calls = 0
+        self.program: WaitObserver | None = None
+        self._engine = engine
+        self._time = time
+        self._order = order
+        self._participants: dict[Participant, None] = {}
+        self.named = ""
+        """What is told of its participants, where messages may name those of several devices."""
+        self.scheduler = time._scheduler
+        self.budget = time._budget
+        engine.lock = time._lock
+        engine.listeners.append(self._release)
+        engine.on_posted = time.arrived
+        engine.on_recalled = time.recalled
+        predictable = engine.device.acquisition.predictable
+        self.peeks = predictable
+        self.grid = 1 if predictable else GRID
+
+    def disown(self) -> None:
+        self._participants.clear()
+        self._time.begin_anew()
+
+    def now(self) -> int:
+        return self._engine.position
+
+    def lateness(self, due: int) -> int:
+        return self._engine.position - due
+
+    def lateness_ns(self, due: int) -> int:
+        return (self._engine.position - due) * FRAME_NS
+
+    def seconds_until(self, frame: int) -> float:
+        """Return infinity: only waiting brings frames about, and nothing of it takes time."""
+        return _FOREVER
+
+    def due_ns(self, frame: int) -> int:
+        return 0 if frame <= self._engine.position else NEVER
+
+    def comes(self) -> bool:
+        return False
+
+    def restart(self) -> None:
+        """Let the device share the time from now on."""
+        with self._engine.lock:
+            self._time.add(self._engine)
+
+    # -- taking part ----------------------------------------------------------------------
+
+    def join(self, participant: Participant) -> None:
+        participant.name += self.named
+        participant.base = self._engine.base
+        participant.device = self._engine
+        self._participants[participant] = None
+        self.scheduler.register(participant, self._order)
+
+    def participants(self) -> tuple[Participant, ...]:
+        """Return who takes part, for those who look on. From any thread."""
+        return tuple(self._participants)
+
+    def expect(self, participant: Participant) -> None:
+        self.scheduler.await_arrivals(participant)
+
+    def leave(self, participant: Participant) -> None:
+        self.scheduler.unregister(participant)
+        self._participants.pop(participant, None)
+
+    def take_hold(self, hold: Hold) -> None:
+        hold.scheduler, hold.device = self.scheduler, self._engine
+        self.scheduler.take(hold)
+
+    def give_back(self, hold: Hold) -> None:
+        self.scheduler.give_back(hold)
+
+    def lets_take(self, owner: object) -> bool:
+        return self.scheduler.is_held_by(owner)
+
+    def begin_loop(self, period: int) -> int:
+        return self._engine.position
+
+    def end_loop(self, period: int) -> None:
+        """Do nothing: a loop's end changes nothing of virtual time."""
+
+    def watch(self, consumer: Consumer) -> None:
+        self._engine.consumers.append(consumer)
+        self._engine.refresh()
+
+    def unwatch(self, consumer: Consumer) -> None:
+        if consumer in self._engine.consumers:
+            self._engine.consumers.remove(consumer)
+            self._engine.refresh()
+
+    def taken(self) -> None:
+        engine = self._engine
+        if engine.standing:
+            engine.standing -= 1
+        engine.refresh()
+        self.scheduler.nudge()
+
+    # -- waiting --------------------------------------------------------------------------
+
+    def begin(self, participant: Participant, deadline: int, owner: Owner, fresh: bool = False) -> bool:
+        participant.pause_s = None
+        scheduler = self.scheduler
+        scheduler.begin(participant, deadline, *owner(scheduler))
+        if fresh:
+            scheduler.await_arrivals(participant)
+        else:
+            scheduler.arrive(participant)
+        return fresh
+
+    def arrive(self, participant: Participant) -> None:
+        self.scheduler.arrive(participant)
+
+    def poll(self, participant: Participant) -> Step:
+        engine, scheduler = self._engine, self.scheduler
+        if engine.dropped or scheduler.shared:
+            self._reap()
+        if participant.served:
+            return Step.DONE
+        arrived = scheduler.dispatch(self.budget)
+        if participant.served:
+            return Step.DONE
+        if not arrived:
+            return Step.AGAIN
+        if not engine.is_open():
+            # It has failed while time moved: the one who looks again is told.
+            return Step.AGAIN
+        if scheduler.moving:
+            participant.ask = self._time.asking(participant.blocks, engine)
+            if participant.ask is not None:
+                return Step.ASK
+        assert participant.arm is not None
+        participant.wake = participant.arm()
+        if scheduler.may_end_silently():
+            participant.pause_s = min(2 * (participant.pause_s or _LOOK_S), _LOOK_MAX_S)
+        else:
+            participant.pause_s = None
+        return Step.PARK
+
+    poll_event = poll
+
+    def may_block(self, participant: Participant) -> bool:
+        return self.scheduler.is_next(participant)
+
+    def give_up(self, participant: Participant) -> None:
+        self.scheduler.withdraw(participant)
+
+    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
+        engine, scheduler, lock = self._engine, self.scheduler, self._engine.lock
+        supply = engine.supply
+
+        def alone() -> bool:
+            return scheduler.solo is participant
+
+        def passes(due: int) -> bool:
+            if scheduler.solo is not participant:
+                return False
+            with lock:
+                if scheduler.solo is not participant or engine.position > due:
+                    return False
+                if due <= engine.quiet_until:
+                    engine.position = engine.committed = due
+                    return True
+                if engine.step(due):
+                    return True
+            return supply.reach_alone(due, lends, alone)
+
+        return passes
+
+    def over(self, participant: Participant) -> None:
+        """Do nothing: time stands still where no participant waits."""
+
+    def wake_ns(self, frame: int) -> int:
+        return self.due_ns(frame)
+
+    def sleep(self, frame: int) -> None:
+        """Do nothing: virtual time does not come by sleeping."""
+
+    def go_on(self, moves: bool) -> None:
+        self._reap()
+        if self._engine.is_open():
+            self._time.go_on(moves)
+        else:
+            self.scheduler.nudge()
+
+    def _reap(self) -> None:
+        if self.scheduler.shared:
+            self._time.reap()
+        else:
+            self._engine.reap()
+
+    def holders(self) -> list[str]:
+        return self.scheduler.holders()
+
+    def waiting(self) -> list[str]:
+        return [participant.name for participant in self.scheduler.waiting()]
+
+    def _release(self) -> None:
+        """Wake those who wait for the device: it is gone."""
+        self.scheduler.solo = None
+        self.scheduler.release(self._participants, self._engine)
+        self._participants.clear()
+        self._time.remove(self._engine)
+
+
+_LOOK_S = 0.0005
+_LOOK_MAX_S = 0.02
+"""Whether a holder that may end without a word has ended is looked at after a moment, then less often."""
