@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from random import Random
 from typing import Any
 
+import anyio._backends._asyncio as anyio_asyncio
 import pytest
 
 import cl._recording.capture as capture
@@ -57,6 +58,18 @@ class _Ready(deque[Any]):
 
 def _is_task(handle: Any) -> bool:
     return isinstance(getattr(handle._callback, "__self__", None), asyncio.Task)
+
+
+class _Task(asyncio.Task[Any]):
+    """A task with a hash that is drawn: by it sets of tasks are ordered, and so who is cancelled first."""
+
+    def __new__(cls, coroutine: Any, *, loop: SeededLoop, **rest: Any) -> _Task:
+        task = super().__new__(cls)
+        task._drawn = loop.random.getrandbits(32)  # It is in sets before it has been initialised.
+        return task
+
+    def __hash__(self) -> int:
+        return self._drawn
 
 
 class _Queue:
@@ -99,7 +112,7 @@ class SeededLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, random: Random, queues: list[_Queue], point: Callable[[], None]) -> None:
         super().__init__()
-        self._random = random
+        self.random = random
         self._point = point
         self._queues = queues
         self._now = 0.0
@@ -108,13 +121,14 @@ class SeededLoop(asyncio.SelectorEventLoop):
         self.looks: list[Callable[[], None]] = []
         self._ready: Any = _Ready()
         self._ready.random, self._ready.point = random, point
+        self.set_task_factory(lambda loop, coroutine, **rest: _Task(coroutine, loop=loop, **rest))
 
     def time(self) -> float:
         return self._now
 
     def answer_later(self, thread: threading.Thread) -> None:
         """Have a thread do its work some turns later, and wait for that."""
-        self._answering.append((self.turns + self._random.randrange(4), thread))
+        self._answering.append((self.turns + self.random.randrange(4), thread))
 
     def _run_once(self) -> None:
         self.turns += 1
@@ -122,7 +136,7 @@ class SeededLoop(asyncio.SelectorEventLoop):
         self._run_threads()
         for queue in self._queues:
             queue.settle()
-        for look in (*self.looks,) if self._random.random() < 0.05 or not self._ready else ():
+        for look in (*self.looks,) if self.random.random() < 0.05 or not self._ready else ():
             look()
         if not self._ready:
             self._pass_time()
@@ -194,6 +208,8 @@ def seeded(seed: int, point: Callable[[], None] = lambda: None) -> Iterator[Call
         patch.setattr(
             capture, "wait_for_tick_gap", lambda engine: None
         )  # It keeps out of the way in real time.
+        # Of a set of scopes, too, the order is drawn: each goes by its task.
+        patch.setattr(anyio_asyncio.CancelScope, "__hash__", lambda scope: hash(scope._host_task))
         clock = _Clock(random, point)
         for name in ("cl._wait.tasks", "cl._core.engine", "cl._core.virtual_time"):
             patch.setattr(sys.modules[name], "host_ns", clock)
