@@ -123,13 +123,14 @@ def test_refuses_exactly_what_a_slow_model_refuses(
     assert sequencer.advance(END) == [p for p in slow.pulses([]) if p.step >= step]
 
 
-@pytest.mark.parametrize("gap", [1, 246, 249, 250, 251])
+@pytest.mark.parametrize("gap", [-3, 1, 246, 249, 250, 251])
 def test_a_stim_on_a_busy_channel_counts_when_it_begins(gap: int) -> None:
     keeper, sequencer = BudgetKeeper(), Sequencer()
     keeper.set([9], StimBudget(max_rate_hz=200, window_seconds=0.005), 0)
     sequencer.submit(stim_operations(9, PULSE), 1000)
     step = 1004 + gap
     keeper.took(sequencer.advance(step))
+    sequencer.submit(stim_operations(10, PULSE), step)  # With it the notice of a pulse has begun.
     keeper.check(sequencer, stim_operations(9, PULSE), step, None)
     keeper.set([9], StimBudget(max_rate_hz=200, window_seconds=0.00502), 0)
     begins = max(1254, step + 4)
@@ -190,8 +191,56 @@ def test_the_past_is_kept_as_long_as_its_window() -> None:
     keeper.check(sequencer, stim_operations(ChannelSet(9, 10), PULSE), step + 260, None)
 
 
+def test_the_past_is_kept_as_long_as_the_longest_of_its_windows() -> None:
+    keeper, sequencer = BudgetKeeper(), Sequencer()
+    keeper.set([9], StimBudget(max_rate_hz=1000, window_seconds=0.02), 0)
+    keeper.set([9], StimBudget(max_rate_hz=25, window_seconds=100), 1)
+    for n in range(2_501):
+        step = n * 1000
+        keeper.took(sequencer.advance(step))
+        if n == 2_500:
+            with pytest.raises(StimBudgetExceeded, match=r"channel 9 would get 25\.01 Hz in 100 s"):
+                keeper.check(sequencer, stim_operations(9, PULSE), step, None)
+            break
+        keeper.check(sequencer, stim_operations(9, PULSE), step, None)
+        sequencer.submit(stim_operations(9, PULSE), step)
+
+
+def test_what_is_told_again_counts_once() -> None:
+    keeper, sequencer = BudgetKeeper(), Sequencer()
+    keeper.set([9], StimBudget(max_rate_hz=2), 0)
+    sequencer.submit(stim_operations(9, PULSE), 0)
+    for pulses in (sequencer.advance(100),) * 3:
+        keeper.took(pulses)
+        keeper.check(sequencer, stim_operations(9, PULSE), 300, None)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_charge_of_either_sign_is_left_behind(sign: int) -> None:
+    keeper, sequencer = BudgetKeeper(), Sequencer()
+    keeper.set([9], StimBudget(max_net_charge_nC=0.05), 0)
+    unbalanced = StimDesign(100, 1.0 * sign, 100, -1.2 * sign)  # leaves 0.02 nC
+    for n in range(2):
+        keeper.took(sequencer.advance(n * 1000))
+        keeper.check(sequencer, stim_operations(9, unbalanced), n * 1000, None)
+        sequencer.submit(stim_operations(9, unbalanced), n * 1000)
+    keeper.took(sequencer.advance(2000))
+    with pytest.raises(StimBudgetExceeded, match=r"would get 0\.06 nC"):
+        keeper.check(sequencer, stim_operations(9, unbalanced), 2000, None)
+
+
+def test_designs_that_come_and_go_are_told_apart() -> None:
+    keeper, sequencer = BudgetKeeper(), Sequencer()
+    keeper.set([9], StimBudget(max_charge_nC_per_s=0.35), 0)
+    for _ in range(20):  # Each is gone when the next one is made, which may lie in its place.
+        keeper.check(sequencer, stim_operations(9, StimDesign(160, -1.0, 160, 1.0)), 0, None)
+        with pytest.raises(StimBudgetExceeded, match=r"would get 0\.64 nC/s"):
+            keeper.check(sequencer, stim_operations(9, StimDesign(160, -2.0, 160, 2.0)), 0, None)
+
+
 def test_what_a_budget_takes() -> None:
     assert checked_budget(None, None, None, 1) is None
+    assert checked_budget(0, None, None, 1) == StimBudget(max_rate_hz=0), "none at all is a limit as well"
     for wrong, text in (
         ((-1, None, None, 1), "max_rate_hz must be at least 0, not -1"),
         ((None, float("nan"), None, 1), "max_charge_nC_per_s must be at least 0, not nan"),

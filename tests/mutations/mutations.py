@@ -1,4 +1,4 @@
-"""Forty small breaks of the package, and for each the test that has to notice it.
+"""Forty-six small breaks of the package, and for each the test that has to notice it.
 
 Each changes one place. `run_mutations.py` applies them one at a time in a copy of the tree.
 """
@@ -18,6 +18,7 @@ class Mutation(NamedTuple):
     test: str
 
 
+_BUDGETS: Final = "tests/core/test_stim_budgets.py"
 _NAIVE: Final = "tests/core/test_sequencer_naive.py"
 _CALLS: Final = "tests/contract/test_contract_failing_calls.py"
 _SIMULATION: Final = "tests/aio/test_aio_simulation.py"
@@ -87,6 +88,48 @@ MUTATIONS: Final = (
         "max(MIN_PERIOD_STEPS, NOTICE_STEPS",
         "min(MIN_PERIOD_STEPS, NOTICE_STEPS",
         "tests/contract/test_contract_stim.py",
+    ),
+    Mutation(
+        "pulses that are told again count again in budgets",
+        "cl/_stim/budget_keeper.py",
+        "if last >= step:",
+        "if last > step:",
+        _BUDGETS,
+    ),
+    Mutation(
+        "budgets remember as long as the shortest window",
+        "cl/_stim/budget_keeper.py",
+        "window = max(limits.window for limits in self._of_channel[channel])\n                past",
+        "window = min(limits.window for limits in self._of_channel[channel])\n                past",
+        _BUDGETS,
+    ),
+    Mutation(
+        "budgets forget pulses that have begun",
+        "cl/_stim/budget_keeper.py",
+        "self._ahead(channel, [*ahead, train])",
+        "self._ahead(channel, [train])",
+        _BUDGETS,
+    ),
+    Mutation(
+        "what is left behind has no limit below 0",
+        "cl/_stim/budget_keeper.py",
+        "or abs(all_left - left + more_left) > most_left",
+        "or all_left - left + more_left > most_left",
+        _BUDGETS,
+    ),
+    Mutation(
+        "a limit of 0 is none",
+        "cl/_stim/budget.py",
+        "for name, value in given if value is not None",
+        "for name, value in given if value",
+        _BUDGETS,
+    ),
+    Mutation(
+        "a close ends with what cancels its task",
+        "cl/_session/opening.py",
+        "await to_the_end(opening.leave)",
+        "await in_thread(opening.leave)",
+        "tests/aio/test_aio_closing.py",
     ),
     Mutation(
         "the ticks of seconds are rounded down",
