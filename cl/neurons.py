@@ -69,7 +69,7 @@ class Neurons(AnnotatingMethods, StreamMethods, AwaitedMethods, HostTimeMethods)
         return deepcopy(dict(self._engine.device.info.attributes))
 
     @property
-    def simulation(self) -> dict[str, Any] | None:
+    def simulation(self) -> dict[str, Any] | Any:
         """What makes this simulator's run again; None on a device. Recordings have it, too.
 
         `source` ("random", "replay:FILE NAME" or "module:attribute"), its `config`, the `seed` (drawn, if

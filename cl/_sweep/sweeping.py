@@ -24,7 +24,7 @@ from .sweep import Sweep
 if TYPE_CHECKING:
     from .plans import Plan
 
-Grid = Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]] | Optimiser
+Grid = Mapping[str, Any] | Iterable[Mapping[str, Any]] | Optimiser
 
 
 def sweep(

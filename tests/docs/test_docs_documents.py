@@ -23,6 +23,7 @@ import h5py
 import numpy
 import pytest
 from docs.pages import DOCS, ROOT, SEED, Block, blocks, pages
+from docs.user_programs import write
 
 import cl
 from cl.__main__ import main
@@ -165,6 +166,16 @@ def test_what_contributing_names_exists() -> None:
         assert variable in programs, variable
 
 
+def test_every_page_has_a_program_whose_types_are_checked(tmp_path: Path) -> None:
+    """By CI (scripts/types), with mypy and pyright."""
+    write(tmp_path)
+    assert "scripts/types" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for page in documents():
+        name = re.sub(r"\W", "_", page.relative_to(ROOT).as_posix().removesuffix(".md"))
+        if any(block.language == "python" for block in blocks(page)):
+            compile((tmp_path / f"page_{name}.py").read_text(encoding="utf-8"), name, "exec")
+
+
 # -- the README ---------------------------------------------------------------------------
 
 
@@ -184,10 +195,10 @@ def test_the_programs_of_the_readme(
     assert "Stim(timestamp=2" in capsys.readouterr().out
 
     ticks: list[int] = []
-    controller = {"Controller": lambda: lambda tick, neurons: ticks.append(tick.iteration)}
+    controller: dict[str, Any] = {"Controller": lambda: lambda tick, neurons: ticks.append(tick.iteration)}
     run(of_a_test, controller, text=of_a_test.text.replace("=3600", "=2"))
     with opened() as neurons:
-        controller["test_an_hour"](neurons)  # type: ignore[arg-type, call-arg]
+        controller["test_an_hour"](neurons)
     assert len(ticks) == 200
 
 
@@ -342,8 +353,7 @@ def test_the_page_about_virtual_time() -> None:
     async def with_neurons(block: Block, **names: Any) -> None:
         async with cl.aopen(device=Simulator(seed=1, accelerated=True)) as neurons:
             namespace = {"cl": cl, "anyio": anyio, "neurons": neurons, **names}
-            text = block.text.replace("start_soon(...)", "start_soon(begin)")
-            compiled = compile(text, "page", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            compiled = compile(block.text, "page", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
             await eval(compiled, namespace)  # noqa: S307
 
     async def control(neurons: cl.Neurons) -> None:
@@ -359,10 +369,10 @@ def test_the_page_about_virtual_time() -> None:
         await with_neurons(hold, fetch=fetch)
         there = anyio.Event()
 
-        async def begin() -> None:
+        async def begin(neurons: cl.Neurons) -> None:
             there.set()
 
-        await with_neurons(starting, begin=begin, all_are_there=there)
+        await with_neurons(starting, control=begin, all_are_there=there)
 
     asyncio.run(all_three())
     assert done == ["control"]

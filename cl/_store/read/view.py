@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .annotations import Annotation
+    from .log_table import LogTable
     from .unshared import RecordingFile
 
 _PARTS = ("samples", "spikes", "stims", "data_stream")
@@ -89,11 +90,13 @@ class RecordingView(Analysable, Drawable, DidYouMean):
         self.samples: Array | Any = None if samples is None else Array(samples)
         self.spikes: Table | Any = None if spikes is None else Table(spikes, published.rows(spikes, limit))
         self.stims: Table | Any = None if stims is None else Table(stims, published.rows(stims, limit))
-        self.stim_designs = None if self.stims is None else added_tables.stim_designs(file, len(self.stims))
+        self.stim_designs: Table | Any = (
+            None if self.stims is None else added_tables.stim_designs(file, len(self.stims))
+        )
         if self.stims is not None:
             self.stims.designs = self.stim_designs
-        self.clock = added_tables.clock(file)
-        self.log = added_tables.log(file)
+        self.clock: Table | Any = added_tables.clock(file)
+        self.log: LogTable | Any = added_tables.log(file)
         self.data_streams: DataStreamsView | Any = None if streams is None else DataStreamsView(streams)
         self.attributes = AttributesView(file, None if self.complete else self._derived(file))
 

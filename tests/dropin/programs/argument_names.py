@@ -13,7 +13,7 @@ with cl.open() as neurons:
     start = recording.start_timestamp
     for at in (10, 20, 30):
         stream.append(start + at, {"at": at})
-    ticks = []
+    ticks: list[int] = []
     neurons.loop(ticks_per_second=100, stop_after_ticks=2).run(
         loop_body_callback=lambda tick: ticks.append(1)
     )

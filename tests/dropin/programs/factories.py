@@ -1,10 +1,12 @@
 """A factory gets its config as keyword arguments, in every form that there is in the wild."""
 
+from typing import Any
+
 import cl
 from cl.sim import clear_simulator_data_source, set_simulator_data_source
 
 
-def first_sample(factory: str, config: object = None) -> int:
+def first_sample(factory: str, config: dict[str, Any] | None = None) -> int:
     set_simulator_data_source(factory, config)
     try:
         with cl.open() as neurons:

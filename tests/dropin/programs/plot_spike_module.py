@@ -9,7 +9,7 @@ from cl.util.plot import plot_spike, uV_formatter
 spike = cl.Spike(7, 9, 0.0, np.linspace(-1, 1, 75, dtype=np.float32))
 plot_spike(spike)
 axes = pyplot.gcf().axes[0]
-print(axes.get_xlabel(), max(len(line.get_xdata()) for line in axes.lines), uV_formatter(20.0, 0))
+print(axes.get_xlabel(), max(np.size(line.get_xdata()) for line in axes.lines), uV_formatter(20.0, 0))
 print(type(cl.RecordingView.plot_spike(spike)).__name__)
 pyplot.close("all")
 

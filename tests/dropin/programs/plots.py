@@ -4,6 +4,7 @@ import os
 
 import showing_backend
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 import cl
 
@@ -18,6 +19,7 @@ with cl.open() as neurons:
 with recording.open() as view:
     spike = view.spikes[0]
     axes = view.plot_spike(spike, figsize=(3, 2), title="one")
+    assert isinstance(axes.figure, Figure)
     print(axes.get_xlabel(), axes.figure.get_size_inches().tolist(), shown)
     view.plot_spike(spike, (3, 2), None, "spike.png")
     view.plot_spike((5, 6, spike["samples"]), save_path="tuple.png")

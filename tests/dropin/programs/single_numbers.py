@@ -1,5 +1,6 @@
 """Stims, bursts and channels take what is a single number: numpy's scalars and arrays without dimensions."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,7 +9,7 @@ import numpy as np
 import cl
 
 
-def told(make, *arguments):
+def told(make: Callable[..., object], *arguments: object) -> str:
     try:
         return repr(make(*arguments))
     except (TypeError, ValueError) as error:

@@ -5,11 +5,11 @@ from types import ModuleType
 
 import cl
 
-shown = []
+shown: list[str] = []
 display = ModuleType("IPython.display")
-display.HTML, display.display = str, shown.append
+vars(display).update(HTML=str, display=shown.append)
 IPython = ModuleType("IPython")
-IPython.display = display
+vars(IPython)["display"] = display
 were = {name: sys.modules.get(name) for name in ("IPython", "IPython.display")}
 sys.modules.update({"IPython": IPython, "IPython.display": display})
 
