@@ -46,7 +46,8 @@ with cl.open() as neurons:
 
 latencies.sort()
 print(f"{spikes.total()} spikes on {len(spikes)} channels, {len(latencies)} answered")
-print(f"from spike to pulse: {latencies[len(latencies) // 2] * 0.04:.2f} ms in the median")
+if latencies:  # a machine that stands still for the second sees no answer
+    print(f"from spike to pulse: {latencies[len(latencies) // 2] * 0.04:.2f} ms in the median")
 print(f"the loop: {loop.statistics()}")
 with recording.open() as view:
     print(f"recorded: {len(view.samples)} frames, {len(view.spikes)} spikes, {len(view.stims)} stims")

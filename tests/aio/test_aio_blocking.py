@@ -282,6 +282,7 @@ async def _after_a_stall(neurons: cl.Neurons, folder: Path) -> None:
     start = neurons.timestamp()
     clock.origin_ns -= 2 * 10**9
     await neurons.aread(100, start)
+    start = neurons.timestamp()
     clock.origin_ns -= 2 * 10**9
     async with neurons.spikes(from_timestamp=start) as stream:
         await anext(stream)

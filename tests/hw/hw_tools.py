@@ -13,6 +13,7 @@ from emulator_forks import ForkedEmulator
 
 import cl
 from cl.hw.driver.link import Link
+from cl.hw.driver.watchdog import MISSED_SIGNS
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.wire.layout import EVENT_BYTES, ring_bytes
 from cl.hw.wire.memory import Region, create_region
@@ -22,19 +23,21 @@ PATIENCE = 10.0
 """Seconds after which a test gives up; nothing is expected to take them."""
 
 
-SILENT = "--liveness-ms", "300"
 A_TURN = 600
 """Frames after which an emulator has surely taken what it was told before: it posts 250 at most in a turn."""
 
 
 class PatientEmulator(ForkedEmulator):
-    """An emulator that may be kept waiting by a busy machine without being taken for dead.
-
-    Tests of silence promise more: `SILENT`, so that they need not wait for long.
-    """
+    """An emulator that may be kept waiting by a busy machine without being taken for dead."""
 
     def __init__(self, *arguments: str) -> None:
         super().__init__("--liveness-ms", "1000", *arguments)
+
+
+def expect_signs(link: Link, liveness_ms: int) -> None:
+    """Have a link expect signs of life so often from now on: who tests silence need not wait for long."""
+    assert link._reader is not None
+    link._reader._watchdog._limit_ns = MISSED_SIGNS * liveness_ms * 1_000_000
 
 
 class Collector:

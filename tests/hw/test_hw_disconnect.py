@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from hw_tools import A_TURN, SILENT, PatientEmulator, stims_after
+from hw_tools import A_TURN, PatientEmulator, expect_signs, stims_after
 
 import cl
 from cl.error import DeviceDisconnectedError
@@ -27,10 +27,8 @@ FAR = 1 << 50
 
 
 @pytest.fixture
-def emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorProcess]:
-    fault = request.node.callspec.params.get("fault") if hasattr(request.node, "callspec") else None
-    silent = SILENT if fault in ("freeze", "stall") else ()
-    with PatientEmulator("--source", "counter", *silent) as process:
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorProcess]:
+    with PatientEmulator("--source", "counter") as process:
         monkeypatch.setenv("CL_DEVICE", process.address)
         yield process
 
@@ -133,6 +131,14 @@ def all_begun(caught: Caught, neurons: cl.Neurons, count: int) -> None:
     assert not caught.errors, caught.errors
 
 
+def begin(fault: str, emulator: EmulatorProcess, neurons: cl.Neurons) -> None:
+    if fault in ("freeze", "stall"):
+        device = neurons._engine.device
+        assert isinstance(device, HardwareDevice)
+        expect_signs(device._link, 100)
+    emulator.inject(fault)
+
+
 def check_patience(text: str, caught: Caught) -> None:
     """Check that a device that says nothing was waited for as long as it may be silent, and no longer.
 
@@ -140,8 +146,8 @@ def check_patience(text: str, caught: Caught) -> None:
     """
     if text in ("no sign of life", "delivered no frames"):
         waited = {int(re.search(r"(\d+) ms$", str(error))[1]) for error in caught.errors.values()}  # type: ignore[index]
-        # Six times the 300 ms that were promised; for frames, three blocks more.
-        assert 1800 <= min(waited) == max(waited) < 1830
+        # Six times the 100 ms that were promised; for frames, three blocks more.
+        assert 600 <= min(waited) == max(waited) < 630
 
 
 FAULTS = {
@@ -168,7 +174,7 @@ def test_every_blocking_wait_ends_and_the_recording_is_whole(
         waits = blocking_waits(neurons, limited)
         threads = [caught.blocking(name, wait) for name, wait in waits.items()]
         all_begun(caught, neurons, len(waits))
-        emulator.inject(fault)
+        begin(fault, emulator, neurons)
         for thread in threads:
             thread.join(PATIENCE)
         assert caught.errors.keys() == waits.keys()
@@ -211,7 +217,7 @@ async def test_every_async_wait_ends(emulator: EmulatorProcess, fault: str) -> N
                     await neurons.asleep(0.001)
                 await neurons.asleep(0.01)
                 assert not caught.errors, caught.errors
-                emulator.inject(fault)
+                begin(fault, emulator, neurons)
     assert caught.errors.keys() == waits.keys()
     check_patience(FAULTS[fault], caught)
     for name, error in caught.errors.items():

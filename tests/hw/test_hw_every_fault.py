@@ -11,7 +11,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hw_tools import A_TURN, SILENT, PatientEmulator
+from hw_tools import A_TURN, PatientEmulator, expect_signs
 from leak_tools import threads
 
 import cl
@@ -47,7 +47,7 @@ ENDS = {
     "ignore=1": "did not answer command",
 }
 SLOW_ENDS = {"freeze": "no sign of life|delivered no frames", "stall": "delivered no frames"}
-"""What takes 1.8 s to be sure of. A frozen device shows neither: the first that is noticed is named."""
+"""What takes 0.6 s to be sure of. A frozen device shows neither: the first that is noticed is named."""
 
 
 class Card:
@@ -60,7 +60,7 @@ class Card:
 
     def plugged_in(self) -> EmulatorProcess:
         if self.emulator is None:
-            self.emulator = self._stack.enter_context(PatientEmulator("--source", "counter", *SILENT))
+            self.emulator = self._stack.enter_context(PatientEmulator("--source", "counter"))
             self._patch.setenv("CL_DEVICE", self.emulator.address)
         return self.emulator
 
@@ -168,9 +168,12 @@ class Run:
         return self.random.choice([*ends.items()])
 
     def _dies(self, neurons: cl.Neurons, fault: str, text: str) -> None:
-        if fault.startswith("ignore"):  # It is waited for no longer than is promised.
-            commander = neurons._engine.device._link._commander  # type: ignore[attr-defined]
-            commander._timeout_ns = int(TIMEOUT * 1e9)
+        link = neurons._engine.device._link  # type: ignore[attr-defined]
+        # It is waited for no longer than is promised.
+        if fault.startswith("ignore"):
+            link._commander._timeout_ns = int(TIMEOUT * 1e9)
+        elif fault in SLOW_ENDS:
+            expect_signs(link, 100)
         self.emulator.inject("coalesce=1")
         self.emulator.inject(fault)
         self.counts[fault] += 1

@@ -12,7 +12,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from hw_tools import A_TURN, PATIENCE, SILENT, Collector, PatientEmulator, device, linked
+from hw_tools import A_TURN, PATIENCE, Collector, PatientEmulator, device, linked
 from leak_tools import open_files
 
 from cl._stim.operations import stim_operations
@@ -212,7 +212,8 @@ ENDS = {
 
 @pytest.mark.parametrize(("fault", "text"), ENDS.items())
 def test_a_device_that_is_gone_is_noticed_by_everybody(fault: str, text: str) -> None:
-    with device(*(SILENT if fault == "freeze" else ())) as (emulator, link, sink):
+    liveness = ("--liveness-ms", "600") if fault == "freeze" else ()
+    with device(*liveness) as (emulator, link, sink):
         sink.until(lambda s: len(s.posted) > 3)
         waits: list[BaseException] = []
         threads = [threading.Thread(target=catch, args=(waits, lambda: link.waiter.wait(FAR))) for _ in "ab"]

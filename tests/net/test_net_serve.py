@@ -298,7 +298,8 @@ def test_only_who_has_a_token_that_is_good_comes_in(tmp_path: Path, monkeypatch:
         with cl.open(device=server.address) as neurons:
             neurons.stim(8, 1.0)
             path.write_text("another-token-of-that-length\n")
-            with pytest.raises(DeviceDisconnectedError, match="the token is no longer good"):
+            # Where the server stands still meanwhile, the link is lost, and the next one is refused.
+            with pytest.raises(DeviceDisconnectedError, match="token (that )?is (no longer )?good"):
                 neurons.read(10**9)
 
 

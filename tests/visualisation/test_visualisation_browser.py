@@ -55,8 +55,8 @@ def test_everything_moves_with_activity(browser: Any) -> None:
             after = one.colours(canvas)
             assert len(after) > 3, canvas
             assert after != before, canvas
-        assert one.colours("raster")[one.theme("spike")] > 200
-        assert one.colours("traces")[one.theme("trace-1")] > 1000
+        one.until_drawn("#raster", one.theme("spike"), 200)
+        one.until_drawn("#traces", one.theme("trace-1"), 1000)
         assert sum(near(colour, one.theme("accent"), 90) for colour in one.colours("waveforms")) > 5
         assert sum(one.state()["rates"]) > 20
         text = one.page.inner_text("header")

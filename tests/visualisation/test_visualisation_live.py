@@ -192,7 +192,7 @@ def test_where_it_is_is_said_on_stderr(capsys: pytest.CaptureFixture[str]) -> No
 def test_stims_are_told_with_their_currents_also_from_recordings(tmp_path: Path) -> None:
     with device() as (neurons, server), page(server) as one:
         recording = neurons.record(file_location=str(tmp_path))
-        one.subscribe("stims")
+        one.subscribe("stims", since=neurons.timestamp())
         neurons.stim(8, cl.StimDesign(160, -0.5, 160, 1.5, 160, -0.5))
         section = next(section for section in one.sections(2) if section.count)
         recording.stop()
