@@ -164,11 +164,11 @@ def test_a_disk_that_is_too_slow_is_named_once(
             clock.origin_ns -= 10**9  # a second passes
 
         monkeypatch.setattr(ordered_file, "_to_disk", slow)
-        while not caplog.records:
+        while "power cut" not in caplog.text:
             neurons.read(500)
         neurons.read(20_000)
         monkeypatch.undo()
         recording.stop()
     messages = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    assert len(messages) == 1
-    assert "a power cut would take the last" in messages[0] and "CL_SDK_SYNC_SECONDS=2" in messages[0]
+    [message] = [message for message in messages if "a power cut would take the last" in message]
+    assert "CL_SDK_SYNC_SECONDS=2" in message

@@ -32,7 +32,7 @@ def test_it_runs_on_the_emulator(tmp_path: Path) -> None:
             command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60
         )
     assert found.returncode == 0, found.stderr
-    assert found.stderr == "", "no warning about jitter: a device detects it"
+    assert "jitter" not in found.stderr.lower(), "no warning about it: a device detects it"
     lines = found.stdout.splitlines()
     assert lines[0] == "device cl1-emulator"
     assert "spikes on" in lines[1] and "answered" in lines[1]
