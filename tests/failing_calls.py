@@ -17,10 +17,11 @@ import socket
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from leak_tools import open_files, threads
@@ -71,25 +72,29 @@ _AFTERWARDS = frozenset({"close"})
 """What has been done when it fails: the descriptor is gone all the same, as on Linux."""
 
 
-class Call:
-    """Where and what the package called."""
+class Call(NamedTuple):
+    """What the package called and where, and how often it had been called there before.
 
-    def __init__(self, name: str, place: str) -> None:
-        self.name = name
-        self.place = place
+    Of all calls together a number would say another one in each run: threads make them side by side.
+    """
+
+    name: str
+    place: str
+    before: int
 
     def __str__(self) -> str:
-        return f"{self.name} at {self.place}"
+        return f"{self.name} at {self.place}, after {self.before}"
 
 
 class FailingCalls:
-    """Counts the package's calls of the system; the `fails_at`-th (from 0) fails with `number`, once."""
+    """Counts the package's calls of the system; `fails_at` is the one that fails, with `number`."""
 
-    def __init__(self, fails_at: int | None = None, number: int = 0) -> None:
+    def __init__(self, fails_at: Call | None = None, number: int = 0) -> None:
         self.fails_at = fails_at
         self.number = number
         self.calls: list[Call] = []
         self.failed: Call | None = None
+        self._counts: Counter[tuple[str, str]] = Counter()
         self.closed_twice: list[str] = []
         """Where a descriptor was closed that was closed: by then it may be another file's."""
         self._lock = threading.Lock()
@@ -161,9 +166,10 @@ class FailingCalls:
             return False
         place = f"{frame.f_code.co_filename[len(_PACKAGE) :]}:{frame.f_lineno}"
         with self._lock:
-            call = Call(name, place)
+            call = Call(name, place, self._counts[name, place])
+            self._counts[name, place] += 1
             self.calls.append(call)
-            if self.failed is None and len(self.calls) - 1 == self.fails_at:
+            if call == self.fails_at:
                 self.failed = call
                 return True
         return False
@@ -179,7 +185,7 @@ class FailingCalls:
 class Trial:
     """One run of a program in which one call fails."""
 
-    def __init__(self, program: Program, fails_at: int | None, number: int) -> None:
+    def __init__(self, program: Program, fails_at: Call | None, number: int) -> None:
         self.paths: list[Path] = []
         self.error: Exception | None = None
         self.calls = FailingCalls(fails_at, number)
@@ -203,13 +209,12 @@ def check_error(trial: Trial) -> None:
     assert any("put in by a test" in text or "new thread" in text for text in said), trial
 
 
-def turns(calls: FailingCalls) -> list[int]:
-    """Return the numbers of the calls that are to fail."""
+def turns(calls: FailingCalls) -> list[Call]:
+    """Return the calls that are to fail."""
     if EVERY_CALL:
-        return list(range(len(calls.calls)))
-    places = [str(call) for call in calls.calls]
-    last = {place: at for at, place in enumerate(places)}
-    return sorted({*map(places.index, last), *last.values()})
+        return calls.calls
+    last = {(call.name, call.place): call for call in calls.calls}
+    return [call for call in calls.calls if not call.before or last[call.name, call.place] == call]
 
 
 def fails_in_turn(program: Program, check: Callable[[Trial], None]) -> tuple[int, int]:
@@ -220,9 +225,9 @@ def fails_in_turn(program: Program, check: Callable[[Trial], None]) -> tuple[int
     failed = raised = 0
     gc.collect()
     files, before = open_files(), threads()
-    for at in turns(whole.calls):
+    for at, call in enumerate(turns(whole.calls)):
         for number in NUMBERS if EVERY_CALL else (NUMBERS[at % len(NUMBERS)],):
-            trial = Trial(program, at, number)
+            trial = Trial(program, call, number)
             print(trial, flush=True)
             failed += trial.calls.failed is not None
             raised += trial.error is not None

@@ -246,8 +246,8 @@ MUTATIONS: Final = (
     Mutation(
         "a recording has entries from before its window",
         "cl/_recording/appended.py",
-        "if number >= self._first_own or timestamp >= self._begin:",
-        "if True:",
+        "if first + gone < self._first_own:",
+        "if False:",
         _RECORDINGS,
     ),
     Mutation(
