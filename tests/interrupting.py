@@ -28,7 +28,8 @@ class Interruption:
     The lines of a `with` that end its block do not count: a signal is handled after the call that leaves the
     block and not before it, which only tracing can do; it would keep a lock that no signal can keep.
     So with the release, or the assignment of a constant, that a `finally` begins with: a signal is handled
-    within the `try`, or after it.
+    within the `try`, or after it. Nor does the line of a `try:` count, which does nothing: no signal is
+    handled there, and a `with` around it does not catch what tracing raises there.
     """
 
     def __init__(self, moment: int = 0, below: str = "") -> None:
@@ -105,9 +106,11 @@ def _with_lines(path: str) -> frozenset[int]:
 
 @cache
 def _releases(path: str) -> frozenset[int]:
-    """Return the lines of releases and assignments that a `finally` begins with, up to them."""
+    """Return the lines of `try:`, and of releases and assignments that begin a `finally`, up to them."""
     found: set[int] = set()
     for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Try):
+            found.add(node.lineno)
         first = node.finalbody[0] if isinstance(node, ast.Try) and node.finalbody else None
         if isinstance(first, ast.Assign) and isinstance(first.value, ast.Constant):
             found.add(first.lineno)
