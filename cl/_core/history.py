@@ -6,6 +6,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cl._values.constants import CHANNEL_COUNT, HISTORY_FRAMES, NEVER, SPARE_FRAMES
+from cl.error import DeviceDisconnectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -139,9 +140,11 @@ class FrameRing:
         """Return a copy of the frames of [start, stop), which must be held."""
         import numpy as np
 
+        data = self._data
+        if not len(data):
+            raise DeviceDisconnectedError("the device was closed")
         if start < self.oldest or stop > self.end:
             raise ValueError(f"frames {start} to {stop} are not held: {self.oldest} to {self.end} are")
-        data = self._data
         low, high = start % len(data), stop % len(data)
         if stop - start >= len(data) or (high <= low and stop > start):
             found = np.concatenate((data[low:], data[:high]))
@@ -152,10 +155,17 @@ class FrameRing:
             raise ValueError(f"frames {start} to {stop} are no longer held: {self.oldest} to {self.end} are")
         return found
 
+    def release(self) -> None:
+        """Give the memory back: the device was closed, as reading says from now on.
+
+        What is left of a device refers to itself, and lasts until Python's collector looks for such things.
+        """
+        self._data = self._data[:0].copy()
+
     def grow(self, frames: int) -> None:
         """Hold as many frames from now on, besides the spare and early ones; what is held stays."""
         data, size = self._data, frames + _BEYOND_FRAMES
-        if size <= len(data):
+        if size <= len(data) or not len(data):
             return
         import numpy as np
 

@@ -281,6 +281,7 @@ class Run:
             self._begun = False
             engine.time.end_loop(self.n)
             threads.drop(engine, self.participant)
+            self.tick.keep()
 
 
 def _frames(count: int) -> str:

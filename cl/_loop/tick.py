@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from cl._values.saying import deprecated
@@ -77,6 +78,12 @@ class LoopTick:
             stop = self.iteration_timestamp
             frames = self._frames = self._engine.frames(stop - self._n, stop)
         return frames
+
+    def keep(self) -> None:
+        """Have the frames at hand for when the device is closed, which gives their memory back."""
+        if not self._engine.device.acquisition.predictable:
+            with suppress(Exception):  # They may be gone: whoever asks for them is told.
+                _ = self.frames
 
     @property
     def timestamp(self) -> int:

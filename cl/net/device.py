@@ -74,7 +74,11 @@ class NetworkDevice:
 
     def close(self) -> None:
         """Give control back, if it is held, and let go of everything."""
-        self._link.close()
+        try:
+            self._link.close()
+        finally:
+            if self._ring is not None:
+                self._ring.release()
 
     def disown(self) -> None:
         """Let go of the connection, which is that of the process that this one is a fork of."""

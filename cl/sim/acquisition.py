@@ -93,6 +93,11 @@ class StreamedAcquisition(_Sensing):
         """Get the memory."""
         self._ring = FrameRing(self._source.start_timestamp)
 
+    def close(self) -> None:
+        """Give it back."""
+        if self._ring is not None:
+            self._ring.release()
+
     @property
     def end_timestamp(self) -> int:
         if self.ended_at is not None:

@@ -104,4 +104,7 @@ class StreamedDevice(_SimulatedDevice):
         self.acquisition.open()
 
     def close(self) -> None:
-        self.source.close()
+        try:
+            self.source.close()
+        finally:
+            self.acquisition.close()

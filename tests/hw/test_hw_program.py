@@ -94,6 +94,14 @@ def test_interrupts_that_go_wrong_lose_nothing(emulator: EmulatorProcess, fault:
 # -- what is lost -----------------------------------------------------------------------------
 
 
+def test_the_last_tick_keeps_its_frames_when_the_device_is_closed(emulator: EmulatorProcess) -> None:
+    with cl.open() as neurons:
+        for tick in neurons.loop(1_000, stop_after_ticks=3, ignore_jitter=True):
+            assert tick.iteration < 3
+    end = tick.iteration_timestamp
+    assert (read_stamps(tick.frames, 8) == np.arange(end - 25, end)).all()
+
+
 def lose(emulator: EmulatorProcess, neurons: cl.Neurons, fault: str) -> None:
     """Have the device lose something, and wait until that is known and past."""
     losses = neurons._engine.losses
