@@ -19,22 +19,6 @@ from leak_tools import open_files, threads
 import cl._current
 import cl._session.opening
 
-_REAL_TIME = (
-    "hw",
-    "net",
-    "visualisation",
-    "test_contract_device",
-    "test_contract_budgets",
-    "test_contract_device_pulses",
-    "test_contract_log",
-    "test_contract_watchdog",
-    "test_contract_long_plans",
-    "test_contract_wall_clock",
-    "test_aio_web_service",
-    "test_interop_bridges",
-    "test_interop_lsl",
-)
-"""Folders and modules of tests that have bounds in the host's time, or several processes each."""
 _LOOPS = [
     pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
     pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
@@ -53,11 +37,12 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, let one have all those in real time, one after the other."""
-    for item in items:
-        if item.path.stem in _REAL_TIME or item.path.parent.name in _REAL_TIME:
-            item.add_marker(pytest.mark.xdist_group("real time"))
+@pytest.hookimpl(optionalhook=True)  # there is none where pytest-xdist is not
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where several processes share the tests, let one have all those of a group."""
+    from shared_out import InGroups
+
+    return InGroups(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(params=_LOOPS)

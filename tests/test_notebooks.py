@@ -20,7 +20,6 @@ need_extra("analysis", "pydantic", "scipy", "networkx", "matplotlib")
 need_extra("pandas", "pandas")
 need_extra("test", "nbclient", "ipykernel")
 
-pytestmark = pytest.mark.xdist_group("notebooks")  # one run of all is enough
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "notebooks"
 SHOWN = "6_visualisation"
 PATHS = sorted(path for path in FOLDER.glob("*.ipynb") if path.stem != SHOWN)
@@ -46,11 +45,12 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     runner = str(Path(__file__).with_name("notebook_runner.py"))
     command = [sys.executable, runner, str(out), *map(str, PATHS)]
-    found = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=110, cwd=home)
+    found = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=280, cwd=home)
     assert found.returncode == 0, found.stderr
     return out
 
 
+@pytest.mark.timeout(300)  # the first waits until all have run
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_the_notebook_runs_and_prints_what_it_did(path: Path, executed: Path) -> None:
     error = executed / f"{path.stem}.error"

@@ -17,7 +17,6 @@ from extras import need_extra
 import cl
 from cl._sweep.sweep import Sweep
 
-pytestmark = pytest.mark.xdist_group("sweeps that are compared")  # with one reference
 GRID = {"channel": range(20, 28)}
 SEEDS = 4
 KILLED = """

@@ -205,7 +205,6 @@ def test_a_simulator_passes() -> None:
     assert not report.broken and len(report.kept) == len(report.findings) >= 12
 
 
-@pytest.mark.xdist_group("real time")
 def test_the_emulator_passes() -> None:
     with EmulatorProcess("--source", "counter", "--liveness-ms", "1000") as emulator:
         report = check_device(emulator.address, seconds=0.2)
