@@ -6,16 +6,20 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ._core.steps import Step
 from ._loop.run import LoopBase, Run
 from ._loop.tick import LoopTick
 from ._values.twins import is_asynchronous, is_synchronous
 from ._wait import threads
 from ._wait.body import current_body
+from ._wait.owner import serve_with
 
 if TYPE_CHECKING:
     from ._wait.tasks import Waiter
 
 __all__ = ["AsyncLoop", "Loop", "LoopTick"]
+
+_DONE = Step.DONE
 
 
 class Loop(LoopBase):
@@ -129,9 +133,13 @@ class AsyncTicks:
         if self._in_body and run is not None:
             run.index += 1
             run.due = due = run.due + run.n
+            loop = self._loop
             # Alone, with not much to happen until then, virtual time just moves.
-            if self._lone is not None and self._goes_on(run) and self._lone(due):
-                loop = self._loop
+            if (
+                (lone := self._lone) is not None
+                and not (loop._stopping or run.index == run.total)
+                and lone(due)
+            ):
                 loop._recovery = None
                 loop._lateness.punctual += 1
                 return run.enter(due)
@@ -139,18 +147,41 @@ class AsyncTicks:
             raise StopAsyncIteration
         elif run is None:
             run = self._begin()
-        self._require_rest()
+        if self._waiting:
+            self._require_rest()
         self._in_body = False
         self._waiting = True
         try:
-            while not run.over():
-                tick = await self._next(run)
-                if tick is not None:
-                    self._in_body = True
-                    return tick
+            waiter, time, losses = self._waiter, self._engine.time, self._engine.losses
+            assert waiter is not None
+            while not (self._loop._stopping or run.index == run.total):
+                due = run.due
+                if self._is_late(run, due):
+                    await self._recover(run)
+                    continue
+                # What `Waiter.wait` does, without a coroutine of it where the task just parks.
+                step: Step | None = waiter.begin(due, time.poll)
+                if step is not _DONE:
+                    place = waiter.place(step)
+                    if place is not None:
+                        await place
+                        step = waiter.woken()
+                    if step is not _DONE:
+                        await waiter.follow(step, due, time.poll)
+                if run.participant.hold is not None:
+                    serve_with(run.participant.hold)
+                if losses.total != run.known_losses:
+                    run.check_losses()
+                run.count(due)
+                self._in_body = True
+                return run.enter(due)
             run.finish()
         except BaseException:
-            self._end()
+            try:
+                if self._waiter is not None:
+                    self._waiter.give_up()
+            finally:
+                self._end()
             raise
         finally:
             self._waiting = False
@@ -193,31 +224,19 @@ class AsyncTicks:
         run = self._run = Run(self._loop)
         run.begin()
         self._waiter = Waiter(self._engine, run.participant)
-        self._lone = self._engine.time.lone_pass(run.participant, lends=False)
+        self._lone = self._engine.time.lone_pass(run.participant, False, self._waiter.may_go_on)
         return run
 
-    def _goes_on(self, run: Run) -> bool:
-        """Return whether there is another tick, and no need to let other tasks run before it."""
-        if self._loop._stopping or run.index == run.total:
-            return False
-        return self._waiter.may_go_on()  # type: ignore[union-attr]
-
-    async def _next(self, run: Run) -> LoopTick | None:
-        waiter, due = self._waiter, run.due
-        assert waiter is not None
-        losses = self._engine.losses
-        behind = self._engine.time.lateness(due)
-        if losses.total != run.known_losses:
-            raise losses.since(run.known_losses)
+    def _is_late(self, run: Run, due: int) -> bool:
+        """Return whether the loop is in recovery from jitter, so that ticks are to be skipped."""
+        engine = self._engine
+        behind = engine.time.lateness(due)
+        if engine.losses.total != run.known_losses:
+            run.check_losses()
         if behind > 0 and run.late(due + behind):
-            await self._recover(run)
-            return None
+            return True
         self._loop._recovery = None
-        await waiter.wait(due)
-        if losses.total != run.known_losses:
-            raise losses.since(run.known_losses)
-        run.count(due)
-        return run.enter(due)
+        return False
 
     async def _recover(self, run: Run) -> None:
         assert self._waiter is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from heapq import heappop, heappush, heapreplace
+from itertools import islice
 from typing import TypeAlias
 
 from cl._values.constants import NEVER
@@ -21,7 +23,7 @@ class DueTimes:
     As the scheduler's methods these are written to be called again after an interruption.
     """
 
-    __slots__ = ("_timed", "probing", "waiting")
+    __slots__ = ("_timed", "probing", "ready", "waiting")
 
     def __init__(self) -> None:
         self.waiting: dict[Participant, None] = {}
@@ -29,6 +31,8 @@ class DueTimes:
         """Those of them whose due time may change."""
         self._timed: list[_Entry] = []
         """A heap of those whose due time is known; some are there no more."""
+        self.ready: deque[_Entry] = deque()
+        """Those that were taken out of it together, in order, since they are due; some are there no more."""
 
     def add(self, participant: Participant, deadline: int) -> None:
         """Let a participant wait for `deadline`, or for what its probe tells."""
@@ -65,7 +69,12 @@ class DueTimes:
         timed = self._timed
         while timed and timed[0][2].entry is not timed[0]:
             heappop(timed)
-        if timed:
+        ready = self.ready
+        while ready and ready[0][2].entry is not ready[0]:
+            ready.popleft()
+        if ready and not (timed and timed[0] < ready[0]):
+            best_due, _, best = ready[0]
+        elif timed:
             best_due, _, best = timed[0]
         if self.probing:
             for participant in tuple(self.probing):
@@ -74,6 +83,26 @@ class DueTimes:
                     best, best_due = participant, due
         assert best is not None
         return best, best_due
+
+    def gather(self, position: int) -> bool:
+        """Take out those that are due at `position`, if they are several; return whether they are."""
+        timed = self._timed
+        if self.ready or len(timed) < 2:
+            return False
+        if timed[1][0] > position and (len(timed) == 2 or timed[2][0] > position):
+            return False
+        ready = self.ready
+        while timed and timed[0][0] <= position:
+            entry = timed[0]
+            if entry[2].entry is entry:
+                # In this order: an interruption may leave it in both places, which does no harm.
+                ready.append(entry)
+            heappop(timed)
+        return len(ready) > 1
+
+    def behind(self, most: int) -> list[Participant]:
+        """Return the first of those that were taken out and wait still, in order."""
+        return list(islice((entry[2] for entry in self.ready if entry[2].entry is entry), most))
 
     def _probed(self, participant: Participant, position: int) -> int:
         """Return when a participant with a probe is due, as far as that is known."""

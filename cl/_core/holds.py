@@ -17,9 +17,10 @@ class Holds:
     """
 
     def __init__(self, ended: Callable[[object], bool]) -> None:
-        self._ended = ended
+        self.ended = ended
+        """Whether a task or thread has ended; the devices know."""
         self._present: dict[object, Hold] = {}
-        self._active: set[Hold] = set()
+        self.active: set[Hold] = set()
         """Those that are active: mostly one of many, and looked at all the time."""
         self._lasting: dict[object, set[Participant]] = {}
         """The participants that last (loops and streams), by their owners."""
@@ -59,12 +60,12 @@ class Holds:
     def activate(self, hold: Hold) -> None:
         """Let a hold stop time."""
         hold.active = True
-        self._active.add(hold)
+        self.active.add(hold)
 
     def deactivate(self, hold: Hold) -> None:
         """Let a hold stop time no longer."""
         # In this order: what an interruption leaves half done is done again for those that are still active.
-        self._active.discard(hold)
+        self.active.discard(hold)
         hold.active = False
 
     def forget(self, hold: Hold) -> None:
@@ -75,7 +76,7 @@ class Holds:
 
     def end_device(self, device: object) -> None:
         """End what is held after waits for a device that is gone, but by owners that take part on others."""
-        for hold in tuple(self._active):
+        for hold in tuple(self.active):
             if hold.device is device and hold.owner not in self._lasting:
                 self.deactivate(hold)
 
@@ -91,10 +92,10 @@ class Holds:
         Their owners may be waiting for the newcomer, in ways that cannot be seen.
         """
         if not any(self._present.get(body.owner) is body for body in line(parent)):
-            for hold in [hold for hold in self._active if hold.transient]:
+            for hold in [hold for hold in self.active if hold.transient]:
                 self.deactivate(hold)
         if len(self._present) >= self._sweep_at:
-            for hold in [hold for other, hold in self._present.items() if self._ended(other)]:
+            for hold in [hold for other, hold in self._present.items() if self.ended(other)]:
                 self.forget(hold)
             self._sweep_at = 2 * len(self._present) + _SWEEP
         self._present[owner] = Hold(owner, name, transient=True, scheduler=scheduler)
@@ -115,7 +116,7 @@ class Holds:
         """Return the first of a line of holds that is its owner's present one, and not `owner`'s."""
         while hold is not None:
             if hold.owner is not owner and self._present.get(hold.owner) is hold:
-                if not (hold.over or self._ended(hold.owner)):
+                if not (hold.over or self.ended(hold.owner)):
                     return hold
                 self.forget(hold)
             hold = hold.parent
@@ -125,12 +126,12 @@ class Holds:
 
     def stop_time(self) -> bool:
         """Return whether time is held; not by owners that have ended."""
-        if not self._active:
+        if not self.active:
             return False
-        for hold in tuple(self._active):
+        for hold in tuple(self.active):
             if hold.workers:
                 continue
-            if not (hold.over or self._ended(hold.owner)):
+            if not (hold.over or self.ended(hold.owner)):
                 return True
             self.forget(hold)
         return False
@@ -138,15 +139,15 @@ class Holds:
     def names(self) -> list[str]:
         """Return the names of the holds that stop time."""
         held = [hold for hold in self._present.values() if hold.counts and not hold.over]
-        return [hold.name for hold in held if not self._ended(hold.owner)]
+        return [hold.name for hold in held if not self.ended(hold.owner)]
 
     def are_only_of(self, owner: object) -> bool:
         """Return whether no other owner has an active hold."""
-        return all(hold.owner is owner for hold in self._active)
+        return all(hold.owner is owner for hold in self.active)
 
     def may_end_silently(self) -> bool:
         """Return whether a hold after a single wait stops time: its owner may end without a word."""
-        for hold in self._active:  # noqa: SIM110  # A generator would cost more than the rest.
+        for hold in self.active:  # noqa: SIM110  # A generator would cost more than the rest.
             if hold.transient and not hold.workers:
                 return True
         return False

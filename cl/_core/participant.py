@@ -86,9 +86,9 @@ class Participant:
     """
 
     __slots__ = (
-        "_alike", "arm", "arrival", "ask", "base", "blocks", "deadline", "device", "due", "entry", "exact",
-        "goal", "hold", "horizon", "key", "longest_s", "name", "own", "owner", "parent", "pause_s", "probe",
-        "served", "transient", "wake",
+        "_alike", "ahead_ns", "arm", "arrival", "ask", "base", "blocks", "deadline", "device", "due", "entry",
+        "exact", "goal", "hold", "horizon", "in_order", "key", "longest_s", "name", "own", "owner", "parent",
+        "pause_s", "probe", "served", "transient", "wake",
     )  # fmt: skip
 
     def __init__(self, name: str, kind: int, period: int = 0, probe: Callable[[], int] | None = None) -> None:
@@ -118,6 +118,10 @@ class Participant:
         self.entry: object = None
         """Its place among those whose due time is known."""
         self.wake: Callable[[], None] | None = None
+        self.in_order = False
+        """Whether it is a task on an event loop that runs tasks in the order in which they were woken."""
+        self.ahead_ns: int | None = None
+        """When, on the host's clock, it was woken before it was served."""
         self.arm: Callable[[], Callable[[], None]] | None = None
         """Makes a place to park at, and returns what wakes the one who parks there."""
         self.arrival: Callable[[], None] | None = None

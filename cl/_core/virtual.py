@@ -23,47 +23,18 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Callable, Collection
-from typing import Protocol
 
 from cl._values.constants import NEVER
 
 from .due_times import DueTimes
 from .holds import Holds, line
+from .mover import Budget, Mover
 from .participant import Hold, Participant
 from .reentry_lock import REENTRY
+from .wakes_ahead import MOST_AHEAD, WakesAhead
 
 _FAR = NEVER >> 1
 """What is due later is never due: timestamps of several devices differ by less than that."""
-
-
-class Mover(Protocol):
-    """What moves time for the scheduler: the engine."""
-
-    @property
-    def position(self) -> int:
-        """Where time is."""
-        ...
-
-    @property
-    def stands(self) -> bool:
-        """Whether a consumer has to take what there is before time goes on and a participant is served."""
-        ...
-
-    def move(self, to: int) -> bool:
-        """Move device time towards `to`; return False where it arrives later, by itself."""
-        ...
-
-
-class Budget(Protocol):
-    """How much is moved in one call: a `cl._core.work_budget.WorkBudget`."""
-
-    def begin(self) -> int:
-        """Begin, and return how many frames to move in one go."""
-        ...
-
-    def over(self, moved: int) -> bool:
-        """Return whether it is enough, `moved` frames later."""
-        ...
 
 
 class Scheduler:
@@ -81,6 +52,8 @@ class Scheduler:
         self.may_end_silently = holds.may_end_silently
         self._registered = 0
         self._open: dict[Participant, None] = {}
+        self._ahead = WakesAhead()
+        self.in_vain = self._ahead.in_vain
         self._due = due = DueTimes()
         self._waiting = due.waiting
         self._blocking: dict[object, Participant] = {}
@@ -101,6 +74,10 @@ class Scheduler:
         """Whether several devices share this time, so that none can move it alone."""
         self.solo: Participant | None = None
         """The only participant, which holds: time moves as it says."""
+
+    def ask_for_ends(self, ended: Callable[[object], bool]) -> None:
+        """Ask `ended` from now on whether a task or thread that holds time has ended."""
+        self._holds.ended = ended
 
     def register(self, participant: Participant, order: int = 0) -> None:
         """Make `participant` a participant from now on; `order` is its device's place among several."""
@@ -139,6 +116,15 @@ class Scheduler:
         """End a wait: its owner, and the bodies that it works for, hold time again if they did before."""
         if participant.deadline is None:
             return
+        self._leave_line(participant)
+        own = participant.own
+        if own is not None and self._holds.of(own.owner) is own:
+            self._holds.activate(own)
+        participant.own = None
+        participant.deadline = None
+
+    def _leave_line(self, participant: Participant) -> None:
+        """Let it wait no longer; the bodies that it works for hold time again if they did before."""
         self._due.remove(participant)
         if participant.blocks and self._blocking.get(participant.owner) is participant:
             del self._blocking[participant.owner]
@@ -148,11 +134,6 @@ class Scheduler:
         while body is not None:
             body.end_work(participant)
             body = body.parent
-        own = participant.own
-        if own is not None and self._holds.of(own.owner) is own:
-            self._holds.activate(own)
-        participant.own = None
-        participant.deadline = None
 
     def begin(self, participant: Participant, deadline: int, owner: object, inherited: Hold | None) -> None:
         """Let `participant` wait for `deadline` on behalf of `owner`.
@@ -162,19 +143,23 @@ class Scheduler:
         """
         if participant.deadline is not None:
             raise RuntimeError(f"{participant.name} is waited for already: give each task and thread its own")
-        if participant.blocks and owner in self._blocking:
-            # Were the interrupted wait served, it could not go on, and time would stand.
-            raise RuntimeError(REENTRY)
-        if self._blocking and not participant.blocks:
+        if participant.blocks:
+            if owner in self._blocking:
+                # Were the interrupted wait served, it could not go on, and time would stand.
+                raise RuntimeError(REENTRY)
+            if self._explicit or self._arriving:
+                self._refuse_own_hold(participant, owner)
+        elif self._blocking:
             self._refuse_own_wait()
-        if participant.blocks and (self._explicit or self._arriving):
-            self._refuse_own_hold(participant, owner)
         self.solo = None
         if participant.owner is not owner:
             self._hand_over(participant, owner)
         holds = self._holds
-        parent = None if inherited is None else holds.living(inherited, owner)
+        parent = None
+        if inherited is not None and (inherited.owner is not owner or inherited.parent is not None):
+            parent = holds.living(inherited, owner)
         participant.served = False
+        participant.ahead_ns = None
         participant.parent = parent
         participant.deadline = deadline
         hold = holds.of(owner)
@@ -182,7 +167,9 @@ class Scheduler:
             holds.welcome(owner, participant.name, parent, self)
         elif hold.active:
             participant.own = hold
-            holds.deactivate(hold)
+            # As `deactivate`, without the call.
+            holds.active.discard(hold)
+            hold.active = False
         body = parent
         while body is not None:
             body.begin_work(participant)
@@ -192,6 +179,8 @@ class Scheduler:
         if participant.blocks:
             self._blocking[owner] = participant
         self._due.add(participant, deadline)
+        if self._arriving:
+            self._arriving.pop(participant, None)
 
     def _refuse_own_wait(self) -> None:
         """Raise where a task runs in a thread that blocks already: it has interrupted that wait.
@@ -240,15 +229,22 @@ class Scheduler:
         """
         if self._serving is not None:
             self._serve(self._serving)
-        mover, most = self._mover, 0
-        while self._waiting and not (self.moving or self._arriving or mover.stands or self.holding()):
-            position = mover.position
-            participant, due = self._due.first(position)
+        mover, due_times, ahead, most = self._mover, self._due, self._ahead, 0
+        while self._waiting and not (self.moving or self._arriving or self.holding()):
+            position = mover.where()
+            if position is None:
+                return True
+            participant, due = due_times.first(position)
+            if due <= position:
+                more = participant is ahead.last or (not due_times.ready and due_times.gather(position))
+                holds = self._serve(participant)
+                if more:
+                    ahead.wake(due_times.behind(MOST_AHEAD), budget.now())
+                if holds:
+                    return True
+                continue
             if due >= _FAR:
                 return True
-            if due <= position:
-                self._serve(participant)
-                continue
             most = most or budget.begin()
             if self._keen:
                 due = min(due, self._bound())
@@ -343,10 +339,12 @@ class Scheduler:
         """Forget who has taken part: no device is open any more. Holds of the time itself stay."""
         self._holds.end_all()
 
-    def _serve(self, participant: Participant) -> None:
+    def _serve(self, participant: Participant) -> bool:
+        """Let a participant go on; return whether its owner holds time now."""
         owner, holds = participant.owner, self._holds
         self._serving = participant
-        self.withdraw(participant)
+        self._leave_line(participant)
+        participant.own = participant.deadline = None
         transient = participant.transient and not holds.lasts(owner)
         before = holds.of(owner)
         if before is not None and before.active:
@@ -357,13 +355,18 @@ class Scheduler:
         participant.hold = hold
         # What is done for a body is covered by the body's hold, which ends when the body says so. That a task
         # or a thread has ended has to be noticed, which takes a moment.
-        if not (transient and any(body.counts for body in line(participant.parent))):
+        active = not (transient and any(body.counts for body in line(participant.parent)))
+        if active:
             holds.activate(hold)
         participant.served = True
         if len(self._open) == 1 and not (transient or self.shared) and holds.are_only_of(owner):
             self.solo = participant
-        _wake(participant)
+        wake = participant.wake
+        if wake is not None:
+            wake()
+            participant.wake = None
         self._serving = None
+        return active and not holds.ended(owner)
 
 
 def _wake(participant: Participant) -> None:

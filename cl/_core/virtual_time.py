@@ -36,9 +36,7 @@ class VirtualTime:
         """Where time stands while no device is open."""
         self._target = 0
         """Where devices were moved to last: some may be there, and others on their way."""
-        self._scheduler = Scheduler(self, self._has_ended)
-        self.ended: Callable[[object], bool] = never_ends
-        """Whether the task or thread that holds time has ended; the devices know."""
+        self._scheduler = Scheduler(self, never_ends)
         self._budget = WorkBudget(host_ns)
 
     @contextmanager
@@ -64,9 +62,6 @@ class VirtualTime:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VirtualTime belongs to its process: it can be neither copied nor pickled")
 
-    def _has_ended(self, owner: object) -> bool:
-        return self.ended(owner)
-
     # -- what the scheduler moves ---------------------------------------------------------
 
     @property
@@ -78,13 +73,13 @@ class VirtualTime:
             return engine.position - engine.base
         return min((engine.position - engine.base for engine in engines), default=self._at)
 
-    @property
-    def stands(self) -> bool:
-        """Whether a consumer has to take what there is before time goes on."""
+    def where(self) -> int | None:
+        """Return where time stands; None where a consumer has to take what there is before it goes on."""
         engines = self._engines
         if len(engines) == 1:
-            return engines[0].standing > 0
-        return any(engine.standing for engine in engines)
+            engine = engines[0]
+            return None if engine.standing else engine.position - engine.base
+        return None if any(engine.standing for engine in engines) else self.position
 
     def move(self, to: int) -> bool:
         """Move all devices towards `to`; False where one arrives later. Locked."""
@@ -108,7 +103,7 @@ class VirtualTime:
         """Let a device share this time from where it stands, or is about to stand. Locked."""
         if not self._engines and self._at == 0:
             self._at = engine.start
-        self.ended = engine.has_ended
+        self._scheduler.ask_for_ends(engine.has_ended)
         # Some devices may have arrived where others are still on their way: none is ahead of a newcomer.
         at = max(self.position, self._target, *(other.committed - other.base for other in self._engines))
         engine.base = engine.start - at
@@ -134,7 +129,7 @@ class VirtualTime:
         """Forget who takes part: they are in the process that this one is a fork of."""
         self._at, self._engines = self.position, []
         self._scheduler.solo = None
-        self._scheduler = Scheduler(self, self._has_ended)
+        self._scheduler = Scheduler(self, never_ends)
 
     def reap(self) -> None:
         """Forget the participants of all devices that were dropped. Locked."""

@@ -133,11 +133,10 @@ class VirtualTimebase:
     def begin(self, participant: Participant, deadline: int, owner: Owner, fresh: bool = False) -> bool:
         participant.pause_s = None
         scheduler = self.scheduler
-        scheduler.begin(participant, deadline, *owner(scheduler))
+        task, inherited = owner(scheduler)
+        scheduler.begin(participant, deadline, task, inherited)
         if fresh:
             scheduler.await_arrivals(participant)
-        else:
-            scheduler.arrive(participant)
         return fresh
 
     def arrive(self, participant: Participant) -> None:
@@ -149,12 +148,15 @@ class VirtualTimebase:
             self._reap()
         if participant.served:
             return Step.DONE
+        if participant.ahead_ns is not None:
+            participant.ahead_ns = None
+            scheduler.in_vain()
         arrived = scheduler.dispatch(self.budget)
         if participant.served:
             return Step.DONE
         if not arrived:
             return Step.AGAIN
-        if not engine.is_open():
+        if engine.failure is not None or engine.closed:
             # It has failed while time moved: the one who looks again is told.
             return Step.AGAIN
         if scheduler.moving:
@@ -177,7 +179,9 @@ class VirtualTimebase:
     def give_up(self, participant: Participant) -> None:
         self.scheduler.withdraw(participant)
 
-    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
+    def lone_pass(
+        self, participant: Participant, lends: bool, may_go_on: Callable[[], bool] | None = None
+    ) -> Callable[[int], bool] | None:
         engine, scheduler, lock = self._engine, self.scheduler, self._engine.lock
         supply = engine.supply
 
@@ -197,7 +201,9 @@ class VirtualTimebase:
                     return True
             return supply.reach_alone(due, lends, alone)
 
-        return passes
+        if may_go_on is None:
+            return passes
+        return lambda due: scheduler.solo is participant and may_go_on() and passes(due)
 
     def over(self, participant: Participant) -> None:
         """Do nothing: time stands still where no participant waits."""

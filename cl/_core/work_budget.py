@@ -17,10 +17,10 @@ class WorkBudget:
     `clock` returns nanoseconds. A batch is begun with `begin`, and ended where `over` says so.
     """
 
-    __slots__ = ("_began", "_clock", "_moved", "frames")
+    __slots__ = ("_began", "_clock", "_moved", "frames", "now")
 
     def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
+        self._clock = self.now = clock
         self._began = 0
         self._moved = 0
         self.frames = 250

@@ -8,13 +8,14 @@ from cl._core.host_clock import host_ns
 from cl._core.participant import Participant
 from cl._core.steps import Step
 from cl._values.constants import NEVER
+from cl._values.no_op import no_op
 
 from .backend import Backend, current_backend
 from .owner import hold_in, serve_with
 from .threads import close, go_on, refuse_reentry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from cl._core.engine import Engine
     from cl._core.participant import Hold
@@ -30,7 +31,7 @@ _SHORTEST_PARK_S: Final = 0.001
 _YIELD_NS: Final = 500_000
 """A task that is served again and again lets others run this often."""
 _YIELD_WAITS: Final = 16
-_DONE, _PARK = Step.DONE, Step.PARK
+_DONE, _AGAIN, _PARK = Step.DONE, Step.AGAIN, Step.PARK
 _ARRIVALS: Final = 3
 """Rounds of the event loop that a newcomer waits, so that tasks started with it register first."""
 
@@ -39,8 +40,8 @@ class Waiter:
     """The waits of one participant on its event loop."""
 
     __slots__ = (
-        "_alarm", "_backend", "_fresh", "_parker", "_served_in_a_row", "_yielded_ns", "engine", "participant",
-        "stopped",
+        "_alarm", "_backend", "_fresh", "_parker", "_served_in_a_row", "_yielded_ns", "engine",
+        "participant", "stopped",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, participant: Participant) -> None:
@@ -49,6 +50,7 @@ class Waiter:
         self._backend: Backend = current_backend()
         self._alarm: Alarm | None = None
         self._parker: Parker | None = None
+        participant.in_order = self._backend.in_order
         self._fresh = True
         self._served_in_a_row = 0
         self._yielded_ns = host_ns()
@@ -87,51 +89,102 @@ class Waiter:
         """Return what to await until the participant's probe says that there may be something, or woken."""
         return self._wait(NEVER, self.engine.time.poll_event)
 
-    async def _wait(self, deadline: int, poll: Callable[[Participant], Step]) -> None:
+    def begin(self, deadline: int, poll: Callable[[Participant], Step]) -> Step:
+        """Begin a wait, and return its first step. To be given up where it is interrupted."""
         engine, participant = self.engine, self.participant
         lock, time = engine.lock, engine.time
         if lock.held_here():
             refuse_reentry(engine)
-        try:
+        with lock:
+            if engine.failure is not None or engine.closed:
+                engine.check()
+            participant.blocks = False
+            participant.arm = self._arm if self._parker is None else self._parker.arm
+            if time.begin(participant, deadline, self._owner_in, self._fresh):
+                return _AGAIN
+            self._fresh = False
+            # A task that may go on is decided about at once: under the same lock.
+            return poll(participant) if self.may_go_on() else _AGAIN
+
+    async def follow(self, step: Step | None, deadline: int, poll: Callable[[Participant], Step]) -> None:
+        """Do what the steps of a wait say, until it is over; None: the next one is to be asked."""
+        engine, participant = self.engine, self.participant
+        lock = engine.lock
+        if self._fresh:
+            self._fresh = False
+            await self._let_others_arrive()
             with lock:
-                if engine.failure is not None or engine.closed:
-                    engine.check()
-                participant.blocks, participant.arm = False, self._arm
-                fresh = time.begin(participant, deadline, self._owner_in, self._fresh)
-                self._fresh = False
-                # A task that may go on is decided about at once: under the same lock.
-                step = poll(participant) if not fresh and self.may_go_on() else None
-            if fresh:
-                await self._let_others_arrive()
+                engine.time.arrive(participant)
+            step = None
+        while not self.stopped:
+            if step is None:
                 with lock:
-                    time.arrive(participant)
-            elif step is None:
-                await self.checkpoint()
-            while not self.stopped:
-                if step is None:
-                    with lock:
-                        if engine.failure is not None or engine.closed:
-                            engine.check()
-                        step = poll(participant)
-                if step is _DONE:
-                    break
-                if step is _PARK:
-                    engine.on_park()
-                    await self._park()
-                    if participant.served:
-                        break
-                else:
-                    await self._follow(step, deadline)
-                step = None
+                    if engine.failure is not None or engine.closed:
+                        engine.check()
+                    step = poll(participant)
+            if step is _DONE:
+                return
+            if step is _PARK:
+                place = self.place(step)
+                if place is not None:
+                    await place
+                    step = self.woken()
+                    continue
+                await self._park_for_a_while()
+                if participant.served:
+                    return
+            else:
+                await self._follow(step, deadline)
+            step = None
+
+    def place(self, step: Step | None) -> Awaitable[Any] | None:
+        """Return what to await where a wait parks until it is woken; None where it does not."""
+        if step is not _PARK or self.participant.pause_s is not None:
+            return None
+        on_park = self.engine.on_park
+        if on_park is not no_op:
+            on_park()
+        assert self._parker is not None
+        return self._parker.park()
+
+    def woken(self) -> Step | None:
+        """Take note that the task runs again; return the next step, None where that has to be asked."""
+        participant = self.participant
+        self._served_in_a_row = 0
+        self._yielded_ns = now = host_ns()
+        if not participant.served:
+            return None
+        if participant.ahead_ns is not None and now - participant.ahead_ns > _YIELD_NS:
+            # Woken with others whose bodies took so long that other tasks are to run first.
+            return _AGAIN
+        return _DONE
+
+    def done(self) -> None:
+        """Take note that a wait has ended well: what runs now is the body that it was for."""
+        hold = self.participant.hold
+        if hold is not None:
+            serve_with(hold)
+
+    def give_up(self) -> None:
+        """End a wait that was interrupted."""
+        engine = self.engine
+        if engine.lock.held_here():
+            return  # It was refused: this is in the midst of a change.
+        with engine.lock:
+            engine.time.give_up(self.participant)
+            go_on(engine)
+
+    async def _wait(self, deadline: int, poll: Callable[[Participant], Step]) -> None:
+        try:
+            step = self.begin(deadline, poll)
+            if step is not _DONE:
+                await self.follow(step, deadline, poll)
         except BaseException:
-            with lock:
-                time.give_up(participant)
-                go_on(engine)
+            self.give_up()
             raise
         if deadline == NEVER:
-            time.over(participant)
-        if participant.hold is not None:
-            serve_with(participant.hold)
+            self.engine.time.over(self.participant)
+        self.done()
 
     async def _follow(self, step: Step, deadline: int) -> None:
         """Do what the rarer steps say."""
@@ -150,19 +203,15 @@ class Waiter:
         return self._backend.task(), hold_in(scheduler)
 
     def _arm(self) -> Callable[[], None]:
-        parker = self._parker
-        if parker is None:
-            parker = self._parker = self._backend.parker()
+        self._parker = parker = self._backend.parker()
         return parker.arm()
 
-    async def _park(self) -> None:
+    async def _park_for_a_while(self) -> None:
         parker, pause = self._parker, self.participant.pause_s
-        assert parker is not None
+        assert parker is not None and pause is not None
+        self.engine.on_park()
         self._served_in_a_row = 0
-        if pause is None:
-            await parker.park()
-        else:
-            await parker.park_for(max(pause, _SHORTEST_PARK_S))
+        await parker.park_for(max(pause, _SHORTEST_PARK_S))
         self._yielded_ns = host_ns()
 
     async def _sleep(self, deadline: int) -> None:

@@ -30,6 +30,9 @@ class Time:
         self.moves: list[int] = []
         self.stands = False
 
+    def where(self) -> int | None:
+        return None if self.stands else self.position
+
     def move(self, to: int) -> bool:
         self.moves.append(to)
         if self.pushes:

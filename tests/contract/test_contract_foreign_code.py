@@ -270,7 +270,7 @@ def test_successors_leave_no_chain_of_holds_behind() -> None:
         time_ = neurons._engine.time
         assert isinstance(time_, VirtualTimebase)
         holds = time_.scheduler._holds
-        hold = max(holds._active, key=lambda h: h.active, default=None)
+        hold = max(holds.active, key=lambda h: h.active, default=None)
         length = 0
         while hold is not None:
             length, hold = length + 1, hold.parent

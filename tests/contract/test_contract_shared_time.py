@@ -691,5 +691,5 @@ def test_a_time_without_devices_keeps_nobody() -> None:
             assert time._scheduler._holds._present
     scheduler = time._scheduler
     holds = scheduler._holds
-    assert not (holds._present or holds._active or holds._lasting)
+    assert not (holds._present or holds.active or holds._lasting)
     assert not (scheduler._open or scheduler._waiting or scheduler._keen or scheduler.moving)

@@ -196,9 +196,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "work for a body does not have its hold",
-        "cl/_wait/tasks.py",
-        "            serve_with(participant.hold)",
-        "            pass",
+        "cl/loop.py",
+        "                    serve_with(run.participant.hold)",
+        "                    pass",
         _SIMULATION,
     ),
     Mutation(

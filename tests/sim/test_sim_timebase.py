@@ -60,12 +60,13 @@ def test_a_device_of_fixed_data_is_whole_once_it_has_an_engine() -> None:
 def test_who_has_ended_is_known_to_a_time_once_a_device_is_there() -> None:
     time = VirtualTime()
     engine = attached(timing_of(Settings(accelerated=True), time))
-    assert not time.ended(object())
+    holds = time._scheduler._holds
+    assert not holds.ended(object())
     with engine.lock:
         time.remove(engine)
     engine.has_ended = lambda owner: owner == "gone"
     engine.on_begin()
-    assert time.ended("gone") and not time.ended("there")
+    assert holds.ended("gone") and not holds.ended("there")
 
 
 @pytest.mark.parametrize("name", ["acquisition", "control", "device", "stimulator", "timebase"])
