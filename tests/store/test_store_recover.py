@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import h5py
 import numpy as np
 import pytest
 import tables
@@ -19,6 +20,7 @@ import cl._store.read.recover as recovery
 from cl import RecordingView
 from cl._store.read.info import format_info, info
 from cl._store.read.recover import recover
+from cl._store.read.verify.checking import verify
 from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 from cl._values import progress
@@ -54,6 +56,59 @@ def test_recovering(unended: tuple[Path, Filler], tmp_path: Path) -> None:
         assert other.root._v_attrs.ended_utc == derived["ended_utc"]
     assert [p.name for p in tmp_path.iterdir()] == ["r.h5"]
     assert recover(path) is None
+
+
+@pytest.mark.parametrize("level", [0, 4])
+def test_what_was_recovered_can_be_verified(tmp_path: Path, level: int) -> None:
+    path = tmp_path / "r.h5"
+    header = RecordingHeader(system=SYSTEM, compression=level, include_log=True, include_clock=True)
+    filler = Filler(RecordingWriter(path, header))
+    filler.add_stream("game", {"score": 3})
+    filler.add(25_600, 40, 30, 20)
+    filler.writer.flush()
+    filler.writer.abort()
+    with h5py.File(path) as file:
+        chunk = file["samples"].id.get_chunk_info(1)  # frames 512 to 1023
+    added = recover(path)
+    assert added is not None
+    report = verify(path)
+    assert report.faults == []
+    assert report.notes == [
+        f"it was recovered, {added['recovered_utc']}: its checksums are of what was there then"
+    ]
+    with tables.open_file(str(path)) as other:
+        assert other.root._v_attrs.recovered_utc == added["recovered_utc"]
+        assert sum(other.root.checksums.col("dataset") == 0) >= 1
+        names = json.loads(other.root.checksums_data[:].tobytes())
+    assert {"samples", "spikes", "log", "data_stream/game", "data_stream/game/index", ""} <= set(names)
+    with path.open("rb+") as written:
+        written.seek(chunk.byte_offset + 100)
+        written.write(b"other bytes")
+    report = verify(path)
+    assert [fault[:24] for fault in report.faults] == [
+        "samples: frames 0 to 249" if not level else "samples: frames 512 to 1"
+    ]
+    with h5py.File(path, "r+") as file:
+        file["log"].attrs["A"] = 1  # only the attributes of groups have checksums
+        file["data_stream/game"].attrs["A"] = 1
+    assert "the attributes of data_stream/game are not what was recorded" in verify(path).faults
+
+
+def test_what_could_not_be_read_is_still_told_of_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    filler = Filler(RecordingWriter(path, RecordingHeader(system=SYSTEM, compression=4)))
+    filler.add(2_048)
+    filler.writer.flush()
+    filler.writer.abort()
+    with h5py.File(path) as file:
+        chunk = file["samples"].id.get_chunk_info(1)
+    with path.open("rb+") as written:
+        written.seek(chunk.byte_offset + 100)
+        written.write(b"other bytes")
+    recover(path)
+    report = verify(path)
+    assert report.faults == ["samples: frames 512 to 1023 cannot be read"]
+    assert "samples: frames 0 to 511, 1024 to 2047" in report.readable
 
 
 def test_events_beyond_the_last_frame_are_dropped(tmp_path: Path) -> None:

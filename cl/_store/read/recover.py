@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -15,15 +16,20 @@ from cl._values.progress import Progress
 from .view import RecordingView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import h5py
+    from numpy.typing import NDArray
+
+    from cl._store.write import hdf5
 
     from .table import Table
 
 BACKUP_SUFFIX: Final = ".backup"
 _NUMBERS: Final = ("duration_frames", "duration_seconds", "end_timestamp")
 _TEXTS: Final = ("ended_localtime", "ended_utc")
+RECOVERED: Final = "recovered_utc"
+"""When a recording was ended by `recover`: its checksums are of what was there then."""
 _BLOCK: Final = 4 << 20
 
 
@@ -47,6 +53,7 @@ def recover(
         raise RuntimeError(f"{file} is being written to: it can be recovered once it is no longer recorded")
     if not found["ended_utc"]:
         found["ended_utc"] = found["ended_localtime"] = "unknown"
+    found[RECOVERED] = datetime.now(UTC).isoformat()
     file = file.resolve()  # not a link to it, which the backup would replace
     with file.open("rb+"):
         pass  # rather this error than one that names the copy
@@ -54,6 +61,7 @@ def recover(
     _copy(file, backup)
     try:
         _end(file, found, lengths)
+        _add_checksums(file)
         _read_back(file, found)
     except BaseException:
         os.replace(backup, file)
@@ -128,17 +136,58 @@ def _end(file: Path, found: dict[str, Any], lengths: dict[str, int]) -> None:
         for name in _NUMBERS:
             kind = np.float64 if name == "duration_seconds" else np.int64
             recording.attrs[name] = kind(found[name])
-        for name in _TEXTS:
+        for name in (*_TEXTS, RECOVERED):
             _set_text(recording, name, found[name])
+    _to_disk(file)
+
+
+def _to_disk(file: Path) -> None:
     with file.open("rb+") as written:
         os.fsync(written.fileno())
 
 
-def _set_text(recording: h5py.File, name: str, text: str) -> None:
+def _add_checksums(file: Path) -> None:
+    """Give a recording the checksums that it would have got at its end."""
+    import h5py
+
+    from cl._store.write import checksums, layout
+
+    from . import reader
+    from .verify import digests
+
+    try:
+        with reader.open_file(file) as recording:
+            found = digests.of_file(recording, recording.descriptor)
+    except (OSError, RuntimeError, ValueError, KeyError):
+        return  # What is damaged is ended all the same.
+    rows, names = checksums.rows_of(found)
+    with h5py.File(file, "r+") as recording:
+        _put(recording, checksums.NAME, rows, layout.table_attributes(layout.CHECKSUM))
+        _put(recording, checksums.DATA, np.frombuffer(names, np.uint8), layout.array_attributes())
+    _to_disk(file)
+
+
+def _put(
+    recording: h5py.File, name: str, content: NDArray[Any], attributes: Iterable[hdf5.Attribute]
+) -> None:
+    """Put a dataset in the place of one that was to get its content at the end, which HDF5 cannot fill."""
+    if name in recording:
+        del recording[name]
+    dataset = recording.create_dataset(name, data=content, chunks=(len(content),), maxshape=(None,))
+    for attribute in attributes:
+        if attribute.name == "NROWS":
+            dataset.attrs[attribute.name] = np.int64(len(content))
+        elif attribute.name == "EXTDIM":
+            dataset.attrs[attribute.name] = np.int32(0)
+        elif not attribute.name.endswith("_FILL"):  # zeros without them, too
+            _set_text(dataset, attribute.name, attribute.data.decode())
+
+
+def _set_text(holder: h5py.File | h5py.Dataset, name: str, text: str) -> None:
     import h5py
 
     data = text.encode()
-    recording.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", len(data)))
+    holder.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, len(data))))
 
 
 def _read_back(file: Path, found: dict[str, Any]) -> None:

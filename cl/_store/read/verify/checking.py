@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import h5py
-import numpy as np
 
 from cl._store.read import reader
 from cl._store.read.attributes_view import read_attribute
 from cl._store.read.descriptor import Descriptor
-from cl._store.read.guard import raw_strings
 from cl._store.write import checksums, layout
 from cl.error import UnsafeOperationError
 
-from . import beyond, tables
+from . import beyond, digests, tables
 from .chunks import Chunks, UnreadableError, overlapping
 from .report import Report, in_words, ranges, without
 
@@ -137,6 +135,9 @@ class _Checker:
             self._fault(f"duration_seconds is {numbers['duration_seconds']}, for {frames} frames")
         if not self._has_ended():
             self._fault("it was never ended, or is still recorded: python -m cl recover can end it")
+        if "recovered_utc" in file.attrs:
+            moment = read_attribute(file, "recovered_utc")
+            self._report.notes.append(f"it was recovered, {moment}: its checksums are of what was there then")
         if "part" in file.attrs:
             part = read_attribute(file, "part")
             self._report.part = int(part["number"]), str(part["previous"]), start, end
@@ -160,7 +161,7 @@ class _Checker:
         for name, blocks in self._expected.items():
             holder = self._file if not name else self._file.get(name)
             if isinstance(holder, h5py.Group):
-                if checksums.of_attributes(_raw(holder)) != blocks[0][2]:
+                if digests.of_attributes(holder) != blocks[0][2]:
                     self._fault(f"the attributes of {name or 'the recording'} are not what was recorded")
             elif holder is None:
                 self._fault(f"{name} is missing")
@@ -310,19 +311,3 @@ class _Checker:
 def _read_all(holder: h5py.Group | h5py.Dataset) -> None:
     for name in holder.attrs:
         holder.attrs[name]
-
-
-def _raw(holder: h5py.Group | h5py.Dataset) -> Iterator[tuple[str, bytes]]:
-    """Yield the attributes as they were written."""
-    names: list[bytes] = []
-    h5py.h5a.iterate(holder.id, names.append)
-    for name in names:
-        attribute = h5py.h5a.open(holder.id, name)
-        if attribute.get_type().get_class() == h5py.h5t.STRING:
-            yield name.decode("utf-8", "replace"), b"".join(raw_strings(attribute))
-        elif attribute.get_space().get_simple_extent_type() == h5py.h5s.NULL:
-            yield name.decode("utf-8", "replace"), b""
-        else:
-            value = np.empty(attribute.shape, attribute.dtype)
-            attribute.read(value)
-            yield name.decode("utf-8", "replace"), value.tobytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,8 @@ _AHEAD: Final = 4 * _THREADS
 _DEFLATE_MASK, _SHUFFLE_MASK = 2, 1
 _SPAN: Final = 8 << 20
 """So much is read in one go."""
+_EXPECTED: Final = 64
+"""So many spans are on their way."""
 _GAP: Final = 1 << 18
 """What lies between the chunks of a span is read with them."""
 
@@ -118,7 +121,7 @@ class Chunks:
         if lost:
             raise UnreadableError(lost)
         bad: list[tuple[int, int]] = []
-        for span in self._spans(chunks):
+        for span in self._expected(chunks):
             for chunk, data in self._stored(span):
                 begin, end = self._rows_of(chunk)
                 low, high = max(first, begin) - begin, min(stop, end) - begin
@@ -142,10 +145,24 @@ class Chunks:
             begin = chunks.start + at
         yield range(begin, chunks.stop)
 
+    def _expected(self, chunks: range) -> Iterator[range]:
+        """Yield the spans, of which the disk is told some time before."""
+        expected: deque[range] = deque()
+        for span in self._spans(chunks):
+            self._file.expect(*self._extent(span))
+            expected.append(span)
+            if len(expected) > _EXPECTED:
+                yield expected.popleft()
+        yield from expected
+
+    def _extent(self, span: range) -> tuple[int, int]:
+        """Return where a span begins, and its size."""
+        address = int(self._address[span.start])
+        return address, int(self._address[span[-1]] + self._size[span[-1]]) - address
+
     def _stored(self, span: range) -> Iterator[tuple[int, memoryview | None]]:
         """Yield chunks as they are stored, None for those that the disk does not give."""
-        address = int(self._address[span.start])
-        size = int(self._address[span[-1]] + self._size[span[-1]]) - address
+        address, size = self._extent(span)
         try:
             held = self._file.read(address, size)
         except OSError:

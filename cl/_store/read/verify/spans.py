@@ -16,6 +16,8 @@ from cl._store.read.descriptor import Descriptor
 
 _ALIGNED: Final = 4096
 """Reads past the cache begin and end at multiples of this, in the file and in memory."""
+_LARGE: Final = 1 << 17
+"""What is smaller is read through the cache: it may be asked for in time, and is looked at again."""
 
 
 class Spans:
@@ -25,18 +27,31 @@ class Spans:
         self._descriptor = descriptor
         self._direct: Descriptor | None = None
         self._held = threading.local()
+        self._foresees = hasattr(os, "posix_fadvise")
+        if self._foresees:
+            # The system would read megabytes beyond each table's chunk: all of the file, and once more.
+            os.posix_fadvise(descriptor.number, 0, 0, os.POSIX_FADV_RANDOM)
         if hasattr(os, "O_DIRECT") and hasattr(os, "RWF_NOWAIT"):
             # By its number: the name may be another file's by now. Not every file system can.
             with suppress(OSError):
                 self._direct = Descriptor(f"/proc/self/fd/{descriptor.number}", os.O_DIRECT)
+
+    def expect(self, address: int, size: int) -> None:
+        """Take note that this will be read soon."""
+        if self._foresees and size < _LARGE:
+            os.posix_fadvise(self._descriptor.number, address, size, os.POSIX_FADV_WILLNEED)
 
     def read(self, address: int, size: int) -> memoryview:
         """Return what lies there, until the thread's next read; OSError where the file ends before."""
         skipped = address % _ALIGNED
         view = self._buffer(skipped + size)
         found = view[skipped : skipped + size]
-        if self._direct is None or not (
-            self._is_cached(found, address) or self._is_read_past(view, address - skipped, skipped + size)
+        if (
+            self._direct is None
+            or size < _LARGE
+            or not (
+                self._is_cached(found, address) or self._is_read_past(view, address - skipped, skipped + size)
+            )
         ):
             self._descriptor.read_into(found, address)
         return found
