@@ -11,6 +11,7 @@ from ._core.participant import SLEEP
 from ._neurons.annotating import AnnotatingMethods
 from ._neurons.awaited import AwaitedMethods
 from ._neurons.host_time import HostTimeMethods
+from ._neurons.recordings import Recordings
 from ._neurons.streams import StreamMethods
 from ._stim.advice import StimAdvice
 from ._values.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
@@ -21,7 +22,6 @@ from ._wait import threads
 from ._wait.reading import Reading
 from .events import DetectionResult
 from .loop import AsyncLoop, Loop
-from .recording import Recordings
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,7 +16,7 @@ from cl.error import ControlRequiredError
 from .time import TimeMethods
 
 if TYPE_CHECKING:
-    from cl.recording import Recordings
+    from .recordings import Recordings
 
 
 class ControlMethods(TimeMethods):

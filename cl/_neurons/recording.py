@@ -16,7 +16,9 @@ from .time import TimeMethods
 
 if TYPE_CHECKING:
     from cl.data_stream import DataStream
-    from cl.recording import Recording, Recordings
+    from cl.recording import Recording
+
+    from .recordings import Recordings
 
 _SPARE_FRAMES: Final = 5_000
 """In wall-clock time a recording does not begin with the very oldest frames: they are gone in a moment."""
