@@ -233,7 +233,7 @@ def test_samples_are_indexed_like_an_array(shared_data: Path, data: st.DataObjec
         view.samples._rows = 200
         at_once = data.draw(st.integers(1, 250))
         key = (key, *columns) if columns else key
-        with patch("cl._store.read.table._ROWS_AT_ONCE", at_once):
+        with patch("cl._store.read.data.ROWS_AT_ONCE", at_once):
             try:
                 wanted = expected[key]
             except IndexError:  # two lists, and not of the same length

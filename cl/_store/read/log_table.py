@@ -10,8 +10,9 @@ from cl._stim.channels import ChannelSet
 from cl._store.packing import unpack
 from cl._values.constants import CHANNEL_COUNT
 
+from .data import Array
 from .design_rows import design_of
-from .table import Array, Table
+from .table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,12 +14,13 @@ from cl._values.paths import absolute
 from . import added_tables, published, reader
 from .analysable import Analysable
 from .attributes_view import AttributesView, read_attribute
+from .data import Array
 from .drawable import Drawable
 from .errors import damaged
 from .guard import check_for_pytables
 from .plots import SpikePlot, plot_spikes_and_stims
 from .streams_view import DataStreamsView
-from .table import Array, Table
+from .table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cl._store.read import reader
+from cl._store.read.data import Array
 from cl._store.read.errors import damaged
-from cl._store.read.table import Array
 
 if TYPE_CHECKING:
     import numpy as np
