@@ -13,7 +13,7 @@ from cl._store.read.pickles import DEEPEST_VALUE, loads
 from . import hdf5
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 LARGEST: Final = 16 << 20
 """Bytes that one set of attributes may take in the file."""
@@ -114,6 +114,12 @@ def value_of(attribute: hdf5.Attribute) -> Any:
         is_pickle = kind == hdf5.string_type(len(data), hdf5.ASCII) and data.endswith(b".")
         return loads(data) if is_pickle else data.decode()
     return np.frombuffer(data, "<i8" if kind[0] & 0x0F == _INTEGER else "<f8")[0].item()
+
+
+def values_of(attributes: Iterable[hdf5.Attribute], besides: Iterable[hdf5.Attribute]) -> dict[str, Any]:
+    """Return what attributes stand for, by their names, without some of them."""
+    others = {attribute.name for attribute in besides}
+    return {each.name: value_of(each) for each in attributes if each.name not in others}
 
 
 def pickled(name: str, value: Any) -> hdf5.Attribute:

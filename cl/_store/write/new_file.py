@@ -10,6 +10,8 @@ from typing import Final
 
 from cl._values.descriptors import above_standard, opened
 
+from .ordered_file import entry_to_disk
+
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _OPEN_FILES: Final = Path("/proc/self/fd")
 
@@ -25,13 +27,14 @@ class NewFile:
         self.descriptor = -1
         self._path = path
         self._nameless = nameless
-        self._is_named = False
+        self._is_named = self._is_settled = False
         if nameless and os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         try:
             # Each in a line of its own: an interruption may come at the entry of a call.
             self.descriptor = self._open()
             self.descriptor = above_standard(self.descriptor)
+            self._identity = self._look()
         except BaseException:
             self.discard()
             raise
@@ -49,8 +52,29 @@ class NewFile:
         except OSError:
             self._copy()
         self._is_named = True
+        self._identity = self._look()
         with suppress(OSError):
             self._open_again()
+
+    def settle_entry(self, wanted: bool) -> None:
+        """Have the file's name on the disk, if that is wanted, before anything is promised of it."""
+        if wanted and not self._is_settled:
+            self._is_settled = True
+            entry_to_disk(self._path)
+
+    def displaced(self, size: int) -> str | None:
+        """Return what others have done to the file of so many bytes, if they have."""
+        try:
+            found = os.stat(self._path)
+        except (FileNotFoundError, NotADirectoryError):
+            return "is no longer there: it was removed or renamed while it is recorded"
+        except OSError:
+            return None  # Nothing is known of it: what is written goes on as long as it can.
+        if (found.st_dev, found.st_ino) != self._identity:
+            return "is another file: it was replaced while it is recorded"
+        if found.st_size < size:
+            return f"was cut while it is recorded: {found.st_size} of {size} bytes are left"
+        return None
 
     def discard(self) -> None:
         """Close the file, and leave none."""
@@ -66,6 +90,10 @@ class NewFile:
             with suppress(OSError):
                 if self._path.stat().st_size == 0:
                     self._path.unlink()
+
+    def _look(self) -> tuple[int, int]:
+        found = os.fstat(self.descriptor)
+        return found.st_dev, found.st_ino
 
     def _open(self) -> int:
         if self._nameless and hasattr(os, "O_TMPFILE") and _OPEN_FILES.is_dir():

@@ -21,14 +21,14 @@ import numpy as np
 from cl._store.stream_names import check_stream_name
 
 from . import checksums, hdf5, layout
-from .attributes import pickled, plain_dict, value_of
+from .attributes import pickled, plain_dict, values_of
 from .clock_table import ClockTable
 from .group import Group
 from .header import RecordingHeader
 from .header_page import HeaderPage
 from .log_tables import LogTables
 from .new_file import NewFile
-from .ordered_file import OrderedFile, entry_to_disk
+from .ordered_file import OrderedFile
 from .stim_tables import StimTables
 from .stream_writer import StreamWriter
 
@@ -89,12 +89,9 @@ class RecordingWriter:
             self._root.set_attributes(attributes)
             self._make_parts(header)
             self._begin()
-            self._named = not header.sync_seconds
             self._file.syncs = bool(header.sync_seconds)
             if not nameless:
                 new.appear()
-            found = os.fstat(new.descriptor)
-            self._identity = found.st_dev, found.st_ino
         except BaseException:
             new.discard()
             raise
@@ -257,10 +254,7 @@ class RecordingWriter:
 
     def attributes(self) -> dict[str, Any]:
         """Return the root attributes as they stand, without PyTables' own. For any thread."""
-        found = {attribute.name: attribute for attribute in self._root.attributes()}
-        for own in layout.group_attributes(is_root=True):
-            del found[own.name]
-        return {name: value_of(attribute) for name, attribute in found.items()}
+        return values_of(self._root.attributes(), layout.group_attributes(is_root=True))
 
     # -- when it becomes readable
 
@@ -275,7 +269,7 @@ class RecordingWriter:
         with self._telling():
             if self._file.unfinished:
                 self._file.commit()  # what an error may have left of the last one
-            self._note_name()
+            self._new.settle_entry(self._file.syncs)
             for publish in self._publishers(frames):
                 publish()
             self._publish_root(frames)
@@ -293,23 +287,7 @@ class RecordingWriter:
 
     def displaced(self) -> str | None:
         """Return what others have done to the file, if they have: removed, renamed, replaced or cut it."""
-        try:
-            found = os.stat(self.path)
-        except (FileNotFoundError, NotADirectoryError):
-            return "is no longer there: it was removed or renamed while it is recorded"
-        except OSError:
-            return None  # Nothing is known of it: what is written goes on as long as it can.
-        if (found.st_dev, found.st_ino) != self._identity:
-            return "is another file: it was replaced while it is recorded"
-        if found.st_size < self._file.end:
-            return f"was cut while it is recorded: {found.st_size} of {self._file.end} bytes are left"
-        return None
-
-    def _note_name(self) -> None:
-        """Have the file's name on the disk, before anything is promised of it."""
-        if not self._named:
-            self._named = True
-            entry_to_disk(self.path)
+        return self._new.displaced(self._file.end)
 
     def finish(
         self,
@@ -380,7 +358,7 @@ class RecordingWriter:
         failure = None
         if self._file.unfinished:
             self._file.commit()
-        self._note_name()
+        self._new.settle_entry(self._file.syncs)
         for publish in self._publishers(frames, last=True):
             try:
                 publish()
