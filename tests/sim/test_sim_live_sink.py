@@ -422,7 +422,7 @@ def test_many_producers_and_a_slow_consumer() -> None:
     for number in range(producers):
         mine = [run for run in runs if run // each == number]
         assert mine == sorted(mine)
-    assert spikes + sink.dropped_spikes + len(sink._spikes) - sink._seen == producers * each
+    assert spikes + sink.dropped_spikes + sink._buffer.unread_spikes == producers * each
 
 
 @pytest.mark.anyio

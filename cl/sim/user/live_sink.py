@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
 from functools import partial
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,8 +13,9 @@ from cl._core.host_clock import host_seconds
 from cl._core.reentry_lock import ReentryLock
 
 from .caller import text_of
-from .checks import Fault, TypeFault, checked_frames, checked_spikes, waveform_of
-from .data_source import DataSourceBatch
+from .checks import Fault, checked_frames, checked_spikes, waveform_of
+from .emitted import checked_batch, taken
+from .sink_buffer import SinkBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .checks import Batch
-    from .data_source import DataSourceSpike
-
-T = TypeVar("T")
+    from .data_source import DataSourceBatch, DataSourceSpike
 
 _ONLY_SPIKES_AFTER: Final = 0.1
 """Seconds without frames, once there were spikes, after which a source is taken to give spikes only."""
@@ -71,12 +68,7 @@ class LiveDataSink:
         self._limit = max_buffer_frames
         self._realtime = realtime
         self._read = self._next = start_timestamp
-        self._blocks: deque[tuple[int, NDArray[np.int16]]] = deque()
-        """Frames and their first timestamps; those of the last window too, which may be asked for again."""
-        self._spikes: list[tuple[int, int, int, DataSourceSpike]] = []
-        self._seen = 0
-        """How many of the spikes are of the last window."""
-        self._number = 0
+        self._buffer = SinkBuffer()
         self._had_frames = self._only_spikes = False
         self._draining = self._closed = False
         self._let_go_until = math.inf
@@ -88,8 +80,6 @@ class LiveDataSink:
         self._awaited_since: float | None = None
         self.began = threading.Event()
         """Set by the first emission, and when the sink is closed."""
-        self.dropped_spikes = 0
-        """Spikes that came after the device had read the frames they belong to."""
 
     @property
     def read_timestamp(self) -> int:
@@ -102,6 +92,11 @@ class LiveDataSink:
         return max(self._next, self._read)
 
     @property
+    def dropped_spikes(self) -> int:
+        """Spikes that came after the device had read the frames they belong to."""
+        return self._buffer.dropped
+
+    @property
     def closed(self) -> bool:
         """Whether nothing can be emitted any more."""
         return self._closed or (self._draining and host_seconds() > self._let_go_until)
@@ -109,7 +104,7 @@ class LiveDataSink:
     @property
     def used(self) -> bool:
         """Whether anything was emitted."""
-        return self._had_frames or self._number > 0
+        return self._had_frames or self._buffer.number > 0
 
     @property
     def error(self) -> BaseException | None:
@@ -121,27 +116,27 @@ class LiveDataSink:
 
         A batch without frames is spikes only.
         """
-        self._emit(*_checked(batch))
+        self._emit(*checked_batch(batch))
 
     def emit_frames(self, frames: NDArray[np.int16]) -> None:
         """Emit frames, int16 (n, 64); they are copied."""
-        self._emit(_take(checked_frames, frames), [])
+        self._emit(taken(checked_frames, frames), [])
 
     def emit_spikes(self, spikes: Iterable[DataSourceSpike]) -> None:
         """Emit spikes, in any order."""
-        self._emit(None, _take(checked_spikes, spikes))
+        self._emit(None, taken(checked_spikes, spikes))
 
     async def aemit_batch(self, batch: DataSourceBatch) -> None:
         """Emit as `emit_batch` does, without blocking the event loop."""
-        await self._aemit(*_checked(batch))
+        await self._aemit(*checked_batch(batch))
 
     async def aemit_frames(self, frames: NDArray[np.int16]) -> None:
         """Emit as `emit_frames` does, without blocking the event loop."""
-        await self._aemit(_take(checked_frames, frames), [])
+        await self._aemit(taken(checked_frames, frames), [])
 
     async def aemit_spikes(self, spikes: Iterable[DataSourceSpike]) -> None:
         """Emit as `emit_spikes` does, without blocking the event loop."""
-        await self._aemit(None, _take(checked_spikes, spikes))
+        await self._aemit(None, taken(checked_spikes, spikes))
 
     def close(self, error: BaseException | None = None) -> None:
         """Say that no more will come; with an error, that the source has failed. Again: nothing.
@@ -156,9 +151,9 @@ class LiveDataSink:
             if not self._closed:
                 self._closed = True
                 self.error_text, self._error = text, error
-                if self._spikes and not self._had_frames:
+                if not self._had_frames:
                     # Of spikes alone, the last one is where the data end.
-                    self._next = max(self._next, max(self._spikes)[0] + 1)
+                    self._next = max(self._next, self._buffer.spikes_end())
                 self.began.set()
                 self._arrived.notify_all()
                 self._room.notify_all()
@@ -197,7 +192,7 @@ class LiveDataSink:
             first = min(first, self._read + self._limit)
             self._arrived.wait_for(lambda: self._poked or self._has_news(first), patience)
             self._poked = False
-            if self._number > 0 and not self._had_frames and not self._only_spikes:
+            if self._buffer.number > 0 and not self._had_frames and not self._only_spikes:
                 self._await_kind(first, None)
             found = stop if self._over or self._is_there(stop) else min(stop, self.next_timestamp)
             if found > self._read:
@@ -209,7 +204,7 @@ class LiveDataSink:
     def learn_kind(self) -> None:
         """Where there were spikes, find out whether frames come, too: better now than in the first read."""
         with self._lock:
-            if self._realtime and self._number > 0 and not self._had_frames:
+            if self._realtime and self._buffer.number > 0 and not self._had_frames:
                 self._await_kind(self._read + 1, None)
 
     def read(self, start: int, stop: int, timeout: float | None) -> Batch:
@@ -221,7 +216,7 @@ class LiveDataSink:
         What was read stays until a later window is: one whose reader was interrupted is asked for again.
         """
         with self._lock:
-            self._forget(start)
+            self._buffer.forget(start)
         frames = np.zeros((stop - start, 64), np.int16)
         spikes: list[DataSourceSpike] = []
         at = start
@@ -229,8 +224,8 @@ class LiveDataSink:
             asked = min(stop, at + self._limit)
             with self._lock:
                 end = self._await(asked, timeout)
-                self._copy_frames(at, frames[at - start : end - start])
-                self._seen += self._copy_spikes(at, end, spikes)
+                self._buffer.copy_frames(at, frames[at - start : end - start])
+                self._buffer.copy_spikes(at, end, spikes)
                 self._read = max(self._read, end)
                 self._room.notify_all()
             at = end
@@ -264,12 +259,12 @@ class LiveDataSink:
 
     def _has_news(self, stop: int) -> bool:
         # Spikes before the first frames say that there may be no frames: `read` finds out.
-        return self._is_there(stop) or self._over or (self._number > 0 and not self._had_frames)
+        return self._is_there(stop) or self._over or (self._buffer.number > 0 and not self._had_frames)
 
     def _await_kind(self, stop: int, timeout: float | None) -> None:
         """Find out whether a source gives spikes only."""
-        self._arrived.wait_for(lambda: self._number > 0 or self._is_there(stop) or self._over, timeout)
-        if self._number > 0 and not self._over:
+        self._arrived.wait_for(lambda: self._buffer.number > 0 or self._is_there(stop) or self._over, timeout)
+        if self._buffer.number > 0 and not self._over:
             self._only_spikes = not self._arrived.wait_for(
                 lambda: self._had_frames or self._over, _ONLY_SPIKES_AFTER
             )
@@ -280,29 +275,6 @@ class LiveDataSink:
 
     def _is_there(self, stop: int) -> bool:
         return self._next >= stop or (self._only_spikes and not self._over)
-
-    def _forget(self, start: int) -> None:
-        """Drop what lies before `start`. Again: the same."""
-        blocks, spikes = self._blocks, self._spikes
-        while blocks and blocks[0][0] + len(blocks[0][1]) <= start:
-            blocks.popleft()
-        self._seen = 0
-        while spikes and spikes[0][0] < start:
-            heappop(spikes)
-
-    def _copy_frames(self, start: int, out: NDArray[np.int16]) -> None:
-        stop = start + len(out)
-        for first, block in self._blocks:
-            low, high = max(first, start), min(first + len(block), stop)
-            if low < high:
-                out[low - start : high - start] = block[low - first : high - first]
-            if high >= stop:
-                break
-
-    def _copy_spikes(self, start: int, stop: int, out: list[DataSourceSpike]) -> int:
-        found = sorted(entry for entry in self._spikes if start <= entry[0] < stop)
-        out += [spike for _, _, _, spike in found]
-        return len(found)
 
     # -- the source's side ----------------------------------------------------------------
 
@@ -379,8 +351,8 @@ class LiveDataSink:
                 self._only_spikes = False
                 first = self.next_timestamp
                 self._next = first + len(piece)
-                given += self._put_spikes(spikes, given, self._next)
-                self._blocks.append((first, piece))
+                given += self._buffer.put_spikes(spikes, given, self._next, self._read)
+                self._buffer.put_frames(first, piece)
                 self._had_frames = True
                 self.began.set()
                 self._arrived.notify_all()
@@ -393,9 +365,8 @@ class LiveDataSink:
             with self._lock:
                 if not self._await_room(partial(self._has_room, spikes[given].timestamp)):
                     return
-                given += self._put_spikes(
-                    spikes, given, max(self._read + self._limit, spikes[given].timestamp + 1)
-                )
+                stop = max(self._read + self._limit, spikes[given].timestamp + 1)
+                given += self._buffer.put_spikes(spikes, given, stop, self._read)
                 self.began.set()
                 self._arrived.notify_all()
 
@@ -416,37 +387,7 @@ class LiveDataSink:
         return max(0, self._read + self._limit - self.next_timestamp)
 
     def _has_room(self, timestamp: int) -> bool:
-        if len(self._spikes) - self._seen >= 64 * self._limit:
+        if self._buffer.unread_spikes >= 64 * self._limit:
             return False
         # A source is told of pulses in their time, which the device may not have read up to by far.
         return timestamp < self._read + self._limit or self._reader == threading.get_ident()
-
-    def _put_spikes(self, spikes: list[DataSourceSpike], given: int, stop: int) -> int:
-        """Take in the spikes before `stop` from the `given`-th on, and return how many those were."""
-        first = given
-        while given < len(spikes) and spikes[given].timestamp < stop:
-            spike = spikes[given]
-            given += 1
-            if spike.timestamp < self._read:
-                self.dropped_spikes += 1
-                continue
-            self._number += 1
-            heappush(self._spikes, (spike.timestamp, spike.channel, self._number, spike))
-        return given - first
-
-
-def _checked(batch: DataSourceBatch) -> tuple[NDArray[np.int16] | None, list[DataSourceSpike]]:
-    if not isinstance(batch, DataSourceBatch):
-        raise TypeError(f"batch is {type(batch).__name__}, it must be a DataSourceBatch")
-    spikes = _take(checked_spikes, batch.spikes)
-    return None if batch.frames is None else _take(checked_frames, batch.frames), spikes
-
-
-def _take(check: Callable[[Any], T], value: Any) -> T:
-    """Check what is to be emitted; what is wrong with it is the emitter's error, of the usual types."""
-    try:
-        return check(value)
-    except TypeFault as fault:
-        raise TypeError(str(fault)) from None
-    except Fault as fault:
-        raise ValueError(str(fault)) from None
