@@ -313,7 +313,9 @@ def test_closing_the_device_finalises_in_wall_clock_time(source: str) -> None:
         recording = neurons.record()
         threading.Event().wait(0.2)  # the user's own code, not a way of waiting for the device
         before = neurons.timestamp()
-    assert recording.start_timestamp + duration(recording) >= before
+        # A source with a thread of its own gives on a busy machine later what is there by the clock.
+        neurons.read(1)
+    assert recording.start_timestamp + duration(recording) > before
 
 
 @accelerated
