@@ -93,6 +93,7 @@ class Session:
         if self._typed is not None:
             return _PROMPT + self._typed
         player, recorded = self._player, self._recorded
+        recorded.follow()  # there may be no page that asks for it
         state = "▶ PLAYING" if player.playing else "⏸ PAUSED"
         speed = "" if player.speed == 1 else f"  [{player.speed:g}x]"
         position, length = player.position() - recorded.start, recorded.stop - recorded.start

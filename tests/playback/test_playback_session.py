@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cl._store.write.header import RecordingHeader
@@ -129,14 +130,20 @@ def test_keys_end_it_and_are_told(session: Session) -> None:
         assert "\x1b" not in screen.getvalue()  # it is no terminal
 
 
-def test_a_recording_that_still_runs_waits_at_its_end(tmp_path: Path, clock: Clock) -> None:
+def test_a_recording_that_still_runs_is_followed_without_a_page(tmp_path: Path, clock: Clock) -> None:
     writer = RecordingWriter(tmp_path / "a.h5", RecordingHeader())
     writer.flush()
     recorded = Recorded(tmp_path / "a.h5")
     try:
         player = Player(recorded)
+        session = Session(player, recorded, (), io.StringIO())
         clock.now += 5
         assert (player.at_end, player.playing) == (False, True)
+        writer.append_samples(np.zeros((75_000, 64), np.int16))
+        writer.flush()
+        assert session.line() == "▶ PLAYING  0:03.000 / 0:03.000  (100.0%)"
+        writer.finish()
+        clock.now += 2
+        assert session.line().startswith("⏸ PAUSED")
     finally:
         recorded.close()
-        writer.finish()

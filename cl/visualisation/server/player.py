@@ -65,20 +65,22 @@ class Recorded:
             raise
 
         self._looked = host_seconds()
+        self._following = threading.Lock()
         self.grows = not self.view.complete
         """Whether it had not ended when it was opened."""
 
     def follow(self) -> None:
-        """Move on to what a recording that still runs has got, at most once a second."""
-        now = host_seconds()
-        if self.view.complete or now - self._looked < _LOOK_S:
-            return
-        self._looked = now
-        try:
-            if self.view.refresh():
-                self._load(self.name)
-        except (OSError, ValueError, UnsafeOperationError):
-            pass  # it is shown as it was
+        """Move on to what a recording that still runs has got, at most once a second, in any thread."""
+        with self._following:
+            now = host_seconds()
+            if self.view.complete or now - self._looked < _LOOK_S:
+                return
+            self._looked = now
+            try:
+                if self.view.refresh():
+                    self._load(self.name)
+            except (OSError, ValueError, UnsafeOperationError):
+                pass  # it is shown as it was
 
     def annotations(self) -> list[list[Any]]:
         """Return [timestamp, text, fields] of the remarks; none of a log that cannot be read."""
@@ -105,8 +107,8 @@ class Recorded:
         self.start = int(attributes.get("start_timestamp", 0))
         self.events = {SPIKES: self._events(self.view.spikes), STIMS: self._events(self.view.stims)}
         self.length = self._duration(attributes)
-        self.remarks = self.annotations()
         """In frames; `stop` is a frame later than the start at least."""
+        self.remarks = self.annotations()
         self.stop = self.start + max(1, self.length)
         self.unit = float(attributes.get("uV_per_sample_unit", DEFAULT_UV_PER_SAMPLE_UNIT))
         columns = () if self.view.spikes is None else self.view.spikes.colnames
