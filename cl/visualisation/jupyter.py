@@ -71,9 +71,9 @@ def show_activity(
 ) -> None:
     """Show the device's activity: the page of the data visualiser, 16 by 9 without a `height`.
 
-    `mode`, `focus_on_channels` and `kwargs` go to the page as parameters of its URL; it shows all channels in
-    two dimensions. `use_sidebar` as for `display_visualiser`. ValueError for another mode or a channel that
-    there is not.
+    With `mode` "3d" its map of the electrodes has their rates as heights. `mode`, `focus_on_channels` and
+    `kwargs` go to the page as parameters of its URL. `use_sidebar` as for `display_visualiser`. ValueError
+    for another mode or a channel that there is not.
     """
     if mode not in ("2d", "3d"):
         raise ValueError(f"mode must be '2d' or '3d', not {mode!r}")

@@ -115,6 +115,49 @@ def test_a_phone_shows_one_panel_below_the_other(browser: Any, script: Visualise
         assert one.complaints == []
 
 
+# Where the lid of a channel's column is to be seen, its colour there, and the one that its rate has.
+LID = """(channel) => {
+  const canvas = document.getElementById("map-canvas");
+  const { left, top } = document.querySelectorAll("#map-keys button")[channel].style;
+  const part = visualiser().rates[channel] / 10;
+  const x = canvas.width * (parseFloat(left) / 100 - 0.02);
+  const y = canvas.width * (parseFloat(top) / 100 - 0.34 * part);
+  const seen = canvas.getContext("2d").getImageData(x, y, 1, 1).data;
+  return [`rgb(${seen.slice(0, 3).join(",")})`, visualiser.page.theme.level(Math.sqrt(part))[0], x, y];
+}"""
+
+
+def test_the_map_shows_rates_as_heights_where_it_is_asked_to(browser: Any, script: VisualiserServer) -> None:
+    with tab(browser, script.url + "/?mode=3d") as one:
+        settled(one)
+        one.until("v.mode === '3d' && v.rates[10] === 5.5")
+        one.page.wait_for_function("() => document.getElementById('map-note').textContent.endsWith(' 10')")
+        places = []
+        for key in "r.":
+            seen, wanted, *place = one.page.evaluate(LID, 10)
+            assert seen == wanted
+            places.append(place)
+            one.page.keyboard.press(key)
+            one.page.evaluate(
+                "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+            )
+        assert places[0] != places[1]
+        one.screenshot("three-dimensions")
+        one.page.locator("#map-keys button").nth(10).click()
+        assert (one.state()["selected"], one.state()["mode"]) == (10, "3d")
+        box = one.page.locator("#map-keys").bounding_box()
+        one.page.mouse.move(box["x"] + 20, box["y"] + 200)
+        one.page.mouse.down()
+        one.page.mouse.move(box["x"] + 90, box["y"] + 200)
+        one.page.mouse.up()
+        assert one.page.evaluate(LID, 10)[2:] != places[1] and one.state()["selected"] == 10
+        one.page.keyboard.press("v")
+        assert one.state()["mode"] == "2d"
+        one.page.get_by_role("button", name="3D").click()
+        one.page.get_by_role("button", name="3D").click()
+        assert one.state()["mode"] == "2d" and one.complaints == []
+
+
 def test_every_mark_has_a_legend(browser: Any, script: VisualiserServer) -> None:
     with tab(browser, script.url + "/?mode=2d&focus_on_channels=8,9,99,x") as one:
         one.until("v.connected")

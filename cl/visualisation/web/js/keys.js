@@ -6,6 +6,7 @@ const TABLE = [
   ["Home  End", "The oldest there is; now"],
   ["[  ]", "Previous and next channel"],
   ["M", "To the electrode map: arrow keys walk over it"],
+  ["V  R", "The map in three dimensions; turn it (drag)"],
   ["T", "Show or hide the selected channel’s trace (double-click)"],
   ["+  −", "Raster: shorter, longer"],
   [",  .", "Traces: shorter, longer"],
@@ -51,6 +52,8 @@ export function listenToKeys(page, { map, traces, theme, showKeys }) {
     n: () => page.annotations.ask(),
     m: () => map.keys[page.selected].focus(),
     t: () => page.toggleTrace(page.selected),
+    v: () => document.getElementById("relief").click(),
+    r: () => map.relief.turn(),
     "?": showKeys,
   };
   letGo();

@@ -21,7 +21,8 @@ const theme = new Theme(() => {});
 const page = new Page(say, () => refresh?.());
 page.theme = theme;
 
-page.focus(new URLSearchParams(document.documentElement.dataset.query ?? location.search).get("focus_on_channels"));
+const asked = new URLSearchParams(document.documentElement.dataset.query ?? location.search);
+page.focus(asked.get("focus_on_channels"));
 
 const map = new ElectrodeMap(page);
 const raster = new Raster(page);
@@ -55,6 +56,11 @@ const showKeys = () => {
 fillTable(byId("keys-table"));
 byId("pause").onclick = () => page.pause();
 byId("theme").onclick = () => theme.toggle();
+byId("relief").onclick = () => {
+  map.relief.show(!map.relief.on);
+  refresh();
+};
+map.relief.show(asked.get("mode") === "3d");
 byId("help").onclick = showKeys;
 byId("back").onclick = () => page.scroll(-0.1);
 byId("forward").onclick = () => page.scroll(0.1);
@@ -68,6 +74,7 @@ listenToKeys(page, { map, traces, theme, showKeys });
 let refresh = () => {
   for (const mark of marks) mark();
   map.marked(page.selected);
+  byId("relief").ariaPressed = String(map.relief.on);
   const banner = byId("banner");
   banner.hidden = page.failure === null && (page.connected || page.closing === undefined);
   banner.textContent = [failureText(page.failure), page.connected ? "" : closingText(page.closing)].join(" ").trim();
@@ -121,7 +128,7 @@ window.visualiser = () => {
   return {
     connected: page.connected, session: page.session, device: page.device, position: page.clock.position,
     end: page.clock.end(now), paused: page.isPaused, selected: page.selected, chosen: page.chosen,
-    theme: theme.name, rates: Array.from(map.rates), spikes: list(page.spikes), stims: list(page.stims),
+    theme: theme.name, mode: map.relief.on ? "3d" : "2d", rates: Array.from(map.rates), spikes: list(page.spikes), stims: list(page.stims),
     begin: page.spikes.begin, until: page.spikes.until, gaps: page.spikes.gaps + page.stims.gaps,
     waveforms: page.waveforms.last(50, page.clock.end(now)).length, streams: Array.from(page.streams.streams.keys()), dropped: page.dropped,
     fps: meter.fps, cost: meter.cost, bytesPerSecond: meter.rate, traceGain: traces.gain, psth: psth.shown, limits: page.limits, rateTop: raster.rateTop, rasterSeconds: page.rasterSeconds,

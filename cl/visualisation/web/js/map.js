@@ -2,6 +2,7 @@
 
 import { niceAbove, Surface } from "./canvas.js";
 import { channelAt, CHANNELS, columnOf, neighbour, rowOf, SIDE } from "./layout.js";
+import { Relief } from "./relief.js";
 
 const RATE_SECONDS = 2;
 const FLASH_SECONDS = 0.7;
@@ -18,7 +19,9 @@ export class ElectrodeMap {
     this.gain = 10; // µV from the middle of a tile to its edge
     this.last = 0;
     this.note = document.getElementById("map-note");
-    this.#makeKeys(document.getElementById("map-keys"));
+    const box = document.getElementById("map-keys");
+    this.#makeKeys(box);
+    this.relief = new Relief(this, box, () => (this.last = 0));
   }
 
   // Every tile is a button over the canvas: for the mouse, the keyboard and those who listen.
@@ -73,6 +76,15 @@ export class ElectrodeMap {
     this.surface.changed = false;
     this.#count(end);
     this.#scale(end);
+    if (this.relief.on) this.relief.draw(end);
+    else this.#tiles(end);
+    this.#drawLegend();
+    const trace = `trace ${TRACE_SECONDS} s, ±${this.gain} µV`;
+    const note = `spikes/s, last ${RATE_SECONDS} s; ${this.relief.on ? `the tallest is ${this.top}` : trace}`;
+    if (this.note.textContent !== note) this.note.textContent = note;
+  }
+
+  #tiles(end) {
     const { context, width, px } = this.surface;
     context.clearRect(0, 0, width, width);
     const pitch = width / SIDE;
@@ -87,9 +99,6 @@ export class ElectrodeMap {
     }
     this.#flashes(end, pitch, gap);
     this.#chosen(pitch, gap);
-    this.#drawLegend();
-    const note = `spikes/s, last ${RATE_SECONDS} s; trace ${TRACE_SECONDS} s, ±${this.gain} µV`;
-    if (this.note.textContent !== note) this.note.textContent = note;
   }
 
   #count(end) {
