@@ -28,8 +28,8 @@ from cl._core.reentry_lock import ReentryLock
 pytestmark = pytest.mark.anyio
 
 LIMIT_MS = 5.0
-WALL_LIMIT_MS = 50.0
-"""Wall time also passes while other processes have the processor."""
+WALL_LIMIT_MS = 250.0
+"""Wall time also passes while other processes have the processor: twenty have had it for 50 ms each time."""
 ATTEMPTS = 10
 Job = Callable[[cl.Neurons, Path], Awaitable[Any]]
 
