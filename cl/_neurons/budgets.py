@@ -9,6 +9,7 @@ from cl._core.device_log import Happening, LogKind
 from cl._core.noting import note
 from cl._stim.channels import channels_of
 from cl._stim.machine import Pulse
+from cl._values.constants import NEVER
 from cl.error import TransactionRejected
 
 if TYPE_CHECKING:
@@ -75,16 +76,16 @@ class BudgetMethods:
             keeper = self._keeper = BudgetKeeper()
             engine.device.stimulator.keep(keeper)
         with engine.lock:
-            fresh = keeper.set(channels, budget, layer)
-            keeper.took([pulse for pulse in self._pulses() if pulse.channel in fresh])
+            pulses = self._pulses()
+            for channel in keeper.set(channels, budget, layer):
+                keeper.recall(channel, [pulse for pulse in pulses if pulse.channel == channel])
         said = "the laboratory's" if layer == LABORATORY else "the program's"
         what = "none" if budget is None else repr(budget)
         note(engine, Happening(engine.now(), LogKind.CONTROL, f"{said} budget: {what}", channels))
 
     def _pulses(self) -> list[Pulse]:
-        """Return the pulses that the history has. Locked."""
-        history, position = self._engine.history, self._engine.position
-        stims = history.stims.window(0, position)
+        """Return the pulses that the history has, also those that no reader has come to. Locked."""
+        stims = self._engine.history.stims.window(0, NEVER)
         return [
             Pulse(2 * s.timestamp + _HALF, s.channel, cast("StimDesign", s.design), s.timestamp)
             for s in stims

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from math import floor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -88,8 +89,10 @@ class BudgetKeeper:
     def set(self, channels: Iterable[int], budget: StimBudget | None, layer: int) -> set[int]:
         """Give channels a budget in a layer, in the place of the one that they have there; None: none.
 
-        Return those of which the past is not known, since they had none.
+        Return those of which more of the past counts than is known: that had none, or a shorter window. They
+        are to be told of it, by `recall`.
         """
+        counted = {channel: self._window(channel) for channel in self._past}
         for channel in channels:
             if budget is None:
                 self._layers[layer].pop(channel, None)
@@ -97,13 +100,23 @@ class BudgetKeeper:
                 self._layers[layer][channel] = _limits_of(budget)
         kept = {*self._layers[0], *self._layers[1]}
         self._of_channel = {channel: tuple(self._limits(channel)) for channel in kept}
-        fresh = kept - set(self._past)
         self._past = {channel: self._past.get(channel, Sums()) for channel in sorted(kept)}
-        return fresh
+        return {channel for channel in kept if self._window(channel) > counted.get(channel, 0)}
 
     def budgets(self, channel: int) -> list[StimBudget]:
         """Return the budgets of a channel."""
         return [limits.budget for limits in self._limits(channel)]
+
+    def recall(self, channel: int, pulses: Iterable[Pulse]) -> None:
+        """Take note of pulses of a channel, in the order of time, that came before those that are known."""
+        known, sums = self._past[channel].pulses, Sums()
+        oldest = known[1][0] - 1 if len(known) > 1 else NEVER
+        for pulse in pulses:
+            if pulse.step < oldest:
+                sums.add(pulse.step, self._charge(pulse.design))
+        for (_, moved, left), (step, moved_then, left_then) in pairwise(known):
+            sums.add(step, Charge(moved_then - moved, left_then - left))
+        self._past[channel] = sums
 
     def took(self, pulses: Sequence[Pulse]) -> None:
         """Take note of pulses that were delivered, each once or more often, in the order of time."""
@@ -120,7 +133,7 @@ class BudgetKeeper:
             more_moved, more_left = self._charge(design) if charge is None else charge[1]
             known.append((step, moved + more_moved, left + more_left))
             if not len(known) % _LEAST_TRIM:
-                window = max(limits.window for limits in self._of_channel[channel])
+                window = self._window(channel)
                 past[channel] = sums.since(step - window)
 
     def check(
@@ -173,6 +186,10 @@ class BudgetKeeper:
                 if channel in past:
                     return True
         return False
+
+    def _window(self, channel: int) -> int:
+        """Return the longest window of a channel that has a budget, 0 for another."""
+        return max((limits.window for limits in self._of_channel.get(channel, ())), default=0)
 
     def _limits(self, channel: int) -> list[Limits]:
         return [layer[channel] for layer in self._layers if channel in layer]
@@ -235,7 +252,7 @@ class BudgetKeeper:
 
     def _ahead(self, channel: int, trains: Sequence[Train]) -> tuple[Sums, int]:
         """Return the pulses of a channel that matter, and from which on they are to come."""
-        window = max(limits.window for limits in self._of_channel[channel])
+        window = self._window(channel)
         past = self._past[channel]
         if not trains:
             return past, len(past.pulses)

@@ -82,6 +82,16 @@ def test_charges_have_budgets() -> None:
             neurons.stim(9, UNBALANCED)
 
 
+def test_a_budget_of_a_longer_window_counts_what_came_before() -> None:
+    with Simulator(seed=1) as neurons:
+        neurons.set_stim_budget(9, max_rate_hz=1000, window_seconds=0.1)
+        neurons.stim(9, PULSE, BurstDesign(1_050, 200))  # over after 5.25 s
+        neurons.read(150_000)
+        neurons.set_stim_budget(9, max_rate_hz=100, window_seconds=4)  # 3.25 s have 650 pulses
+        with pytest.raises(StimBudgetExceeded, match=r"would get 162\.75 Hz in 4 s"):
+            neurons.stim(9, PULSE)
+
+
 def test_previews_show_what_is_left(device: str) -> None:
     with cl.open() as neurons:
         plan = neurons.create_stim_plan()

@@ -206,6 +206,27 @@ def test_the_past_is_kept_as_long_as_the_longest_of_its_windows() -> None:
         sequencer.submit(stim_operations(9, PULSE), step)
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_longer_window_is_told_of_what_came_before(known: bool) -> None:
+    """As of its third pulse a channel has a budget, or has had one with a short window, and forgets."""
+    keeper, unbalanced = BudgetKeeper(), StimDesign(100, 1.0, 100, -1.2)  # leaves 0.02 nC
+    before = [Pulse(step, 9, unbalanced, step // 2) for step in (101, 201, 301, 401)]
+    if known:
+        assert keeper.set([9], StimBudget(max_rate_hz=1000, window_seconds=0.001), 0) == {9}
+        keeper.took([Pulse(step, 9, unbalanced, step // 2) for step in (300, 400)])
+    assert keeper.set([9], StimBudget(max_net_charge_nC=0.09, window_seconds=1), 0) == {9}
+    keeper.recall(9, before)
+    assert [step for step, *_ in keeper._past[9].pulses[1:]] == [
+        101,
+        201,
+        *((300, 400) if known else (301, 401)),
+    ]
+    with pytest.raises(StimBudgetExceeded, match=r"would get 0\.1 nC"):
+        keeper.check(Sequencer(), stim_operations(9, unbalanced), 600, None)
+    assert keeper.set([9], StimBudget(max_net_charge_nC=0.1, window_seconds=1), 0) == set(), "all is known"
+    keeper.check(Sequencer(), stim_operations(9, unbalanced), 600, None)
+
+
 def test_what_is_told_again_counts_once() -> None:
     keeper, sequencer = BudgetKeeper(), Sequencer()
     keeper.set([9], StimBudget(max_rate_hz=2), 0)
