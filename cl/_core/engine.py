@@ -317,13 +317,15 @@ class Engine:
             start, stop, history.spikes.window(start, stop), history.stims.window(start, stop)
         )
 
-    def next_event(self, start: int) -> int:
-        """Return a timestamp at or after `start` before which there is no event, unless by a command.
-
-        `start` lies before the position.
-        """
+    def look(self, start: int, stop: int) -> tuple[DetectionResult, int]:
+        """Return a `window`, and a timestamp before which nothing comes behind it, unless by a command."""
+        if start < self.position - self.kept_frames:
+            self.check_readable(start, self.readable_from)
+        # First: what is logged meanwhile lies behind it.
         quiet = self.supply.quiet_until()
-        return max(start, min(quiet, self.history.spikes.next(start), self.history.stims.next(start)))
+        spikes, spike = self.history.spikes.look(start, stop)
+        stims, stim = self.history.stims.look(start, stop)
+        return DetectionResult(start, stop, spikes, stims), max(stop, min(quiet, spike, stim))
 
     def check_readable(self, start: int, oldest: int | None = None) -> None:
         """Raise if `start` is older than `oldest`, by default the oldest timestamp that there is data of."""

@@ -26,7 +26,7 @@ class EventLog(Generic[T]):
     `times` and `items` are parallel; `first` is the absolute index of their first entry. Old
     entries are dropped by `trim`; a cursor is an absolute index, so it survives that.
 
-    Only `window` and `next` may be called without the engine's lock: it looks at a pair of lists that belong
+    Only `window` and `look` may be called without the engine's lock: it looks at a pair of lists that belong
     together, to which events are added item first, and which are replaced, not cut, when trimmed.
     """
 
@@ -89,11 +89,12 @@ class EventLog(Generic[T]):
         """Return the absolute index of the first event at or after `timestamp`."""
         return self.first + bisect_left(self.times, timestamp)
 
-    def next(self, timestamp: int) -> int:
-        """Return the time of the first event at or after `timestamp`, NEVER where there is none."""
-        times, _ = self._pair
-        at = bisect_left(times, timestamp)
-        return times[at] if at < len(times) else NEVER
+    def look(self, start: int, stop: int) -> tuple[list[T], int]:
+        """Return the events of [start, stop), and the time of the first one behind: NEVER without one."""
+        times, items = self._pair
+        low = bisect_left(times, start)
+        high = bisect_left(times, stop, low)
+        return items[low:high], times[high] if high < len(times) else NEVER
 
     def window(self, start: int, stop: int) -> list[T]:
         """Return the events of [start, stop)."""

@@ -65,8 +65,7 @@ class LoopTick:
                 found.spikes, found.stims = [], []
             else:
                 self._commands = engine.commands
-                found = engine.window(stop - self._n, stop)
-                self._quiet_until = engine.next_event(stop)
+                found, self._quiet_until = engine.look(stop - self._n, stop)
             self._analysis = found
         return found
 
