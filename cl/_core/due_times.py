@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from heapq import heappop, heappush, heapreplace
 from itertools import islice
+from operator import itemgetter
 from typing import TypeAlias
 
 from cl._values.constants import NEVER
@@ -12,6 +14,7 @@ from cl._values.constants import NEVER
 from .participant import UNKNOWN, Participant
 
 _Entry: TypeAlias = tuple[int, int, Participant]
+_FEW = 16
 _SWEEP = 64
 """What is out of date is thrown away when there is about as much of it as of the rest, and this many more."""
 
@@ -92,12 +95,20 @@ class DueTimes:
         if timed[1][0] > position and (len(timed) == 2 or timed[2][0] > position):
             return False
         ready = self.ready
-        while timed and timed[0][0] <= position:
+        for _ in range(max(_FEW, len(timed) >> 3)):
+            if not timed or timed[0][0] > position:
+                break
             entry = timed[0]
             if entry[2].entry is entry:
                 # In this order: an interruption may leave it in both places, which does no harm.
                 ready.append(entry)
             heappop(timed)
+        else:
+            # They are many. A heap that mostly grew in order is nearly sorted, and a sorted list is a heap.
+            timed.sort()
+            count = bisect_left(timed, position + 1, key=itemgetter(0))
+            ready.extend(e for e in timed[:count] if e[2].entry is e)
+            del timed[:count]
         return len(ready) > 1
 
     def behind(self, most: int) -> list[Participant]:
