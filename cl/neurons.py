@@ -18,7 +18,7 @@ from ._values.constants import CHANNEL_COUNT, FRAME_NS, FRAMES_PER_SECOND
 from ._values.lazy import lazy_names
 from ._values.numbers import whole
 from ._values.rates import seconds_to_frames
-from ._wait import threads
+from ._wait import tasks, threads
 from ._wait.reading import Reading
 from .events import DetectionResult
 from .loop import AsyncLoop, Loop
@@ -156,7 +156,6 @@ class Neurons(AnnotatingMethods, StreamMethods, AwaitedMethods, HostTimeMethods)
     ) -> NDArray[np.int16] | DetectionResult:
         """Return what `read` returns, without blocking the event loop."""
         from ._values.offload import in_thread
-        from ._wait import tasks
 
         if (found := self._at_hand(frame_count, from_timestamp, analysis)) is not None:
             return found
@@ -257,13 +256,11 @@ class Neurons(AnnotatingMethods, StreamMethods, AwaitedMethods, HostTimeMethods)
 
     async def asleep(self, seconds: float) -> None:
         """Sleep for `seconds` of device time: virtual in accelerated time."""
-        frames = seconds_to_frames("seconds", seconds)
-        await self.asleep_until(self._engine.now() + frames)
+        deadline = self._engine.now() + seconds_to_frames("seconds", seconds)
+        await tasks.wait_once(self._engine, "asleep", SLEEP, deadline)
 
     async def asleep_until(self, timestamp: int) -> None:
         """Sleep until device time has come to `timestamp`; at once if it has passed."""
-        from ._wait import tasks
-
         deadline = whole(timestamp, "timestamp", 0)
         await tasks.wait_once(self._engine, "asleep", SLEEP, deadline)
 

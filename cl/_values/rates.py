@@ -82,10 +82,18 @@ def duration_ticks(ticks_per_second: Any, stop_after_seconds: Any, stop_after_ti
 
 def seconds_to_frames(name: str, seconds: Any) -> int:
     """Return ceil(seconds x 25000); `ValueError` below 0."""
+    return _frames_of_float(name, seconds) if type(seconds) is float else _frames_of(name, seconds)
+
+
+def _frames_of(name: str, seconds: Any) -> int:
     value = exact(name, seconds)
     if value < 0:
         raise ValueError(f"{name} must be at least 0, not {seconds!r}")
     return math.ceil(value * FRAMES_PER_SECOND)
+
+
+_frames_of_float = lru_cache(maxsize=256)(_frames_of)
+"""The same durations come again and again, and the arithmetic of decimals takes longer than a tick."""
 
 
 def ordinal(n: int) -> str:

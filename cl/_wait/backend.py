@@ -111,10 +111,10 @@ class _AsyncioBackend:
     def parker(self) -> Parker:
         return _AsyncioParker(self._loop)
 
-    async def rounds(self, count: int) -> None:
+    def rounds(self, count: int) -> Awaitable[None]:
         # Callbacks, rather than turns of the task: they cost a fraction.
         loop = self._loop
-        over = loop.create_future()
+        over: Any = loop.create_future()
 
         def turn(left: int) -> None:
             if left:
@@ -123,7 +123,8 @@ class _AsyncioBackend:
                 over.set_result(None)
 
         loop.call_soon(turn, count - 2)
-        await over
+        awaited: Awaitable[None] = over
+        return awaited
 
     def alarm(self) -> Alarm:
         from .alarm import Alarm

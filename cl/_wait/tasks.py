@@ -112,7 +112,9 @@ class Waiter:
         lock = engine.lock
         if self._fresh:
             self._fresh = False
-            await self._let_others_arrive()
+            self._served_in_a_row = 0
+            await self._backend.rounds(_ARRIVALS)
+            self._yielded_ns = host_ns()
             with lock:
                 engine.time.arrive(participant)
             step = None
@@ -223,11 +225,6 @@ class Waiter:
         await alarm.until(min(self.engine.time.wake_ns(deadline), host_ns() + _LONGEST_SLEEP_NS))
         self._yielded_ns = host_ns()
 
-    async def _let_others_arrive(self) -> None:
-        self._served_in_a_row = 0
-        await self._backend.rounds(_ARRIVALS)
-        self._yielded_ns = host_ns()
-
 
 async def catch_up(engine: Engine) -> None:
     """Let the history reach the present, in batches: to make all that is missing may take too long."""
@@ -262,6 +259,10 @@ async def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None
         with engine.lock:
             engine.check()
             engine.time.join(participant)
-        await wait(engine, participant, deadline)
+        waiter = Waiter(engine, participant)
+        try:
+            await waiter.wait(deadline)
+        finally:
+            waiter.close()
     finally:
         close(engine, participant)
