@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from . import analysis, app, error, hw, playback, sim, testing, util, visualisation
     from ._core.lateness import LoopStatistics
     from ._core.virtual_time import VirtualTime
-    from ._loop.progress import progress
+    from ._loop.progress import LoopProgress, progress
     from ._session.opening import aopen, get_system_attributes, is_simulator, open
+    from ._store.read.log_table import LogEntry, LogTable
     from ._store.read.table import Table
     from ._streams.events import EventStream
     from ._streams.frames import FrameStream
+    from ._streams.statistics import StreamStatistics
+    from ._sweep.row import SweepRow
     from ._sweep.sweep import Sweep
     from ._sweep.sweeping import sweep
     from .data_stream import DataStream, StreamEntry
@@ -60,7 +63,10 @@ _LAZY = {
     "DetectionResult": ".events",
     "EventStream": "._streams.events",
     "FrameStream": "._streams.frames",
+    "LogEntry": "._store.read.log_table",
+    "LogTable": "._store.read.log_table",
     "Loop": ".loop",
+    "LoopProgress": "._loop.progress",
     "LoopStatistics": "._core.lateness",
     "LoopTick": ".loop",
     "Neurons": ".neurons",
@@ -72,7 +78,9 @@ _LAZY = {
     "StimDesign": ".stim",
     "StimPlan": ".stim",
     "StreamEntry": ".data_stream",
+    "StreamStatistics": "._streams.statistics",
     "Sweep": "._sweep.sweep",
+    "SweepRow": "._sweep.row",
     "Table": "._store.read.table",
     "VirtualTime": "._core.virtual_time",
     "aopen": "._session",
@@ -98,7 +106,10 @@ __all__ = [
     "FrameStream",
     "DeviceDisconnectedError",
     "LaggedError",
+    "LogEntry",
+    "LogTable",
     "Loop",
+    "LoopProgress",
     "LoopStatistics",
     "LoopTick",
     "Neurons",
@@ -113,7 +124,9 @@ __all__ = [
     "StimDesign",
     "StimPlan",
     "StreamEntry",
+    "StreamStatistics",
     "Sweep",
+    "SweepRow",
     "Table",
     "StimulationSuspended",
     "SyncLimitExceeded",

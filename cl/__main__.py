@@ -62,9 +62,9 @@ def _help_lines(prog: str, summaries: dict[str, str]) -> Iterator[str]:
         yield f"{group}:"
         for name, summary in summaries.items():
             if COMMANDS[name].group == group:
-                indent = " " * 14
+                indent = " " * 15
                 yield textwrap.fill(
-                    summary, _COLUMNS, initial_indent=f"    {name:<10}", subsequent_indent=indent
+                    summary, _COLUMNS, initial_indent=f"    {name:<10} ", subsequent_indent=indent
                 )
                 yield f"{indent}{prog} {COMMANDS[name].example}"
         yield ""

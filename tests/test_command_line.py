@@ -210,6 +210,7 @@ def test_the_help_has_each_command_with_a_line_to_type(capsys: pytest.CaptureFix
         assert command.group in cl_commands.GROUPS
         assert command.example.split()[0] == name
         assert f"  python -m cl {command.example}\n" in text
+        assert f"\n    {name} " in text, "its name runs into what it does"
     assert [line[:-1] for line in text.splitlines() if line[:-1] in cl_commands.GROUPS] == list(
         cl_commands.GROUPS
     )

@@ -62,5 +62,7 @@ def _extras(extras: Mapping[str, list[str]] | None) -> str:
     if extras is None:
         return "not known: this is a checkout that is not installed"
     there = [name for name, missing in extras.items() if not missing]
-    lacking = [f"{name} ({', '.join(missing)})" for name, missing in extras.items() if missing]
+    lacking = [
+        f"{name} ({', '.join(missing)})" for name, missing in extras.items() if missing and name != "all"
+    ]
     return f"{', '.join(there) or 'none'}; not there: {', '.join(lacking) or 'none'}"

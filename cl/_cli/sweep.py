@@ -15,7 +15,7 @@ from cl._values.printing import printable, printable_lines
 from cl._values.saying import say
 
 if TYPE_CHECKING:
-    from cl._sweep.row import Row
+    from cl._sweep.row import SweepRow
     from cl._sweep.sweep import Sweep
 
 SUMMARY = "Run an experiment for many parameters and seeds, and show what came of it."
@@ -121,7 +121,7 @@ def _told(sweep: Sweep) -> int:
     return 1 if failed else 0
 
 
-def _line(row: Row) -> str:
+def _line(row: SweepRow) -> str:
     params = ", ".join(f"{name}={value!r}" for name, value in row.params.items())
     first = str(row.error).partition("\n")[0]
     return f"  {row.id}  {params}{', ' if params else ''}seed={row.seed}: {first}"

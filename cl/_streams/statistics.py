@@ -12,7 +12,7 @@ class StreamStatistics:
     delivered: int
     """What the consumer has been given."""
     missed: int
-    """What it was too slow for, summed over its `LaggedError`s; always 0 in accelerated time."""
+    """What it was too slow for, summed over its `LaggedError`; always 0 in accelerated time."""
     backlog: int
     """What is in the history and not yet taken (on whatever channel)."""
     timestamp: int

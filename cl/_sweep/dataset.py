@@ -9,10 +9,10 @@ from .grid import COLUMNS
 from .table import columns, missing
 
 if TYPE_CHECKING:
-    from .row import Row
+    from .row import SweepRow
 
 
-def dataset(rows: Sequence[Row]) -> Any:
+def dataset(rows: Sequence[SweepRow]) -> Any:
     """Return a Dataset over the parameters and the seed; ImportError where xarray is missing."""
     try:
         import xarray
@@ -34,7 +34,7 @@ def dataset(rows: Sequence[Row]) -> Any:
 class _Places:
     """Where each row lies: along every parameter, and the seed."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[SweepRow]) -> None:
         self.names = [*dict.fromkeys(name for row in rows for name in row.params), COLUMNS[1]]
         steps = {name: {} for name in self.names}  # type: dict[str, dict[Any, int]]
         self._indices = [

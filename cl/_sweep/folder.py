@@ -16,7 +16,7 @@ from .experiment import Experiment
 from .how import How
 from .planned import Identities, Run
 from .results import RESULT, read_json, write_json
-from .row import Row
+from .row import SweepRow
 
 SWEEP: Final = "sweep.json"
 RUNS: Final = "runs.jsonl"
@@ -85,12 +85,12 @@ class SweepFolder:
                 found[run.id] = run
         return [*found.values()]
 
-    def row(self, run: Run) -> Row | None:
+    def row(self, run: Run) -> SweepRow | None:
         """Return what has become of a run; None while it has not ended."""
         told = read_json(self.path / run.id / RESULT)
-        return None if told is None else Row(run, self.path / run.id, told)
+        return None if told is None else SweepRow(run, self.path / run.id, told)
 
-    def set_aside_failed(self, row: Row) -> None:
+    def set_aside_failed(self, row: SweepRow) -> None:
         """Have a run be one that has not ended; what it left is kept in a folder of its own."""
         if row.folder.is_dir():
             set_aside(row.folder)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from .table import columns, missing
 
 if TYPE_CHECKING:
-    from .row import Row
+    from .row import SweepRow
 
 
-def picture(rows: Sequence[Row], x: str, y: str, hue: str | None, ax: Any) -> Any:
+def picture(rows: Sequence[SweepRow], x: str, y: str, hue: str | None, ax: Any) -> Any:
     """Draw it, and return the figure. ValueError for names that no column has, or that are no numbers."""
     known = columns(rows)
     for name in (x, y, *([] if hue is None else [hue])):
@@ -35,7 +35,7 @@ def picture(rows: Sequence[Row], x: str, y: str, hue: str | None, ax: Any) -> An
     return ax.get_figure()
 
 
-def _line(ax: Any, rows: Sequence[Row], x: str, y: str, label: Any) -> None:
+def _line(ax: Any, rows: Sequence[SweepRow], x: str, y: str, label: Any) -> None:
     groups: dict[Any, list[float]] = {}
     for row in rows:
         value = row.get(y)

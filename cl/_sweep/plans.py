@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .planned import Identities, Run
-    from .row import Row
+    from .row import SweepRow
 
 
 class Plan(Protocol):
@@ -26,7 +26,7 @@ class Plan(Protocol):
         """Return the next run; None where there is none, at present."""
         ...
 
-    def tell(self, row: Row) -> None:
+    def tell(self, row: SweepRow) -> None:
         """Take note of a run that has ended."""
         ...
 
@@ -48,7 +48,7 @@ class FixedPlan:
         """Return the next run, None after the last."""
         return next(self._rest, None)
 
-    def tell(self, row: Row) -> None:
+    def tell(self, row: SweepRow) -> None:
         """Nothing depends on it."""
 
     def again(self) -> None:
@@ -91,7 +91,7 @@ class AskedPlan:
             self.known += [run for run in self._waiting if run.id not in known]
         return self._waiting.pop(0)
 
-    def tell(self, row: Row) -> None:
+    def tell(self, row: SweepRow) -> None:
         """Tell the optimiser, of each time that it asked for this run, what came of it."""
         for params in self._asked.pop(row.id, ()):
             self._optimiser.tell(params, row)

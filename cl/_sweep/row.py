@@ -15,7 +15,7 @@ DONE: Final = "done"
 FAILED: Final = "failed"
 
 
-class Row(Mapping[str, Any]):
+class SweepRow(Mapping[str, Any]):
     """A run that has ended, and what came of it.
 
     A mapping: `id`, the parameters, `seed`, `status` ("done" or "failed"), `error` (None or a text), and the
@@ -74,4 +74,4 @@ class Row(Mapping[str, Any]):
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
         said = self.error or ", ".join(f"{name}={value!r}" for name, value in flat(self.result))
-        return f"Row({self.id}: {params}, seed={self.seed}, {self.status}: {said})"
+        return f"SweepRow({self.id}: {params}, seed={self.seed}, {self.status}: {said})"

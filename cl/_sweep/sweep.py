@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from .folder import SweepFolder
     from .how import How
     from .plans import Plan
-    from .row import Row
+    from .row import SweepRow
 
 
 class Sweep:
     """The runs of an experiment; made by `cl.sweep`.
 
-    Iterate over it to get each run's `Row` as it finishes, those that are there already at once.
+    Iterate over it to get each run's `SweepRow` as it finishes, those that are there already at once.
     Whatever asks for results (`run`, the tables, `failed`, `recordings`, `plot`) makes first what is missing.
     An iteration that is left, by Ctrl-C as well, ends what runs; the next one goes on from there.
     """
@@ -33,7 +33,7 @@ class Sweep:
         self._files = folder
         self._plan = plan
         self._how = how
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, SweepRow] = {}
         self._working = False
         for run in plan.known:
             row = folder.row(run)
@@ -49,7 +49,7 @@ class Sweep:
             pass
         return self
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[SweepRow]:
         """Yield the row of each run, as they finish. RuntimeError while another iteration makes runs."""
         if self._working:
             raise RuntimeError(
@@ -72,12 +72,12 @@ class Sweep:
     # -- what there is ---------------------------------------------------------------------
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[SweepRow]:
         """The rows of the runs that have ended so far, in the order of the grid. Runs nothing."""
         return [self._rows[run.id] for run in self._plan.known if run.id in self._rows]
 
     @property
-    def failed(self) -> list[Row]:
+    def failed(self) -> list[SweepRow]:
         """The rows of the runs that have no result."""
         return [row for row in self.run().rows if row.failed]
 

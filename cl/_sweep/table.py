@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from .grid import COLUMNS
 
 if TYPE_CHECKING:
-    from .row import Row
+    from .row import SweepRow
 
 
-def data_frame(rows: Sequence[Row]) -> Any:
+def data_frame(rows: Sequence[SweepRow]) -> Any:
     """Return a DataFrame with the rows, in their order; ImportError where pandas is missing."""
     try:
         import pandas
@@ -21,7 +21,7 @@ def data_frame(rows: Sequence[Row]) -> Any:
     return pandas.DataFrame({name: [row.get(name) for row in rows] for name in names}, columns=names)
 
 
-def columns(rows: Iterable[Row]) -> list[str]:
+def columns(rows: Iterable[SweepRow]) -> list[str]:
     """Return the names of the columns: id, parameters, seed, status, error, results."""
     rows = list(rows)
     params = dict.fromkeys(name for row in rows for name in row.params)

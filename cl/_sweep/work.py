@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .execute import execute
 from .job import Job, Origin
 from .pool import WorkerPool, cores
-from .row import FAILED, Row
+from .row import FAILED, SweepRow
 from .showing import Shown
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _COUNTED_S: Final = 5.0
 class Work:
     """An iteration: hands out runs, and takes their rows."""
 
-    def __init__(self, plan: Plan, how: How, files: SweepFolder, rows: dict[str, Row]) -> None:
+    def __init__(self, plan: Plan, how: How, files: SweepFolder, rows: dict[str, SweepRow]) -> None:
         self._plan, self._how, self._files, self._rows = plan, how, files, rows
         self._ended: SimpleQueue[Future[dict[str, Any]]] = SimpleQueue()
         self._futures: dict[Future[dict[str, Any]], Run] = {}
@@ -46,7 +46,7 @@ class Work:
             dict(how.variables),
         )
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[SweepRow]:
         ended = False
         with Shown(str(self._how.experiment)) as shown:
             try:
@@ -57,7 +57,7 @@ class Work:
             finally:
                 self._close(ended)
 
-    def _next(self, shown: Shown) -> Row | None:
+    def _next(self, shown: Shown) -> SweepRow | None:
         """Return the next row: of a run that has ended already, or of the next that ends."""
         while True:
             while self._has_room():
@@ -98,7 +98,7 @@ class Work:
         given = self._how.executor
         return given if isinstance(given, Executor) else WorkerPool(given)
 
-    def _taken(self, future: Future[dict[str, Any]]) -> Row | None:
+    def _taken(self, future: Future[dict[str, Any]]) -> SweepRow | None:
         run = self._futures.pop(future)
         self._running.discard(run.id)
         try:
@@ -109,9 +109,9 @@ class Work:
             told = {"status": FAILED, "error": f"{type(error).__name__} of the executor: {error}"}
         if not told:
             return None
-        return self._noted(Row(run, self._files.path / run.id, told))
+        return self._noted(SweepRow(run, self._files.path / run.id, told))
 
-    def _noted(self, row: Row) -> Row:
+    def _noted(self, row: SweepRow) -> SweepRow:
         if row.id not in self._rows:
             self._rows[row.id] = row
             self._failed += row.failed

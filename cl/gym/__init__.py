@@ -14,10 +14,10 @@ except ImportError as error:
     ) from error
 
 from .culture_env import CultureEnv
-from .neurons_policy import NeuronsPolicy
+from .neurons_policy import Episode, NeuronsPolicy
 from .step import Step
 from .stimulation import Stimulation
 
-__all__ = ["CultureEnv", "NeuronsPolicy", "Step", "Stimulation"]
+__all__ = ["CultureEnv", "Episode", "NeuronsPolicy", "Step", "Stimulation"]
 
 gymnasium.register(id="cl/Culture-v0", entry_point="cl.gym:CultureEnv", max_episode_steps=1_000)

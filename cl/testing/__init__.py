@@ -15,8 +15,9 @@ from cl._values.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .checks.device_checks import check_device
-    from .checks.report import CheckFailedError, CheckReport
+    from .checks.report import CheckFailedError, CheckReport, Finding
     from .checks.source_checks import check_data_source
+    from .commands import CommandDifference
     from .identical import assert_identical_runs
     from .opening import Simulator
     from .replaying import Difference, ReplayReport, replay
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 _LAZY = {
     "CheckFailedError": ".checks.report",
     "CheckReport": ".checks.report",
+    "CommandDifference": ".commands",
     "Difference": ".replaying",
+    "Finding": ".checks.report",
     "ReplayReport": ".replaying",
     "ScriptedSource": ".scripted",
     "Simulator": ".opening",
@@ -38,7 +41,9 @@ _LAZY = {
 __all__ = [
     "CheckFailedError",
     "CheckReport",
+    "CommandDifference",
     "Difference",
+    "Finding",
     "ReplayReport",
     "ScriptedSource",
     "Simulator",

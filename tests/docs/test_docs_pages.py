@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from analysis.analysis_samples import open_fonts
@@ -11,10 +12,15 @@ from docs.pages import DOCS, SEED, blocks, pages, run_page, unknown_languages
 from extras import need_extra
 
 import cl
+import cl.app.model
 from cl._core.variables import OLD_NAMES, OTHER_VARIABLES, VARIABLES
 
 need_extra("analysis", "scipy", "matplotlib", "pydantic")
 
+PUBLIC: tuple[Any, ...] = (
+    *(cl, cl.analysis, cl.app, cl.app.model, cl.sim, cl.testing, cl.util),
+    *(cl.visualisation, cl.visualisation.jupyter),
+)
 PAGES = {f"{page.parent.name}/{page.stem}": page for page in pages()}
 
 
@@ -64,5 +70,6 @@ def test_every_public_name_has_its_place() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
     described = set(re.findall(r"^\.\. auto\w+:: (?:[a-z_]+\.)*(\w+)$", text, re.M))
     errors = set(vars(cl.error))
-    names = {name for name in cl.__all__ if callable(getattr(cl, name)) and name not in errors}
-    assert names <= described
+    for module in PUBLIC:
+        names = {name for name in module.__all__ if callable(getattr(module, name))}
+        assert names - errors <= described, module.__name__

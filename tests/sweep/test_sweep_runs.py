@@ -178,7 +178,7 @@ def test_tables_and_pictures(tmp_path: Path, no_processes: None) -> None:
     from cl._sweep.dataset import dataset
     from cl._sweep.picture import picture
     from cl._sweep.planned import Run
-    from cl._sweep.row import Row
+    from cl._sweep.row import SweepRow
     from cl._sweep.table import data_frame
 
     cells = list(itertools.product((0.5, 1.0), ((1, 2), (3, 4)), (0, 1)))
@@ -186,7 +186,7 @@ def test_tables_and_pictures(tmp_path: Path, no_processes: None) -> None:
     for at, (dose, pair, seed) in enumerate(cells):
         run = Run(f"{at:016x}", {"dose": dose, "pair": pair}, seed)
         told = {"status": "done", "result": {"rate": dose * 10 + seed, "kind": "a", "of": {"x": at}}}
-        rows.append(Row(run, tmp_path, told if at else {"status": "failed", "error": "ValueError: no"}))
+        rows.append(SweepRow(run, tmp_path, told if at else {"status": "failed", "error": "ValueError: no"}))
     frame = data_frame(rows)
     assert list(frame) == ["id", "dose", "pair", "seed", "status", "error", "rate", "kind", "of.x"]
     assert frame["rate"].isna().tolist() == [True] + 7 * [False] and frame["error"][0] == "ValueError: no"
