@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import cl
+from cl.__main__ import main
 
 ROOT = Path(cl.__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -26,6 +28,7 @@ OUTPUT_LANGUAGE = "text"
 SEED = "42"
 """What the pages say that their outputs were made with."""
 
+_OUR_COMMAND = re.compile(r"(cl-aio|python -m cl) [\w ./=-]+")
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.M | re.S)
 
 
@@ -79,6 +82,9 @@ def _run_python(block: Block, page: Path, folder: Path, namespace: dict[str, Any
 
 
 def _run_shell(block: Block, page: Path, folder: Path, namespace: dict[str, Any]) -> str:
+    lines = block.text.splitlines()
+    if all(_OUR_COMMAND.fullmatch(line) for line in lines):
+        return "".join(_run_command(line, page, block) for line in lines)
     done = subprocess.run(
         ["sh", "-eu", "-c", block.text],
         cwd=folder,
@@ -91,6 +97,14 @@ def _run_shell(block: Block, page: Path, folder: Path, namespace: dict[str, Any]
     )
     assert done.returncode == 0, f"{page.name}, line {block.line}: {done.stderr}"
     return done.stdout
+
+
+def _run_command(line: str, page: Path, block: Block) -> str:
+    """Run one of the package's commands in this process, which saves the start of another."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        status = main(shlex.split(line.removeprefix("cl-aio ").removeprefix("python -m cl ")))
+    assert status == 0, f"{page.name}, line {block.line}: {line}"
+    return printed.getvalue()
 
 
 def shell_environment(folder: Path) -> dict[str, str]:

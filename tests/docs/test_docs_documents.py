@@ -147,6 +147,13 @@ def test_every_command_that_is_mentioned_is_there(capsys: pytest.CaptureFixture[
             assert options <= set(re.findall(r"--[a-z-]+", capsys.readouterr().out)), asked
 
 
+def test_no_link_within_the_repository_is_dead() -> None:
+    for path in [*documents(), ROOT / "CHANGELOG.md", *(DOCS / "decisions").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+            if "://" not in target and "_made/" not in target:  # which the build makes
+                assert (path.parent / target).exists(), (path.name, target)
+
+
 def test_what_contributing_names_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
