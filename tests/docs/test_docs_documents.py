@@ -302,6 +302,13 @@ def test_the_page_about_safety(monkeypatch: pytest.MonkeyPatch) -> None:
         run(budget, {"neurons": neurons, "ChannelSet": cl.ChannelSet})
         with pytest.raises(cl.error.StimBudgetExceeded, match="channel 9 .*max_rate_hz=5"):
             neurons.stim(9, 1.0, cl.BurstDesign(1000, 100))
+    monkeypatch.delenv("CL_STIM_BUDGET")
+    (told,) = (block.text for block in blocks(DOCS / "safety.md") if not block.language)
+    with opened() as neurons:
+        neurons.set_stim_budget(9, max_rate_hz=10, window_seconds=0.5)
+        with pytest.raises(cl.error.StimBudgetExceeded) as refused:
+            neurons.stim(9, 1.0, cl.BurstDesign(6, 100))
+    assert told == f"StimBudgetExceeded: {refused.value}\n"
 
 
 def test_the_page_about_schedules(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,8 @@
 """The programs of users that the tests run, in one folder: `python -m docs.user_programs FOLDER`, in tests/.
 
 CI has mypy and pyright check them there: the code of every document, one module a page, and the programs of
-tests/dropin. Names that a page's text takes as given are declared before its code.
+tests/dropin, tests/golden, tests/sweep and tests/sim. Names that a page's text takes as given are declared
+before its code.
 """
 
 from __future__ import annotations
@@ -45,9 +46,13 @@ source: h5py.File
 target: h5py.File
 view: cl.RecordingView
 """
-ONLY_BY_MYPY = "page_docs_spikeinterface.py"
-"""Preprocessing there is annotated to return either of two things, which only pyright sees."""
-PROGRAMS = ("tests/dropin/programs/*.py", "tests/dropin/dropin_sources.py", "tests/showing_backend.py")
+ONLY_BY_MYPY = ["page_docs_spikeinterface.py", "golden_notes.py"]
+"""What uses functions of others that are annotated to return one of several things, as only pyright sees."""
+PROGRAMS = (
+    *("tests/dropin/programs/*.py", "tests/dropin/dropin_sources.py", "tests/showing_backend.py"),
+    *("tests/golden/golden_*.py", "tests/reference_data.py"),
+    *("tests/sweep/sweep_*.py", "tests/sim/sim_factories.py"),
+)
 _AWAITS = re.compile(r"^(await|async with|async for)\b|^    \w+ = await\b", re.M)
 _NAMED = re.compile(r"# (\w+)\.py\n")
 
@@ -56,7 +61,7 @@ def write(folder: Path) -> None:
     """Write them all, with a configuration for pyright like that of the package."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         settings = tomllib.load(file)["tool"]["pyright"]
-    settings |= {"include": ["."], "exclude": [ONLY_BY_MYPY], "extraPaths": [str(ROOT)]}
+    settings |= {"include": ["."], "exclude": ONLY_BY_MYPY, "extraPaths": [str(ROOT)]}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
     (folder / "given.py").write_text(TYPES, encoding="utf-8")
     for pattern in PROGRAMS:

@@ -34,7 +34,7 @@ def dose(neurons: cl.Neurons, channel: int, current: float = 1.0) -> dict[str, A
     return {"spikes": len(spikes), "psth": counts, "of": {"drawn": random.random()}}
 
 
-def several(neurons: cl.Neurons, how: str) -> dict[str, Any]:
+def several(neurons: cl.Neurons, how: str) -> Any:
     """Do what runs should not do, or come to a good end."""
     global CALLS
     CALLS += 1
