@@ -20,8 +20,8 @@ class Holds:
         self.ended = ended
         """Whether a task or thread has ended; the devices know."""
         self._present: dict[object, Hold] = {}
-        self.active: set[Hold] = set()
-        """Those that are active: mostly one of many, and looked at all the time."""
+        self.active: dict[Hold, None] = {}
+        """Those that are active, in that order: mostly one of many, and looked at all the time."""
         self._lasting: dict[object, set[Participant]] = {}
         """The participants that last (loops and streams), by their owners."""
         self._sweep_at = _SWEEP
@@ -60,12 +60,12 @@ class Holds:
     def activate(self, hold: Hold) -> None:
         """Let a hold stop time."""
         hold.active = True
-        self.active.add(hold)
+        self.active[hold] = None
 
     def deactivate(self, hold: Hold) -> None:
         """Let a hold stop time no longer."""
         # In this order: what an interruption leaves half done is done again for those that are still active.
-        self.active.discard(hold)
+        self.active.pop(hold, None)
         hold.active = False
 
     def forget(self, hold: Hold) -> None:

@@ -168,7 +168,7 @@ class Scheduler:
         elif hold.active:
             participant.own = hold
             # As `deactivate`, without the call.
-            holds.active.discard(hold)
+            holds.active.pop(hold, None)
             hold.active = False
         body = parent
         while body is not None:

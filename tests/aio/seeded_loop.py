@@ -27,9 +27,9 @@ import cl._recording.recorder as recorder
 import cl._values.offload as offload
 import cl._wait.housekeeper as housekeeper
 
-_STUCK_S = 10.0
+_STUCK_S = 100.0
 """No thread takes so long to answer."""
-_SILENCE_S = 2.0
+_SILENCE_S = 30.0
 """Where nothing comes from other threads for so long the program stands still."""
 
 
@@ -208,7 +208,10 @@ def seeded(seed: int, point: Callable[[], None] = lambda: None) -> Iterator[Call
         patch.setattr(
             capture, "wait_for_tick_gap", lambda engine: None
         )  # It keeps out of the way in real time.
-        # Of a set of scopes, too, the order is drawn: each goes by its task.
+        # Of a set of scopes, too, the order is drawn: each goes by its task. That of all tasks would also
+        # go by how many there have been before.
+        all_tasks = asyncio.all_tasks
+        patch.setattr(asyncio.tasks, "all_tasks", lambda loop=None: sorted(all_tasks(loop), key=hash))
         patch.setattr(anyio_asyncio.CancelScope, "__hash__", lambda scope: hash(scope._host_task))
         clock = _Clock(random, point)
         for name in ("cl._wait.tasks", "cl._core.engine", "cl._core.virtual_time"):
