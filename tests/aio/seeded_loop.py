@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
-from queue import SimpleQueue
+from operator import itemgetter
+from queue import Empty
 from random import Random
 from typing import Any
 
@@ -45,8 +47,10 @@ class _Ready(deque[Any]):
 
     random = Random(0)
     point: Callable[[], None]
+    settle: Callable[[], None]
 
     def popleft(self) -> Any:
+        self.settle()
         self.point()
         if _is_task(self[0]):
             chosen = self.random.randrange(sum(1 for _ in takewhile(_is_task, self)))
@@ -73,37 +77,53 @@ class _Task(asyncio.Task[Any]):
 
 
 class _Queue:
-    """A queue that knows when what came out of it has been dealt with."""
+    """A queue that knows when what came out of it has been dealt with; `get` times out when it is told to."""
 
     def __init__(self, open_queues: list[_Queue]) -> None:
-        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._items: deque[Any] = deque()
         self._changed = threading.Condition()
         self._pending = 0
-        self._in_hand = False
-        self._owner: threading.Thread | None = None
+        self._in_hand = self._is_time_out = False
+        self.owner: threading.Thread | None = None
+        """Who takes things out of it."""
         open_queues.append(self)
-        self.empty, self.get_nowait = self._queue.empty, self._queue.get_nowait
+        self.get_nowait = self._items.popleft
+
+    def empty(self) -> bool:
+        return not self._items
 
     def put(self, item: Any) -> None:
         with self._changed:
             self._pending += 1
-        self._queue.put(item)
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def time_out(self) -> None:
+        """Have the one who waits for something look whether there is anything to be done without it."""
+        with self._changed:
+            if not self._is_time_out and (self.owner is None or self.owner.is_alive()):
+                self._pending += 1
+                self._is_time_out = True
+                self._changed.notify_all()
 
     def get(self, timeout: float) -> Any:
-        self._owner = threading.current_thread()
+        self.owner = threading.current_thread()
         with self._changed:
             self._pending -= self._in_hand
             self._in_hand = False
             self._changed.notify_all()
-        item = self._queue.get(timeout=timeout)
-        with self._changed:
+            while not (self._items or self._is_time_out):
+                self._changed.wait(_STUCK_S)
             self._in_hand = True
-        return item
+            if self._items:
+                return self._items.popleft()
+            self._is_time_out = False
+            raise Empty
 
     def settle(self) -> None:
         """Wait until all that was put has been dealt with, or nobody is left to do it."""
         with self._changed:
-            while self._pending and (self._owner is None or self._owner.is_alive()):
+            while self._pending and (self.owner is None or self.owner.is_alive()):
                 self._changed.wait(0.001)
 
 
@@ -120,11 +140,31 @@ class SeededLoop(asyncio.SelectorEventLoop):
         self._answering: list[tuple[int, threading.Thread]] = []
         self.looks: list[Callable[[], None]] = []
         self._ready: Any = _Ready()
-        self._ready.random, self._ready.point = random, point
+        self._ready.random, self._ready.point, self._ready.settle = random, point, self._settle
+        self._from_threads: list[tuple[int, Any]] = []
         self.set_task_factory(lambda loop, coroutine, **rest: _Task(coroutine, loop=loop, **rest))
 
     def time(self) -> float:
         return self._now
+
+    def call_soon_threadsafe(self, callback: Any, *arguments: Any, context: Any = None) -> Any:
+        if threading.get_ident() == self._thread_id:  # type: ignore[attr-defined]
+            return super().call_soon_threadsafe(callback, *arguments, context=context)
+        # Two threads come in the order of their queues, and not as the host lets them.
+        owners = [queue.owner for queue in self._queues]
+        thread = threading.current_thread()
+        place = owners.index(thread) if thread in owners else -1
+        handle = asyncio.Handle(callback, arguments, self, context)
+        self._from_threads.append((place, handle))
+        return handle
+
+    def _settle(self) -> None:
+        """Wait until no thread is at work, and let what they have asked for be ready."""
+        for queue in self._queues:
+            queue.settle()
+        while self._from_threads:
+            asked, self._from_threads = self._from_threads, []
+            self._ready.extend(handle for _, handle in sorted(asked, key=itemgetter(0)))
 
     def answer_later(self, thread: threading.Thread) -> None:
         """Have a thread do its work some turns later, and wait for that."""
@@ -134,10 +174,13 @@ class SeededLoop(asyncio.SelectorEventLoop):
         self.turns += 1
         self._point()
         self._run_threads()
-        for queue in self._queues:
-            queue.settle()
+        self._settle()
         for look in (*self.looks,) if self.random.random() < 0.05 or not self._ready else ():
             look()
+        if not self._ready:
+            for queue in self._queues:
+                queue.time_out()
+            self._settle()
         if not self._ready:
             self._pass_time()
         super()._run_once()  # type: ignore[misc]
@@ -154,8 +197,11 @@ class SeededLoop(asyncio.SelectorEventLoop):
     def _pass_time(self) -> None:
         if not self._scheduled:  # type: ignore[attr-defined]
             # What comes from other threads is on its way by now, or never comes.
-            if not self._answering and not self._selector.select(_SILENCE_S):  # type: ignore[attr-defined]
-                raise StuckError("no task is ready, and nothing is waited for")
+            end = time.monotonic() + _SILENCE_S
+            while not (self._answering or self._ready or self._selector.select(0.001)):  # type: ignore[attr-defined]
+                if time.monotonic() > end:
+                    raise StuckError("no task is ready, and nothing is waited for")
+                self._settle()
             return
         self._now = max(self._now, min(h.when() for h in self._scheduled))  # type: ignore[attr-defined]
 
