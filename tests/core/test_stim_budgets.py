@@ -227,6 +227,17 @@ def test_a_longer_window_is_told_of_what_came_before(known: bool) -> None:
     keeper.check(Sequencer(), stim_operations(9, unbalanced), 600, None)
 
 
+def test_what_is_left_is_that_of_the_present_where_nothing_is_to_come() -> None:
+    keeper = BudgetKeeper()
+    keeper.set([9], StimBudget(max_rate_hz=10), 0)
+    keeper.took([Pulse(step, 9, PULSE, step // 2) for step in (100, 200, 300, 400)])
+
+    def left(step: int) -> float | None:
+        return keeper.left(Sequencer(), (), step)[9][1].rate_hz
+
+    assert [left(step) for step in (400, 50_099, 50_100, 50_400)] == [6, 6, 7, 10]
+
+
 def test_what_is_told_again_counts_once() -> None:
     keeper, sequencer = BudgetKeeper(), Sequencer()
     keeper.set([9], StimBudget(max_rate_hz=2), 0)

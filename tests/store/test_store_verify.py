@@ -18,6 +18,7 @@ from store_files import SYSTEM, Filler, frames
 
 import cl
 from cl.__main__ import main
+from cl._core.device_log import Happening, LogKind
 from cl._store.read.verify.checking import verify
 from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
@@ -25,6 +26,9 @@ from cl.sim import Simulator
 
 FLIPS = int(os.environ.get("CL_VERIFY_FLIPS", "42"))
 """How many bits are flipped, one at a time."""
+
+
+HEADER = RecordingHeader(application={"a": 1}, system=SYSTEM, include_clock=True, include_log=True)
 
 
 def write(path: Path, *, level: int = 0, ended: bool = True, **header: Any) -> Path:
@@ -174,15 +178,27 @@ def test_truncated_files(tmp_path: Path, level: int) -> None:
 
 
 def test_disorder_is_found_without_checksums_too(tmp_path: Path) -> None:
-    path = write(tmp_path / "r.h5")
+    path = tmp_path / "r.h5"
+    filler = Filler(RecordingWriter(path, HEADER))
+    filler.add_stream("one", {"gain": 2})
+    for i in range(4):
+        filler.add(1_700, 40, 30, 6)
+        filler.writer.append_clock(i * 1_700, 10 * i, 20 * i)
+        filler.writer.append_log([Happening(i * 1_700, LogKind.ANNOTATION, f"remark {i}", fields=b"\x80")])
+    filler.writer.finish()
     with h5py.File(path, "r+") as file:
         del file["checksums"]
+    assert verify(path).is_whole
     cases: list[tuple[str, str, int, Any, str]] = [
         ("spikes", "timestamp", 17, 0, "spikes: rows 17 come before the one in front of them"),
         ("spikes", "channel", 17, 64, "spikes: rows 17 are of channels that are not below 64"),
         ("spikes", "samples", 3, np.nan, "spikes: rows 3 have samples that are no numbers"),
         ("stims", "timestamp", 119, 1 << 40, "stims: 1 are at or beyond the recording's end, frame 6800"),
         ("stim_designs", "phases", 2, 9, "stim_designs: rows 2 have phases that no design has"),
+        ("log", "text_bytes", 2, 19, "log: rows 2 have texts beyond those of /log_data"),
+        ("log", "fields_bytes", 3, 2, "log: rows 3 have texts beyond those of /log_data"),
+        ("log", "data_index", 1, (1 << 64) - 1, "log: rows 1 have texts beyond those of /log_data"),
+        ("log", "phases", 1, 4, "log: rows 1 have phases that no design has"),
         ("clock", "monotonic_ns", 2, 0, "clock: rows 2 do not come after"),
         ("data_stream/one/index", "timestamp", 4, 0, "data_stream/one: rows 4 do not come after"),
         ("data_stream/one/index", "end_index", 4, 1 << 50, "data_stream/one: rows 4 end before"),

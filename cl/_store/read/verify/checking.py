@@ -31,6 +31,7 @@ _ROWS: Final = {
     "stims": layout.STIM,
     "stim_designs": layout.STIM_DESIGN,
     "clock": layout.CLOCK,
+    "log": layout.LOG,
 }
 Step = Callable[[int], None]
 
@@ -282,6 +283,9 @@ class _Checker:
         if "stim_designs" in file:
             stims = len(file["stims"]) if "stims" in file else 0
             self._told("stim_designs", partial(tables.designs, self._rows("stim_designs"), stims))
+        if "log" in file:
+            texts = len(file["log_data"]) if "log_data" in file else 0
+            self._told("log", partial(tables.log, self._rows("log"), texts))
         if "clock" in file:
             columns = ("timestamp", "monotonic_ns")
             self._told("clock", partial(tables.ascending, "clock", self._rows("clock"), columns))

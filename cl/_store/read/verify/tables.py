@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 _ROWS_AT_ONCE: Final = 65_536
 _MOST_PHASES: Final = 3
+_PHASES: Final = "have phases that no design has"
 
 
 class Rows(NamedTuple):
@@ -55,9 +56,25 @@ def designs(table: Rows, stims: int) -> Iterator[str]:
         yield f"stim_designs: there are {len(table.table)} for {stims} stims"
     found: dict[str, list[int]] = {}
     for first, rows in blocks(table):
-        wrong = (rows["phases"] > _MOST_PHASES) | ~np.isfinite(rows["current_uA"]).all(axis=1)
-        _note(found, "have phases that no design has", first + np.flatnonzero(wrong))
+        _note(found, _PHASES, first + np.flatnonzero(_is_no_design(rows)))
     yield from _told("stim_designs", found)
+
+
+def log(table: Rows, data: int) -> Iterator[str]:
+    """Yield what is wrong with the log of a recording that has so many bytes of texts."""
+    found: dict[str, list[int]] = {}
+    for first, rows in blocks(table):
+        sizes = rows["text_bytes"].astype(np.uint64) + rows["fields_bytes"]
+        begins = rows["data_index"]
+        wrong = (begins > data) | (sizes > data - np.minimum(begins, data))
+        _note(found, "have texts beyond those of /log_data", first + np.flatnonzero(wrong))
+        _note(found, _PHASES, first + np.flatnonzero(_is_no_design(rows)))
+    yield from _told("log", found)
+
+
+def _is_no_design(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    wrong: NDArray[np.bool_] = (rows["phases"] > _MOST_PHASES) | ~np.isfinite(rows["current_uA"]).all(axis=1)
+    return wrong
 
 
 def ascending(name: str, table: Rows, columns: tuple[str, ...]) -> Iterator[str]:
