@@ -67,7 +67,7 @@ def ran(program: str, tmp_path: Path, *arguments: object) -> int:
     script.write_text(program)
     path = f"{Path(cl.__file__).parents[1]}:{Path(__file__).parent}"
     command = [sys.executable, str(script), *map(str, arguments)]
-    return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, timeout=55).returncode
+    return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, timeout=100).returncode
 
 
 def data_of(path: Path) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def test_traces_chosen_now_show_the_past_as_far_as_there_is_one(browser: Any) ->
             """() => {
               const { page } = visualiser;
               page.toggleTrace(27);
-              page.goTo(page.clock.position - 60_000);
+              page.goTo(page.clock.position - 30_000);
               return page.chosen;
             }"""
         )
