@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import signal
 import sys
 import traceback
@@ -170,6 +171,23 @@ class _Report:
             file.write(f"{line}\n")
 
 
+def _estimate(configuration: Any) -> float | None:
+    """Return how many seconds a run is said to take; None where nothing is, or what is no such number.
+
+    An estimate that fails ends no run, which does not need it.
+    """
+    if not hasattr(configuration, "estimate_duration_s"):
+        return None
+    try:
+        found = configuration.estimate_duration_s()
+        estimate = None if found is None else float(found)
+    except Exception as error:
+        what = printable(f"{type(error).__name__}: {error}")
+        say(f"Warning: estimate_duration_s() has failed, no progress is shown: {what}")
+        return None
+    return estimate if estimate is not None and 0 < estimate < math.inf else None
+
+
 def _run(
     project: Project, application: BaseApplication[Any], run: Run, configuration: Any, report: _Report
 ) -> int:
@@ -180,7 +198,7 @@ def _run(
     except OSError as error:
         raise ProjectError(f"the output directory cannot be made: {printable(str(error))}") from None
     limit = TimeLimit(getattr(configuration, "timeout_s", 0))
-    estimate = configuration.estimate_duration_s() if hasattr(configuration, "estimate_duration_s") else None
+    estimate = _estimate(configuration)
     report.tell("estimate_s", estimate)
     try:
         with limit, RunProgress(run.file.stem, estimate):

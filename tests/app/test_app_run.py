@@ -104,6 +104,23 @@ def test_what_the_applications_code_raises_has_a_traceback(
     assert "completed" not in out
 
 
+@pytest.mark.parametrize(
+    ("estimate", "told"),
+    [("1 / 0", "ZeroDivisionError: division by zero"), ("'long'", "ValueError: "), ("-1", ""), ("None", "")],
+)
+def test_a_run_needs_no_estimate(estimate: str, told: str, tmp_path: Path, capsys: Any) -> None:
+    entry = (
+        "from cl.app import BaseApplicationConfig\nfrom .app import Mine\n"
+        f"class Config(BaseApplicationConfig):\n  def estimate_duration_s(self):\n    return {estimate}\n"
+        "class Own(Mine):\n  config_class = staticmethod(lambda: Config)\napplication = Own()\n"
+    )
+    project = make_project(tmp_path / "mine", "pass", {"src/__init__.py": entry})
+    status, out, err = done(capsys, project, project / "default.json")
+    assert status == 0 and "completed" in out
+    warned = "Warning: estimate_duration_s() has failed, no progress is shown: "
+    assert err.startswith(f"{warned}{told}") if told else err == ""
+
+
 def test_its_own_status_is_kept(tmp_path: Path) -> None:
     project = make_project(tmp_path / "mine", "import sys; sys.exit(7)")
     with pytest.raises(SystemExit) as ended:
