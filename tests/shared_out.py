@@ -32,9 +32,11 @@ GROUPS = {
     "five devices": ("test_contract_devices",),
     "determinism": ("test_aio_determinism",),
     "global state": ("test_contract_global_state",),
+    "trials of a culture": ("test_contract_culture",),
+    "activity of a culture": ("test_culture_activity",),
 }
 """Folders and modules whose tests have bounds in the host's time or several processes each, or load what is
-large, or share what a fixture takes long to make. A module's own group counts, not that of its folder."""
+large, or share what takes long to make. A module's own group counts, not that of its folder."""
 _GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 
 

@@ -22,8 +22,8 @@ from test_contract_interruptions import Echo
 import cl
 from cl.sim import Simulator
 
-SOME = 2
-"""Moments of each method of the device at which each call is tried."""
+SOME = 1
+"""Moments of each method of the device at which each call is tried; with CL_EXPLORE, all moments have one."""
 
 
 _numbers = count()
