@@ -111,7 +111,7 @@ def test_an_overrun_is_counted_exactly_and_what_is_left_is_right() -> None:
         with pytest.raises(LaggedError) as caught:
             link.frames(before, before + lost)
         assert caught.value.missed == lost
-        start = link.oldest + 50_000  # What is older may go while it is read.
+        start = link.oldest + 100_000  # What is older may go while it is read.
         assert before + lost <= start < after
         numbers_are_right(link, start, link.posted)
         assert link.error is None
