@@ -20,6 +20,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from anyio import to_thread
+from interrupting import EXPLORES
 
 import cl
 from cl._core.host_clock import WallClock
@@ -226,8 +227,22 @@ async def _check(job: Job, folder: Path, patch: pytest.MonkeyPatch) -> None:
     assert min(attempts) < LIMIT_MS, f"the event loop stood still for {attempts} ms"
 
 
+LOOPS = {
+    "asyncio": ("asyncio", {"use_uvloop": False}),
+    "uvloop": ("asyncio", {"use_uvloop": True}),
+    "trio": ("trio", {}),
+}
+CASES = [
+    pytest.param(loop, source, id=f"{name}-{source}")
+    for name, loop in LOOPS.items()
+    for source in ("random", "culture")
+    if name == "asyncio" or source == "random" or EXPLORES
+]
+"""A culture makes what there is take long, on whichever event loop; with CL_EXPLORE on each of them."""
+
+
 @pytest.mark.usefixtures("accelerated")
-@pytest.mark.parametrize("source", ["random", "culture"])
+@pytest.mark.parametrize(("anyio_backend", "source"), CASES, indirect=["anyio_backend"])
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.__name__)
 async def test_in_accelerated_time(
     job: Job, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
