@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -62,7 +63,7 @@ def run_page(page: Path, folder: Path, compare: Callable[[str, Block, Path], Non
     namespace: dict[str, Any] = {"__name__": "page"}
     found, ran = blocks(page), 0
     with mock.patch.dict(os.environ):  # a page may set variables, which are no business of others
-        for block, after in zip(found, [*found[1:], None], strict=True):
+        for block, after in zip_longest(found, found[1:]):
             if block.language not in RUN_LANGUAGES:
                 continue
             run = _run_python if block.language == "python" else _run_shell
