@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ["lab", *(["notebook"] if find_spec("notebook") else [])]
 """What notebooks are shown in; Notebook 7 is tried where it is installed."""

@@ -15,6 +15,7 @@ from jupyter_tools import APPS, PATIENCE_S, Lab, Notebook, jupyter_lab, written
 
 need_extra("test-all", "jupyterlab")
 need_extra("jupyter", "anywidget")
+pytestmark = pytest.mark.timeout(300)  # a server and a kernel start slowly on a busy machine
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "docs" / "notebooks"
 
