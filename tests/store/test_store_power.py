@@ -21,7 +21,7 @@ from cl._store.write.header import RecordingHeader
 from cl._store.write.writer import RecordingWriter
 
 STATES = int(os.environ.get("CL_POWER_CUTS", "0"))
-"""How many states each of the tests looks at, at least; by default some hundreds."""
+"""How many states each of the tests looks at, at least; some hundreds otherwise, a third with PyTables."""
 
 
 def header(**more: Any) -> RecordingHeader:
@@ -143,8 +143,8 @@ def test_every_state_that_a_power_cut_leaves(
     final: Any = log.marks[-1][1]
     epochs = list(log.epochs())
     bound = -(-max(count, STATES) // len(epochs))
-    tried = ended = partial = 0
-    random = Random(2)
+    tried = in_tables = ended = partial = 0
+    random, some = Random(2), Random(3)
     state = tmp_path / "state.h5"
     for epoch in epochs:
         for image in epoch.states(random, bound):
@@ -160,10 +160,13 @@ def test_every_state_that_a_power_cut_leaves(
                     ended += 1
                     check_counts(view, final)
             check_h5py(state, epoch.promised)
-            check_tables(state, epoch.promised)
+            if STATES or some.random() < 1 / 3:
+                check_tables(state, epoch.promised)
+                in_tables += 1
     record_property("states", tried)
     print(
         f"{tried} states of {len(epochs)} syncs, {ended} of them ended, {partial} with more than was promised"
+        f", {in_tables} looked at with PyTables"
     )
-    assert tried > 0.4 * count and ended and partial
+    assert tried > 0.4 * count and ended and partial and in_tables > tried / 8
     assert len(epochs) > 10
