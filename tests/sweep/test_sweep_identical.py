@@ -21,6 +21,7 @@ GRID = {"channel": range(20, 28)}
 SEEDS = 4
 KILLED = """
 import sys
+from contextlib import suppress
 import psutil
 import cl, sweep_experiments
 
@@ -29,7 +30,8 @@ def main():
     for number, row in enumerate(sweep):
         if number == 4:
             for process in [*psutil.Process().children(recursive=True), psutil.Process()]:
-                process.kill()
+                with suppress(psutil.NoSuchProcess):  # It may have ended meanwhile.
+                    process.kill()
 
 if __name__ == "__main__":
     main()
