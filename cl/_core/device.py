@@ -240,6 +240,10 @@ class MadeOnDemand(Device, Protocol):
         """Log what happens in [start, stop); `start` is where the last call ended."""
         ...
 
+    def foresee(self, stop: int) -> None:
+        """Log what comes before `stop` and nothing can change, ahead of `produce`."""
+        ...
+
     def quiet_until(self) -> int:
         """Return up to where `produce` would have nothing to log."""
         ...

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from time import perf_counter_ns
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cl._values.constants import FRAME_NS, NEVER
+from cl._values.no_op import no_op
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MIN_SPIN_NS = 60_000
 _MAX_SPIN_NS = 700_000
+_REHEARSED_NS = 25_000
+"""So long before a frame is due nothing but the clock is looked at."""
 _READINGS = 16
 """Readings of two clocks of which the closest counts: a thread may be put aside between any two."""
 
@@ -71,12 +77,17 @@ class WallClock:
         """Return the length of a frame: timestamps are no finer, and this clock is what they follow."""
         return FRAME_NS
 
-    def wait(self, frame: int) -> None:
-        """Block until the frames before `frame` exist: sleep nearly there, then spin the rest."""
+    def wait(self, frame: int, rehearse: Callable[[], None] = no_op) -> None:
+        """Block until the frames before `frame` exist: sleep nearly there, then spin the rest.
+
+        What is called meanwhile, for some µs at a time, has its code and its data in the caches by then.
+        """
         due = self.due_ns(frame)
         remaining = due - perf_counter_ns()
         if remaining > self._spin_ns:
             self._sleep(due, remaining)
+            while perf_counter_ns() < due - _REHEARSED_NS:
+                rehearse()
         while perf_counter_ns() < due:
             pass
 

@@ -86,8 +86,13 @@ class HostTimebase(WallTimebase):
 
     def wake_ns(self, frame: int) -> int:
         if self.clock.seconds_until(frame) > _ROOM_S:
-            # The next spikes are drawn now, rather than in the tick that needs them.
-            self._engine.device.acquisition.prepare(self._engine.position + _PREPARED_FRAMES)
+            # The next spikes are drawn and logged now, rather than in the tick that needs them.
+            engine = self._engine
+            engine.device.acquisition.prepare(engine.position + _PREPARED_FRAMES)
+            if frame > engine.quiet_until and engine.position < frame < engine.position + _PREPARED_FRAMES:
+                with engine.lock:
+                    if engine.is_open():
+                        engine.supply.foresee(frame)
         return self.clock.due_ns(frame)
 
     def sleep(self, frame: int) -> None:
@@ -97,4 +102,14 @@ class HostTimebase(WallTimebase):
         if clock.seconds_until(frame) > _LONGEST_SLEEP_S:
             clock.nap(frame, _NAP_NS)
         else:
-            clock.wait(frame)
+            clock.wait(frame, self._rehearse)
+
+    def _rehearse(self) -> None:
+        """Do what a wait does at its end, with nothing to do: after a sleep that is slow the first time."""
+        engine = self._engine
+        with engine.lock:
+            if engine.is_open():
+                engine.supply.reach(engine.position)
+                engine.advance(engine.position)
+        self.lateness_ns(engine.position)
+        self.lateness(engine.position)

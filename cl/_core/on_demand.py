@@ -20,6 +20,7 @@ class OnDemand:
         self._engine = engine
         self._acquisition = device.acquisition
         self.quiet_until = device.quiet_until
+        self._foresee = device.foresee
         engine.produce = device.produce
 
     def reach(self, frame: int, lends: bool = False) -> Step:
@@ -39,6 +40,10 @@ class OnDemand:
     def move(self, frame: int) -> bool:
         self._engine.advance(frame)
         return True
+
+    def foresee(self, frame: int) -> None:
+        self._foresee(frame)
+        self._engine.refresh()
 
     def present(self, now: int) -> int:
         """Return the present, or where the data end: only a wait for more finds the device ended."""

@@ -33,6 +33,9 @@ class Posted:
     def move(self, frame: int) -> bool:
         return self._engine.position >= frame
 
+    def foresee(self, frame: int) -> None:
+        """Do nothing: what the device senses is known when it has."""
+
     def present(self, now: int) -> int:
         return self._engine.position
 

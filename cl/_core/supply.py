@@ -30,6 +30,10 @@ class Supply(Protocol):
         """Give everything before `frame`; False where it arrives later."""
         ...
 
+    def foresee(self, frame: int) -> None:
+        """Log what comes before `frame`, as far as it is known and nothing can change it."""
+        ...
+
     def present(self, now: int) -> int:
         """Return up to where data can be made at once, at the time `now`."""
         ...

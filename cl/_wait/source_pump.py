@@ -121,6 +121,9 @@ class SourcePump:
         self._demand(frame)
         return False
 
+    def foresee(self, frame: int) -> None:
+        """Do nothing: stims may change what comes."""
+
     def present(self, now: int) -> int:
         """Return what there is already, where nobody knows how long more would take."""
         if self._inline:

@@ -76,6 +76,10 @@ class FixedDevice(_SimulatedDevice):
     def produce(self, start: int, stop: int) -> None:
         """Log what happens in [start, stop)."""
         self.dish.deliver(stop)
+        self.foresee(stop)
+
+    def foresee(self, stop: int) -> None:
+        """Log the spikes before `stop`, and some more."""
         if stop > self.acquisition.known:
             self.acquisition.log_until(stop)
 

@@ -38,6 +38,23 @@ def test_the_hosts_time_begins_when_the_device_is_open() -> None:
     assert clock.start == START
 
 
+def test_where_there_is_room_the_spikes_before_a_tick_are_logged_ahead_of_it() -> None:
+    engine = attached(timing_of(Settings()))
+    time, spikes = engine.time, engine.history.spikes
+    assert isinstance(time, HostTimebase)
+    time.clock.origin_ns += 10**15  # There is room for days.
+    for frame in (START + 2_600, START + 5_200):
+        time.wake_ns(frame)
+        assert engine.quiet_until >= frame and engine.position == START
+        logged = spikes.end
+        with engine.lock:
+            engine.advance(frame)
+            engine.position = START
+        assert spikes.end == logged > 0
+    times = [spike.timestamp for spike in spikes.window(START, frame)]
+    assert times == RandomSource(7, start_timestamp=START).spikes(START, frame)[0]
+
+
 def test_devices_that_share_a_virtual_time_share_its_lock() -> None:
     time = VirtualTime()
     one, other = (attached(timing_of(Settings(accelerated=True), time, order)) for order in (1, 2))
