@@ -12,6 +12,13 @@ from hw_tools import PatientEmulator
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "device_or_simulator.py"
+PATIENT = """
+import runpy, sys
+import pytest
+from patience import wait_for_devices
+wait_for_devices(pytest.MonkeyPatch())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
 
 
 def test_it_runs_on_the_emulator(tmp_path: Path) -> None:
@@ -24,10 +31,10 @@ def test_it_runs_on_the_emulator(tmp_path: Path) -> None:
     with PatientEmulator("--seed", "7") as emulator:
         environment = {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
             "CL_DEVICE": emulator.address,
         }
-        command = [sys.executable, "-W", "error", str(example)]
+        command = [sys.executable, "-W", "error", "-c", PATIENT, str(example)]
         found = subprocess.run(
             command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60
         )
