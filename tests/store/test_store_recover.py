@@ -94,6 +94,25 @@ def test_what_was_recovered_can_be_verified(tmp_path: Path, level: int) -> None:
     assert "the attributes of data_stream/game are not what was recorded" in verify(path).faults
 
 
+def test_what_a_full_disk_has_ended_gets_its_checksums(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "r.h5"
+    filler = Filler(RecordingWriter(path, RecordingHeader(system=SYSTEM)))
+    filler.add(2_048, 40, 30)
+    monkeypatch.setattr(filler.writer, "_add_checksums", lambda: None)
+    filler.writer.finish()
+    with RecordingView(path) as view:
+        ended = view.attributes["ended_utc"]
+    assert verify(path).notes == ["it has no checksums: what was recorded cannot be compared"]
+    added = recover(path)
+    assert added is not None and added["ended_utc"] == ended
+    assert [note[:16] for note in verify(path).notes] == ["it was recovered"]
+    with check_view(path, filler.counts) as view:
+        assert view.complete and view.attributes["ended_utc"] == ended
+    assert recover(path) is None
+
+
 def test_what_could_not_be_read_is_still_told_of_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "r.h5"
     filler = Filler(RecordingWriter(path, RecordingHeader(system=SYSTEM, compression=4)))

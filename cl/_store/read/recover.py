@@ -38,14 +38,15 @@ def recover(
 ) -> dict[str, Any] | None:
     """End a recording in place, from what is in it; return the attributes that were added.
 
-    Returns None if it was ended already. A copy, `<file>.backup`, is kept beside it until the
+    Returns None if it was ended already; one that a full disk has ended lacks only the checksums, and gets
+    them. A copy, `<file>.backup`, is kept beside it until the
     result was read back; if anything fails it takes the file's place again. Raises as `RecordingView` does,
     FileExistsError if there is such a copy, OSError if there is no room for one, and RuntimeError, before
     anything has changed, for a file that `is_written_to` says is still being written.
     """
     file = Path(path)
     with RecordingView(file) as view:
-        if view.complete:
+        if view.complete and not _lacks_checksums(view):
             return None
         found = {name: view.attributes[name] for name in (*_NUMBERS, *_TEXTS)}
         lengths = {name: len(table) for name, table in _tables(view)}
@@ -68,6 +69,14 @@ def recover(
         raise
     backup.unlink()
     return found
+
+
+def _lacks_checksums(view: RecordingView) -> bool:
+    """Return whether there is a place for checksums, and none: at the end the disk was full."""
+    from cl._store.write import checksums
+
+    file = view._h5
+    return file is not None and checksums.NAME in file and not len(file[checksums.NAME])
 
 
 def _copy(file: Path, backup: Path) -> None:
