@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import accumulate, compress
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from cl._core.device_log import Command, Happening
 from cl._core.entries import StreamEntry
@@ -47,6 +47,9 @@ class Taken(NamedTuple):
     """The frames that the device had come to; None where the items say so themselves."""
 
 
+NOTHING: Final = Taken(0, [], None)
+
+
 class Appended:
     """Says which items belong to a recording, and gives each once.
 
@@ -76,6 +79,11 @@ class Appended:
     def end_here(self) -> None:
         """Take note that what comes from now on does not belong here. Locked."""
         self._last = self._items.end
+
+    @property
+    def pending(self) -> int:
+        """How many items there are that are not known to be written."""
+        return self._items.end - self._next
 
     def taken(self, end: int | None) -> Taken:
         """Return what is not known to be written, where the recording's end is this one. Locked."""

@@ -10,13 +10,14 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cl._core.device_log import Happening, LogKind, timestamps_of
+from cl._core.host_clock import host_ns
 from cl._values.constants import FRAMES_PER_SECOND, NEVER
 from cl._values.saying import Log
 from cl._values.thread_start import start_thread
 from cl._wait.threads import at_work
 from cl.error import DeviceDisconnectedError
 
-from .appended import Appended, Taken, Timed
+from .appended import NOTHING, Appended, Taken, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,11 @@ BATCH_FRAMES: Final = 5_000
 """In accelerated time what there is is written this often, and time stands until it is."""
 PERIOD_S: Final = 0.4
 """What has been given is on its way to the disk after this time, whatever time does."""
+LOG_ROWS: Final = 256
+"""Where time stands until a batch is written, the log is in it if it has so many rows,"""
+LOG_FRAMES: Final = 25_000
+LOG_NS: Final = 300_000_000
+"""or if it was in none for so long: a few rows at a time cost several times as much each."""
 _ARRIVAL_S: Final = 0.002
 """How often the thread looks whether a device has come to the end of the recording."""
 _LOOK_UP_S: Final = 0.5
@@ -82,6 +88,8 @@ class Recorder:
         history, begin = engine.history, capture.start
         self._entries = Appended(history.entries, begin, _times_of_entries)
         self._log = Appended(history.log, begin, timestamps_of)
+        self._log_due = 0, 0
+        """The frame, and the host's time, at which the log is to be in a batch."""
         self.is_ending = False
         """Whether the last batch has been given."""
         self._has_left = False
@@ -216,8 +224,19 @@ class Recorder:
 
     def _batch(self, stands: bool = False, is_last: bool = False) -> Batch:
         """Return what there is to write. Locked."""
-        entries, log = self._entries.taken(self.end), self._log.taken(self.end)
-        return Batch(self._engine.position, self.end, entries, log, is_last, stands)
+        position = self._engine.position
+        waits = stands and not is_last and self._log_may_wait(position)
+        log = NOTHING if waits else self._log.taken(self.end)
+        return Batch(position, self.end, self._entries.taken(self.end), log, is_last, stands)
+
+    def _log_may_wait(self, position: int) -> bool:
+        """Return whether the log is better written with what follows: none of it is of a file that ends."""
+        edge = self._capture.turn if self.end is None else min(self.end, self._capture.turn)
+        frame, moment = self._log_due
+        if position < min(edge, frame) and host_ns() < moment and self._log.pending < LOG_ROWS:
+            return True
+        self._log_due = position + LOG_FRAMES, host_ns() + LOG_NS
+        return False
 
     def _next_limit(self, position: int) -> int:
         """Return up to where time may go before there is something to write again. Locked."""

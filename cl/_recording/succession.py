@@ -67,6 +67,11 @@ class Succession:
         return self.paths[-1]
 
     @property
+    def turn(self) -> int:
+        """The frame that the next file begins with."""
+        return self._turn
+
+    @property
     def needs(self) -> int:
         """The oldest frame that is still to be looked at."""
         return self._capture.needs
