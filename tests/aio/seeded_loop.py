@@ -120,11 +120,14 @@ class _Queue:
             self._is_time_out = False
             raise Empty
 
-    def settle(self) -> None:
-        """Wait until all that was put has been dealt with, or nobody is left to do it."""
+    def settle(self) -> bool:
+        """Wait until all that was put has been dealt with, or nobody is left to do it; return if it was."""
+        waited = False
         with self._changed:
             while self._pending and (self.owner is None or self.owner.is_alive()):
+                waited = True
                 self._changed.wait(0.001)
+        return waited
 
 
 class SeededLoop(asyncio.SelectorEventLoop):
@@ -160,8 +163,8 @@ class SeededLoop(asyncio.SelectorEventLoop):
 
     def _settle(self) -> None:
         """Wait until no thread is at work, and let what they have asked for be ready."""
-        for queue in self._queues:
-            queue.settle()
+        while any(queue.settle() for queue in self._queues):
+            pass  # What one has done may be something to do for another.
         while self._from_threads:
             asked, self._from_threads = self._from_threads, []
             self._ready.extend(handle for _, handle in sorted(asked, key=itemgetter(0)))
