@@ -9,7 +9,8 @@ from aio_world import Owner, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cl._core.participant import LOOP, READ, SLEEP, STREAM, Hold
+from cl._core.participant import LOOP, READ, SLEEP, STREAM, Hold, Participant
+from cl._core.wakes_ahead import MOST_AHEAD
 from cl._core.work_budget import WorkBudget
 from cl._values.constants import NEVER
 
@@ -231,3 +232,34 @@ def test_a_portion_of_many_small_steps_ends_in_time() -> None:
         if budget.over(1):
             break
     assert steps == 4
+
+
+def _forty_due_together(world: World) -> list[Participant]:
+    participants = [world.open(f"{number}") for number in range(40)]
+    for participant in reversed(participants):
+        participant.in_order = True
+        world.wait(participant, 100)
+    return participants
+
+
+def test_those_that_are_due_together_are_woken_together_and_served_one_by_one(world: World) -> None:
+    participants = _forty_due_together(world)
+    names = [participant.name for participant in participants]
+    woken = world.run()
+    assert woken == names[: 1 + MOST_AHEAD]
+    for number, participant in enumerate(participants[:-1]):
+        assert [p.name for p in participants if p.served] == [str(number)]
+        world.wait(participant, 200)
+        woken += world.run()
+        assert len(woken) == min(40, 1 + MOST_AHEAD * (1 + (number + 1) // MOST_AHEAD))
+    assert woken == names
+
+
+def test_where_those_that_are_woken_ahead_are_not_served_by_then_nobody_is_for_a_while(world: World) -> None:
+    participants = _forty_due_together(world)
+    for _ in range(22):
+        world.scheduler.in_vain()
+    assert world.run() == ["0"]
+    for number, participant in enumerate(participants):
+        world.wait(participant, 200)
+        assert world.run() == [str((number + 1) % 40)]
