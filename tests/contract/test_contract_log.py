@@ -192,6 +192,24 @@ def test_files_that_follow_one_another_have_each_row_once(tmp_path: Path) -> Non
     assert [command for _, command in commands] == sorted(command for _, command in commands)
 
 
+def test_each_row_is_in_the_file_of_its_time_however_seldom_rows_are_written(tmp_path: Path) -> None:
+    with Simulator(seed=3) as neurons:
+        recording = neurons.record(
+            file_location=tmp_path, include_raw_samples=False, new_file_every_seconds=1.3
+        )
+        for tick in neurons.loop(40, stop_after_ticks=180):
+            neurons.stim(8 + tick.iteration % 5, 1.0)
+        recording.stop()
+    found = 0
+    for file in recording.files:
+        with cl.RecordingView(file["path"]) as view:
+            assert view.log is not None
+            times = [entry.timestamp for entry in view.log.entries() if entry.kind == "stim"]
+            assert 0 <= min(times) <= max(times) <= view.attributes["duration_frames"]
+        found += len(times)
+    assert (len(recording.files), found) == (4, 180)
+
+
 def test_long_plans_are_logged_again_and_again() -> None:
     with Simulator(seed=1) as neurons:
         plan = neurons.create_stim_plan()
