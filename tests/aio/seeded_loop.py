@@ -76,6 +76,14 @@ class _Task(asyncio.Task[Any]):
         return self._drawn
 
 
+class _Future(asyncio.Future[Any]):
+    """A future that knows how many there were before it."""
+
+    def __init__(self, number: int, loop: SeededLoop) -> None:
+        super().__init__(loop=loop)
+        self.number = number
+
+
 class _Queue:
     """A queue that knows when what came out of it has been dealt with; `get` times out when it is told to."""
 
@@ -144,19 +152,23 @@ class SeededLoop(asyncio.SelectorEventLoop):
         self.looks: list[Callable[[], None]] = []
         self._ready: Any = _Ready()
         self._ready.random, self._ready.point, self._ready.settle = random, point, self._settle
+        self._futures = 0
         self._from_threads: list[tuple[int, Any]] = []
         self.set_task_factory(lambda loop, coroutine, **rest: _Task(coroutine, loop=loop, **rest))
 
     def time(self) -> float:
         return self._now
 
+    def create_future(self) -> Any:
+        self._futures += 1
+        return _Future(self._futures, self)
+
     def call_soon_threadsafe(self, callback: Any, *arguments: Any, context: Any = None) -> Any:
         if threading.get_ident() == self._thread_id:  # type: ignore[attr-defined]
             return super().call_soon_threadsafe(callback, *arguments, context=context)
-        # Two threads come in the order of their queues, and not as the host lets them.
-        owners = [queue.owner for queue in self._queues]
-        thread = threading.current_thread()
-        place = owners.index(thread) if thread in owners else -1
+        # Who is woken comes in the order in which they parked, and not as the host lets threads run.
+        parked = getattr(getattr(callback, "__self__", None), "_future", None)
+        place = parked.number if isinstance(parked, _Future) else -1
         handle = asyncio.Handle(callback, arguments, self, context)
         self._from_threads.append((place, handle))
         return handle
