@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import time
 import zipfile
@@ -185,7 +186,8 @@ def test_a_server_that_ends_has_its_run_end_whole(tokens: Path, tmp_path: Path) 
     with ServeProcess("--allow-applications", str(folder), "--token-file", str(tokens)) as server:
         run = applications.submit(server.address, archive(tmp_path), configuration(600, 60))
         log = folder / run / "log.txt"
-        until(lambda: log.exists() and "left" in log.read_text())
+        # A line is there when its end is.
+        until(lambda: log.exists() and re.search(r"^left \d+\n", log.read_text(), re.MULTILINE))
         lines += log.read_text().splitlines()
         server.kill(signal.SIGTERM)
         assert server.wait() == 0
