@@ -16,6 +16,7 @@ import cl
 import cl._session.opening
 from cl.error import DeviceDisconnectedError, LaggedError
 from cl.hw.driver.report import report
+from cl.hw.driver.session import TIMEOUT as ANSWER_S
 from cl.hw.emulator import EmulatorProcess
 
 
@@ -143,6 +144,9 @@ class Driver(Machine):
     def die(self, fault: str) -> None:
         assert self.neurons is not None
         self.dead = ENDS[fault]
+        if fault.startswith("ignore"):  # It is waited for no longer than is promised.
+            link = self.neurons._engine.device._link  # type: ignore[attr-defined]
+            link._commander._timeout_ns = int(ANSWER_S * 1e9)
         self.device.inject("coalesce=1")
         self.device.inject(fault)
         with pytest.raises(DeviceDisconnectedError, match=self.dead):
