@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import errno
+import os
 import re
 import zlib
 from collections import OrderedDict, defaultdict
@@ -450,3 +452,18 @@ def test_no_git(tmp_path: Path) -> None:
     nothing = dict.fromkeys(("git_hash", "git_branch", "git_tags", "git_status"), "")
     (tmp_path / ".git").mkdir()
     assert git_state(tmp_path) == nothing
+
+
+def test_a_file_that_gets_its_name_by_copying_knows_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", link)
+    writer = RecordingWriter(tmp_path / "a.h5", nameless=True)
+    writer.appear()
+    assert writer.displaced() is None
+    writer.finish()
+    (tmp_path / "a.h5").rename(tmp_path / "b.h5")
+    assert writer.displaced() is not None
