@@ -17,6 +17,7 @@ import cl
 import cl._cli as cl_commands
 from cl.__main__ import COMMANDS, main
 from cl._cli import findings
+from cl._store.read import rest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -112,8 +113,10 @@ def test_info_as_json(recorded: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert found["data_streams"]["game"]["count"] == 1
 
 
-def test_recover(unended: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info", str(unended)]) == 0
+def test_recover(unended: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(rest, "REST_S", 0.1)  # The command below waits as long as it does for a user.
+        assert main(["info", str(unended)]) == 0
     assert "INCOMPLETE" in capsys.readouterr().out
     with cl.RecordingView(unended) as view:
         frames = view.attributes.duration_frames

@@ -23,6 +23,7 @@ import cl._core.backlog as backlog
 import cl._store.write.ordered_file as ordered_file
 from cl._recording.capture import Capture
 from cl._recording.recorder import Recorder
+from cl._store.read import rest
 from cl._store.read.design_rows import design_of
 from cl.error import DeviceDisconnectedError, RecordingFailedError
 
@@ -566,7 +567,9 @@ KILLED = {"virtual": 6, "still": 1, "closing": 10, "closing-wall": 4, "wall": 3}
 
 @accelerated
 @pytest.mark.parametrize("mode", list(KILLED))
-def test_a_killed_process_leaves_what_is_older_than_a_second(mode: str, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_what_is_older_than_a_second(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     killed = list(drive(mode, tmp_path, KILLED[mode]))
     window = expected(ticks_of(path for path, _ in killed))
     for path, frames in killed:
@@ -579,7 +582,7 @@ def test_a_killed_process_leaves_what_is_older_than_a_second(mode: str, tmp_path
             # What was told more than a second before the kill had been appended.
             assert frames == 0 or frames in view.data_streams["ticks"]
             derived = dict(view.attributes)
-        check_recovery(path, derived)
+        check_recovery(path, derived, monkeypatch)
         check_companions(path, mode.endswith("wall"))
 
 
@@ -621,8 +624,9 @@ def check_companions(path: Path, in_wall_clock_time: bool) -> None:
         assert view.clock is None or not len(view.samples) or view.clock[0]["timestamp"] == 0
 
 
-def check_recovery(path: Path, derived: dict[str, Any]) -> None:
+def check_recovery(path: Path, derived: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Check that the command recovers a file in place, once, and leaves nothing else behind."""
+    monkeypatch.setattr(rest, "REST_S", 0)  # its process is gone
     before = files(path.parent)
     with cl.RecordingView(path) as view:
         was_complete = view.complete
