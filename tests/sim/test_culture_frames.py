@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cl.sim.culture import Culture, create
 from cl.sim.culture.config import CultureConfig
+from cl.sim.culture.drawn import Drawn
 from cl.sim.culture.frames import FrameMaker
 from cl.sim.culture.tissue import Tissue
 from cl.sim.culture.waveforms import BEFORE_TROUGH, WAVEFORM_FRAMES, artifact, spike_waveforms
@@ -173,3 +176,45 @@ def test_shapes_of_artifacts_are_bounded() -> None:
     assert len(maker._shapes) <= 256
     maker.make(300, 2_000)
     assert maker._artifacts == [] and maker._spikes == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2_500), st.integers(0, 2), st.integers(1, 1_500)), max_size=12),
+    st.lists(st.integers(1, 1_200), min_size=1, max_size=12),
+)
+@settings(deadline=None, max_examples=50)
+def test_drawings_come_out_once_however_they_are_cut(
+    drawings: list[tuple[int, int, int]], windows: list[int]
+) -> None:
+    """Drawings are on one channel, on another, or on all; each is told of when its window comes."""
+    whole = np.zeros((4_100, 64), np.int32)
+    for first, kind, length in drawings:
+        whole[first : first + length, slice(None) if kind == 2 else kind] += length
+    drawn, at = Drawn(np.int32), 0
+    for count in windows:
+        for first, kind, length in drawings:
+            if at <= first < at + count:
+                shape = (length, 64) if kind == 2 else (length,)
+                channel = slice(None) if kind == 2 else kind
+                drawn.add(np.full(shape, length, np.int32), first - at, channel)
+        twin = drawn.copy()
+        found = drawn.take(count)
+        expected = whole[at : at + count]
+        assert np.array_equal(found, expected[: len(found)]) and not expected[len(found) :].any()
+        assert np.array_equal(twin.take(count), found)
+        twin.add(np.full(64, 7, np.int32), 0, 3)  # It goes its own way.
+        at += count
+        if at > 2_500:
+            break
+
+
+def test_an_artifact_is_drawn_once_not_in_every_window() -> None:
+    maker, whole = (FrameMaker(CultureConfig(size=50), UV) for _ in range(2))
+    for one in (maker, whole):
+        one.draw_artifact(10, 20, (160, 160), (-1.0, 1.0))
+    pieces = [maker.make(at, 25) for at in range(0, 1_000, 25)]
+    assert np.array_equal(np.concatenate(pieces), whole.make(0, 1_000))
+    again = FrameMaker(CultureConfig(size=50), UV)
+    again.draw_artifact(10, 20, (160, 160), (-1.0, 1.0))
+    again.make(0, 25)
+    assert again._artifacts == []

@@ -9,6 +9,7 @@ import numpy as np
 
 from cl._values.constants import CHANNEL_COUNT, GROUNDED, REFERENCE
 
+from .drawn import Drawn
 from .random import WORDS_PER_RAW, normal_quantiles, stream
 from .waveforms import Artifact, artifact
 
@@ -49,6 +50,8 @@ class FrameMaker:
         self._hearing = [c for c in range(CHANNEL_COUNT) if c not in GROUNDED and c != REFERENCE]
         self._spikes: list[_Mark] = []
         self._artifacts: list[_Trace] = []
+        self._drawn_spikes = Drawn(np.int16)
+        self._drawn_artifacts = Drawn(np.int32)
         self._shapes: dict[tuple[object, ...], Artifact] = {}
 
     def copy(self) -> FrameMaker:
@@ -56,6 +59,7 @@ class FrameMaker:
         twin = copy(self)
         twin._source = deepcopy(self._source)
         twin._spikes, twin._artifacts = self._spikes[:], self._artifacts[:]
+        twin._drawn_spikes, twin._drawn_artifacts = self._drawn_spikes.copy(), self._drawn_artifacts.copy()
         return twin
 
     def draw_spike(self, timestamp: int, channel: int, waveform: NDArray[np.int16]) -> None:
@@ -78,10 +82,8 @@ class FrameMaker:
     def make(self, start: int, count: int) -> NDArray[np.int16]:
         """Return the next `count` frames, of which the first has the timestamp `start`."""
         frames = self._noise(count)
-        if self._spikes:
-            self._add_spikes(frames, start)
-        if self._artifacts:
-            self._add_artifacts(frames, start)
+        self._add_spikes(frames, start)
+        self._add_artifacts(frames, start)
         return frames
 
     def _noise(self, count: int) -> NDArray[np.int16]:
@@ -97,39 +99,20 @@ class FrameMaker:
 
     def _add_spikes(self, frames: NDArray[np.int16], start: int) -> None:
         stop = start + len(frames)
-        later: list[_Mark] = []
-        for mark in self._spikes:
-            first, channel, waveform = mark
-            last = first + len(waveform)
-            low, high = max(first, start), min(last, stop)
-            if low < high:
-                frames[low - start : high - start, channel] += waveform[low - first : high - first]
-            if last > stop:
-                later.append(mark)
-        self._spikes = later
+        for first, channel, waveform in self._spikes:
+            if first < stop:
+                self._drawn_spikes.add(waveform, first - start, channel)
+        self._spikes = [mark for mark in self._spikes if mark[0] >= stop]
+        drawn = self._drawn_spikes.take(len(frames))
+        frames[: len(drawn)] += drawn
 
     def _add_artifacts(self, frames: NDArray[np.int16], start: int) -> None:
         stop = start + len(frames)
-        active = [trace for trace in self._artifacts if trace[0] < stop]
-        if not active:
-            return
-        begin = max(min(trace[0] for trace in active) - start, 0)
+        for first, shape, channel in self._artifacts:
+            if first < stop:
+                self._drawn_artifacts.add(shape.others, first - start)
+                self._drawn_artifacts.add(shape.own, first - start, channel)
+        self._artifacts = [trace for trace in self._artifacts if trace[0] >= stop]
+        drawn = self._drawn_artifacts.take(len(frames))
         # The sum is kept wide until all is added, and saturates like the amplifier's converter.
-        wide = frames[begin:].astype(np.int32)
-        for first, shape, channel in active:
-            _add_rows(wide, shape.others, start + begin - first)
-            _add_rows(wide[:, channel], shape.own, start + begin - first)
-        np.clip(wide, -32768, 32767, out=wide)
-        frames[begin:] = wide
-        self._artifacts = [trace for trace in self._artifacts if _end(trace) > stop]
-
-
-def _add_rows(target: NDArray[np.int32], rows: NDArray[np.int32], offset: int) -> None:
-    """Add rows to the target whose first row is row `offset` of them; what does not overlap is left out."""
-    low, high = max(offset, 0), min(offset + len(target), len(rows))
-    if low < high:
-        target[low - offset : high - offset] += rows[low:high]
-
-
-def _end(trace: _Trace) -> int:
-    return trace[0] + max(len(trace[1].others), len(trace[1].own))
+        frames[: len(drawn)] = np.clip(drawn + frames[: len(drawn)], -32768, 32767)
