@@ -82,6 +82,9 @@ class SourcePump:
         self._inline = source.inline
         self._lendable = not source.inline and not source.blocking
         self._ahead = 0 if source.reactive or source.blocking else _AHEAD
+        self._portions = engine.budget if realtime and source.inline else None
+        """How far to go in one go, where an event loop's thread may ask; in accelerated time the windows of a
+        source do not depend on the host."""
         self._tells = realtime and source.blocking and source.reactive
         """Whether the source is told of every pulse in its time, whoever asks for the frames around it."""
         self._turns: Claim | None = None
@@ -282,9 +285,11 @@ class SourcePump:
 
     def _feed(self) -> None:
         """Do one job: decide what it is, ask the source, log what it gave."""
-        engine = self._engine
+        engine, portions = self._engine, self._portions
+        if portions is not None:
+            portions.begin()
         with engine.lock:
-            job = self._job
+            before, job = engine.position, self._job
             if job is None:
                 if self._stopping or not engine.is_open():
                     return
@@ -295,6 +300,8 @@ class SourcePump:
             if engine.is_open():
                 self._log(job)
             self._job = None
+        if portions is not None:
+            portions.over(engine.position - before)
 
     def _decide(self) -> _Job:
         """Return what to ask for now: as far as it is waited for, and a pulse that begins now. Locked."""
