@@ -158,6 +158,36 @@ def test_a_refresh_that_fails_changes_nothing(tmp_path: Path) -> None:
     filler.writer.abort()
 
 
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("kept", [0.1, 0.3, 0.6, 0.9, 0.999])
+def test_a_file_that_was_cut_and_has_grown_again(tmp_path: Path, kept: float, ends: bool) -> None:
+    """There are zeros where rows were, and nothing else tells of it: it is as long as it should be."""
+    path = tmp_path / "r.h5"
+    filler = Filler(RecordingWriter(path, RecordingHeader(system=SYSTEM)))
+    filler.add(700, 100, 30)
+    filler.writer.flush()
+    before = path.stat().st_size
+    with RecordingView(path) as view:
+        filler.add(5_000, 300, 30)
+        filler.writer.flush()
+        assert view.refresh()
+        os.truncate(path, before + int(kept * (path.stat().st_size - before)))
+        filler.add(700)
+        filler.writer.flush()
+        if ends:
+            filler.writer.finish()
+        for _ in range(2):
+            if kept > 0.99:  # What was there after the last row is room for more.
+                view.refresh()
+                np.testing.assert_array_equal(view.samples[:], frames(0, 6_400))
+                continue
+            with pytest.raises(ValueError, match=r"r\.h5"):
+                view.refresh()
+            assert len(view.samples) == 5_700 and not view.complete
+    if not ends:
+        filler.writer.abort()
+
+
 class Interleaved:
     """`os.pread`, with the writer's next step before every n-th read."""
 

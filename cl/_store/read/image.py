@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from .descriptor import Descriptor
-
-if TYPE_CHECKING:
-    from .snapshot import Snapshot
 
 
 class Image:
@@ -18,14 +15,14 @@ class Image:
     Its position is its own: processes that were forked, and other views, share the descriptor, not that.
     """
 
-    def __init__(self, path: str, descriptor: Descriptor, snapshot: Snapshot) -> None:
+    def __init__(self, path: str, descriptor: Descriptor, blocks: dict[int, bytes]) -> None:
         self.descriptor: Final = descriptor
-        self.snapshot: Final = snapshot
+        self.blocks: Final = blocks
         self._path = path
         self._at = 0
         # Of the same moment. HDF5's library asks for it where no error of a file object gets through.
         self._size = os.fstat(descriptor.number).st_size
-        self._addresses = sorted(snapshot)
+        self._addresses = sorted(blocks)
 
     def __repr__(self) -> str:
         """Return the path, by which HDF5 calls it."""
@@ -58,7 +55,7 @@ class Image:
         start, stop = self._at, self._at + len(view)
         for i in range(bisect_right(self._addresses, stop - 1) - 1, -1, -1):
             address = self._addresses[i]
-            block = self.snapshot[address]
+            block = self.blocks[address]
             if address + len(block) <= start:  # and so do all before it: blocks do not overlap
                 break
             low, high = max(start, address), min(stop, address + len(block))

@@ -9,18 +9,34 @@ rows that are told of do not change any more, nor do the entries of the indexes 
 
 from __future__ import annotations
 
+import os
 import time
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
 from . import structure
 from .structure import Blocks, ChangingError, NotOursError
 
-Snapshot: TypeAlias = "dict[int, bytes]"
-"""The blocks of a file at one moment, by address; all else is as it is in the file."""
-
 _PATIENCE_S: Final = 10.0
 _STUBBORN_S: Final = 1.0
 """What is not in order for so long is not just being changed."""
+
+
+class Snapshot(NamedTuple):
+    """What a file that grows has at one moment, by address; all else is as it is in the file."""
+
+    blocks: dict[int, bytes]
+    """What tells where things are."""
+    rows: dict[int, bytes]
+    """The last row of each dataset. A file that others cut, and that its writer makes longer again, has zeros
+    there, and nothing else tells of it."""
+
+    def is_kept(self, descriptor: int) -> bool:
+        """Whether the rows that were there are in the file as it is now."""
+        return all(os.pread(descriptor, len(row), address) == row for address, row in self.rows.items())
+
+
+NOTHING: Final = Snapshot({}, {})
+"""Of a file that does not grow: it is as it is."""
 
 
 class BusyError(OSError):
@@ -33,7 +49,7 @@ def take(descriptor: int, name: str) -> Snapshot | None:
     Raises BusyError if it changes all the time, for ten seconds.
     """
     begin = time.monotonic()
-    foreign: Snapshot | None = None
+    foreign: dict[int, bytes] | None = None
     while time.monotonic() - begin < _PATIENCE_S:
         blocks = Blocks(descriptor)
         try:
@@ -56,10 +72,12 @@ def take(descriptor: int, name: str) -> Snapshot | None:
 
 
 def _with_indexes(blocks: Blocks, datasets: list[structure.Dataset]) -> Snapshot:
-    found = dict(blocks.known)
+    found, rows = dict(blocks.known), {}
     for dataset in datasets:
-        found.update(structure.index_path(blocks, dataset))
-    return found
+        path = structure.index_path(blocks, dataset)
+        found.update(path.nodes)
+        rows.update(structure.last_row(blocks, dataset, path))
+    return Snapshot(found, rows)
 
 
 def _has_ended(blocks: Blocks) -> bool:

@@ -6,6 +6,7 @@ B-trees of version 1, nothing continued elsewhere. Anything else is `NotOursErro
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from typing import Final, NamedTuple
@@ -39,6 +40,7 @@ class Dataset(NamedTuple):
 
     rows: int
     chunk_rows: int
+    row_size: int
     dimensions: int
     root: int
 
@@ -134,7 +136,17 @@ def walk(blocks: Blocks) -> list[Dataset]:
     return found
 
 
-def index_path(blocks: Blocks, dataset: Dataset) -> dict[int, bytes]:
+class IndexPath(NamedTuple):
+    """What leads to the end of a dataset."""
+
+    nodes: dict[int, bytes]
+    chunk: int
+    """The address of the last chunk that the rows need, 0 where there is none ..."""
+    stored: int
+    """... and its bytes in the file."""
+
+
+def index_path(blocks: Blocks, dataset: Dataset) -> IndexPath:
     """Return the nodes of a dataset's index that may still get entries, with those that its rows need.
 
     Chunks are only added, and a node stays where it is: what the rows need does not change any more, however
@@ -143,7 +155,7 @@ def index_path(blocks: Blocks, dataset: Dataset) -> dict[int, bytes]:
     """
     chunks = -(-dataset.rows // dataset.chunk_rows)
     path: dict[int, bytes] = {}
-    address, first, level = dataset.root, 0, -1
+    address, first, level, stored = dataset.root, 0, -1, 0
     while chunks and level:
         node = blocks.fresh(address, _NODE_HEADER)
         kind, below, used = struct.unpack_from("<4xBBH", node)
@@ -164,9 +176,21 @@ def index_path(blocks: Blocks, dataset: Dataset) -> dict[int, bytes]:
             child = _number(node, entry + key)
             if _number(node, entry + 8) != (first + i * span) * dataset.chunk_rows or child in (0, _NOWHERE):
                 raise ChangingError("an index of another order")
+            (stored,) = struct.unpack_from("<I", node, entry)
         path[address] = node[:_USED_FIELD] + struct.pack("<H", wanted) + node[_USED_FIELD + 2 :]
         address, first, level = child, first + (wanted - 1) * span, below
-    return path
+    return IndexPath(path, address if chunks else 0, stored)
+
+
+def last_row(blocks: Blocks, dataset: Dataset, path: IndexPath) -> dict[int, bytes]:
+    """Return the last row, or of a chunk that is compressed as many bytes at its end, by its address."""
+    if not path.chunk:
+        return {}
+    end = path.stored
+    if end == dataset.chunk_rows * dataset.row_size:
+        end = ((dataset.rows - 1) % dataset.chunk_rows + 1) * dataset.row_size
+    size = min(end, dataset.row_size)
+    return {path.chunk + end - size: blocks.fresh(path.chunk + end - size, size)}
 
 
 def _members(blocks: Blocks, tree: int) -> list[int]:
@@ -231,10 +255,10 @@ def _dataset(header: list[Message]) -> Dataset:
     if space[:1] != b"\x01" or layout[:2] != b"\x03\x02":
         raise NotOursError("a dataset that does not grow")
     dimensions = layout[2]
-    index, chunk_rows = struct.unpack_from("<QI", _within(layout, 3, 12))
+    index, chunk_rows, *row = struct.unpack_from(f"<Q{dimensions}I", _within(layout, 3, 8 + 4 * dimensions))
     if not chunk_rows or space[1] != dimensions - 1:
         raise NotOursError("a dataset without chunks")
-    return Dataset(_number(space, 8), chunk_rows, dimensions, index)
+    return Dataset(_number(space, 8), chunk_rows, math.prod(row), dimensions, index)
 
 
 def _within(data: bytes, start: int, size: int) -> bytes:

@@ -16,6 +16,7 @@ import h5py
 from . import snapshot
 from .descriptor import Descriptor
 from .image import Image
+from .snapshot import NOTHING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ def open_unshared(path: Path) -> RecordingFile:
         moment = _moment(descriptor, str(path))
         if moment is None and not _is_open(path):
             return RecordingFile(path, descriptor)
-        return ImageFile(str(path), descriptor, moment or {})
+        return ImageFile(str(path), descriptor, moment or NOTHING)
     except BaseException:
         descriptor.close()
         raise
@@ -72,7 +73,10 @@ class RecordingFile(h5py.File):  # type: ignore[misc]
         self.descriptor.close()
 
     def newer(self) -> RecordingFile | None:
-        """Return the file as it is now; None if it has not changed since it was opened."""
+        """Return the file as it is now; None if it has not changed since it was opened.
+
+        ValueError where what was there is no longer there.
+        """
         return None
 
 
@@ -82,8 +86,12 @@ class ImageFile(RecordingFile):
     def __init__(self, path: str, descriptor: Descriptor, moment: Snapshot) -> None:
         self._path = path
         self._moment = moment
-        super().__init__(Image(path, descriptor, moment), descriptor)
+        super().__init__(Image(path, descriptor, moment.blocks), descriptor)
 
     def newer(self) -> RecordingFile | None:
-        moment = (_moment(self.descriptor, self._path) or {}) if self._moment else {}
+        if self._moment is NOTHING:
+            return None
+        moment = _moment(self.descriptor, self._path) or NOTHING
+        if not self._moment.is_kept(self.descriptor.number):
+            raise ValueError(f"{self._path} was cut meanwhile: what was there is no longer there")
         return None if moment == self._moment else ImageFile(self._path, self.descriptor, moment)
