@@ -59,6 +59,7 @@ class Client:
 @contextmanager
 def serving(folder: Path, output: Path) -> Iterator[Client]:
     server = ConfigureServer(ConfigurePage(Project(folder), output))
+    server.daemon_threads = False  # so that closing waits for one that has answered and is about to end
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
