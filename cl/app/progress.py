@@ -23,7 +23,11 @@ class RunProgress:
 
     def __enter__(self) -> RunProgress:
         if self._progress is not None and self._progress.is_shown:
-            start_thread(self._thread)
+            try:
+                start_thread(self._thread)
+            except BaseException:
+                self._left.set()
+                raise
         return self
 
     def __exit__(

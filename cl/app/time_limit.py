@@ -50,17 +50,24 @@ class TimeLimit:
             self._interrupts = threading.current_thread() is threading.main_thread()
             if self._interrupts:
                 self._before = signal.signal(_SIGNAL, self._raise)
-            start_thread(self._thread)
+            try:
+                start_thread(self._thread)
+            except BaseException:
+                self._leave()  # The process would be ended by it, some time later.
+                raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._seconds <= 0:
-            return
+        if self._seconds > 0:
+            self._leave()
+
+    def _leave(self) -> None:
         self._left.set()
         # Past its end by force there is nothing to go on with: the process is about to end.
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         if self._interrupts:
             signal.signal(_SIGNAL, self._before)  # type: ignore[arg-type]
 

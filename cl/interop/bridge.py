@@ -78,8 +78,17 @@ class Bridge(ABC):
         self._thread = threading.Thread(
             target=self._work, args=(begun,), name=f"cl-{type(self).__name__}", daemon=True
         )
-        start_thread(self._thread)
-        begun.wait()
+        try:
+            start_thread(self._thread)
+            begun.wait()
+        except BaseException:
+            if self._thread.ident is None:
+                self._thread = None
+                self._close()
+            else:
+                begun.wait()
+                self.close()
+            raise
         if self._error is not None:
             self.close()
             raise self._error

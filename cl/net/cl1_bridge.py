@@ -1060,9 +1060,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             device.stop()
 
     network = threading.Thread(target=serve_all, name="cl1_bridge network")
-    network.start()
+    # Before it starts: it is waited for at the end of the process, and waits for the device.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: device.stop())
+    network.start()
     try:
         device.run()
     except Exception as error:

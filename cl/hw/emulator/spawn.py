@@ -39,19 +39,28 @@ class EmulatorProcess:
     def __enter__(self) -> EmulatorProcess:
         self._folder = folder = _folder(self._directory)
         path = Path(folder.name) / _SOCKET
-        self._process = self._start(path)
+        self._process = process = self._start(path)
         self.address = f"unix:{path}"
-        assert self._process.stdout is not None
-        # A source may have printed something of its own before.
-        if not any(line.rstrip().endswith(f"ready {self.address}") for line in self._process.stdout):
-            _, words = self._process.communicate()
-            folder.cleanup()
-            raise RuntimeError(f"the emulator did not start: {words.strip()}")
-        for pipe in (self._process.stdout, self._process.stderr):
-            thread = threading.Thread(target=_empty, args=(pipe,), name="cl-emulator-output", daemon=True)
-            start_thread(thread)
-            self._emptying.append(thread)
+        try:
+            self._await_ready(process)
+        except BaseException:
+            self._end(process, folder)
+            for pipe in (process.stdout, process.stderr):
+                assert pipe is not None
+                pipe.close()
+            raise
         return self
+
+    def _await_ready(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        # A source may have printed something of its own before.
+        if not any(line.rstrip().endswith(f"ready {self.address}") for line in process.stdout):
+            _, words = process.communicate()
+            raise RuntimeError(f"the emulator did not start: {words.strip()}")
+        for pipe in (process.stdout, process.stderr):
+            thread = threading.Thread(target=_empty, args=(pipe,), name="cl-emulator-output", daemon=True)
+            self._emptying.append(thread)
+            start_thread(thread)
 
     def _start(self, path: Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -90,6 +99,9 @@ class EmulatorProcess:
     ) -> None:
         process, folder = self._process, self._folder
         assert process is not None and folder is not None
+        self._end(process, folder)
+
+    def _end(self, process: subprocess.Popen[str], folder: tempfile.TemporaryDirectory[str]) -> None:
         process.terminate()
         try:
             process.wait(2.0)
@@ -97,7 +109,8 @@ class EmulatorProcess:
             process.kill()
             process.wait()
         for thread in self._emptying:
-            thread.join(2.0)  # a child of the source's may live on, and keep the pipe open
+            if thread.ident is not None:
+                thread.join(2.0)  # a child of the source's may live on, and keep the pipe open
         if process.stdin is not None:
             with suppress(OSError):  # faults that the emulator did not come to take
                 process.stdin.close()

@@ -53,7 +53,11 @@ class Markers:
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._work, name="cl-Markers", daemon=True)
-        start_thread(self._thread)
+        try:
+            start_thread(self._thread)
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -67,7 +71,8 @@ class Markers:
         """End, and close the data stream. Again: nothing."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            if self._thread.ident is not None:
+                self._thread.join()
             self._thread = None
         self._stream.close()
 

@@ -194,10 +194,10 @@ class _Starter:
 
     def join(self, timeout: float) -> bool:
         """Return whether the thread has ended, after waiting so long for it."""
-        if self._thread is not None:
-            self._thread.join(timeout)
-            return not self._thread.is_alive()
-        return True
+        if self._thread is None or self._thread.ident is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:

@@ -82,9 +82,15 @@ class Worker:
         """Let the thread call a function when it has done what it was given before; return the call."""
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                start_thread(self._thread)
-                self.ident = self._thread.ident
+                self._thread = thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                try:
+                    start_thread(thread)
+                except BaseException:
+                    if thread.ident is None:
+                        self._thread = None  # It was not to be: the next call starts it.
+                    raise
+                finally:
+                    self.ident = thread.ident
         call = Call(function, arguments)
         self._calls.put(call)
         return call

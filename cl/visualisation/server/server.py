@@ -98,7 +98,14 @@ class VisualiserServer:
         """The transports of those that are connected."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cl-visualiser", daemon=True)
-        start_thread(self._thread)
+        try:
+            start_thread(self._thread)
+        except BaseException:
+            self._stopping.set()
+            hang_up(self._waker)
+            if self._thread.ident is not None:
+                self._thread.join(_STOP_SECONDS)
+            raise
 
     @property
     def annotation_url(self) -> str:
