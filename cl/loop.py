@@ -15,6 +15,7 @@ from ._wait.body import current_body
 from ._wait.owner import serve_with
 
 if TYPE_CHECKING:
+    from ._core.turns import Turns
     from ._wait.tasks import Waiter
 
 __all__ = ["AsyncLoop", "Loop", "LoopTick"]
@@ -121,7 +122,10 @@ class AsyncTicks:
         self._run: Run | None = None
         self._waiter: Waiter | None = None
         self._lone: Callable[[int], bool] | None = None
+        self._passing_on: tuple[Callable[[int], bool], Turns] | None = None
         self._in_body = False
+        self._in_turns = False
+        """Whether the last tick came by a turn of the other tasks."""
         self._waiting = False
         self._over = False
 
@@ -136,7 +140,8 @@ class AsyncTicks:
             loop = self._loop
             # Alone, with not much to happen until then, virtual time just moves.
             if (
-                (lone := self._lone) is not None
+                not self._in_turns
+                and (lone := self._lone) is not None
                 and not (loop._stopping or run.index == run.total)
                 and lone(due)
             ):
@@ -152,15 +157,29 @@ class AsyncTicks:
         self._in_body = False
         self._waiting = True
         try:
-            waiter, time, losses = self._waiter, self._engine.time, self._engine.losses
+            waiter, engine = self._waiter, self._engine
+            time, losses = engine.time, engine.losses
             assert waiter is not None
+            participant, passing_on = run.participant, self._passing_on
             while not (self._loop._stopping or run.index == run.total):
                 due = run.due
-                if self._is_late(run, due):
+                step: Step | None
+                if passing_on is not None and losses.total == run.known_losses and passing_on[0](due):
+                    self._loop._recovery = None
+                    turns = passing_on[1]
+                    if participant.served and waiter.may_go_on():
+                        step, self._in_turns = _DONE, False
+                    elif turns.likely:
+                        await waiter.backend.checkpoint()
+                        step, self._in_turns = waiter.turned(turns), True
+                    else:
+                        step, self._in_turns = None, False
+                elif self._is_late(run, due):
                     await self._recover(run)
                     continue
-                # What `Waiter.wait` does, without a coroutine of it where the task just parks.
-                step: Step | None = waiter.begin(due, time.poll)
+                else:
+                    # What `Waiter.wait` does, without a coroutine of it where the task just parks.
+                    step = waiter.begin(due, time.poll)
                 if step is not _DONE:
                     place = waiter.place(step)
                     if place is not None:
@@ -168,11 +187,14 @@ class AsyncTicks:
                         step = waiter.woken()
                     if step is not _DONE:
                         await waiter.follow(step, due, time.poll)
-                if run.participant.hold is not None:
-                    serve_with(run.participant.hold)
+                if participant.hold is not None:
+                    serve_with(participant.hold)
                 if losses.total != run.known_losses:
                     run.check_losses()
-                run.count(due)
+                if self._in_turns and engine.position == due:
+                    run._lateness.punctual += 1
+                else:
+                    run.count(due)
                 self._in_body = True
                 return run.enter(due)
             run.finish()
@@ -224,6 +246,7 @@ class AsyncTicks:
         run = self._run = Run(self._loop)
         run.begin()
         self._waiter = Waiter(self._engine, run.participant)
+        self._passing_on = self._waiter.passing_on()
         self._lone = self._engine.time.lone_pass(run.participant, False, self._waiter.may_go_on)
         return run
 

@@ -41,7 +41,7 @@ class DueTimes:
         """Let a participant wait for `deadline`, or for what its probe tells."""
         self.waiting[participant] = None
         if participant.probe is None:
-            self._time(participant, deadline - participant.base)
+            self.time(participant, deadline - participant.base)
         else:
             participant.due = UNKNOWN
             self.probing[participant] = None
@@ -53,7 +53,7 @@ class DueTimes:
             self.probing.pop(participant, None)
         participant.entry = None
 
-    def _time(self, participant: Participant, due: int) -> None:
+    def time(self, participant: Participant, due: int) -> None:
         """Put a participant that waits among those whose due time is known."""
         participant.due = due
         participant.entry = entry = (due, participant.key, participant)
@@ -86,6 +86,17 @@ class DueTimes:
                     best, best_due = participant, due
         assert best is not None
         return best, best_due
+
+    def taken_out(self) -> Participant | None:
+        """Return the first of those that were taken out together, if none in the heap comes before it."""
+        ready, timed = self.ready, self._timed
+        while ready:
+            entry = ready[0]
+            participant = entry[2]
+            if participant.entry is entry:
+                return None if timed and timed[0] < entry else participant
+            ready.popleft()
+        return None
 
     def gather(self, position: int) -> bool:
         """Take out those that are due at `position`, if they are several; return whether they are."""
@@ -126,5 +137,5 @@ class DueTimes:
             return due
         # What has come stays until it is taken.
         del self.probing[participant]
-        self._time(participant, due)
+        self.time(participant, due)
         return due

@@ -19,13 +19,14 @@ class Holds:
     def __init__(self, ended: Callable[[object], bool]) -> None:
         self.ended = ended
         """Whether a task or thread has ended; the devices know."""
-        self._present: dict[object, Hold] = {}
+        self.present: dict[object, Hold] = {}
+        """Those that count, by their owners."""
         self.active: dict[Hold, None] = {}
         """Those that are active, in that order: mostly one of many, and looked at all the time."""
         self._lasting: dict[object, set[Participant]] = {}
         """The participants that last (loops and streams), by their owners."""
         self._sweep_at = _SWEEP
-        self.of = self._present.get
+        self.of = self.present.get
         """Returns an owner's present hold, or None."""
         self.lasts = self._lasting.__contains__
         """Returns whether an owner takes part with a loop or stream."""
@@ -47,7 +48,7 @@ class Holds:
 
     def end_unless_lasting(self, owner: object) -> None:
         """End an owner's hold, where it has no loop or stream to hold for."""
-        hold = self._present.get(owner)
+        hold = self.present.get(owner)
         if hold is not None and owner not in self._lasting:
             self.deactivate(hold)
 
@@ -55,7 +56,7 @@ class Holds:
 
     def put(self, hold: Hold) -> None:
         """Let a hold be its owner's present one."""
-        self._present[hold.owner] = hold
+        self.present[hold.owner] = hold
 
     def activate(self, hold: Hold) -> None:
         """Let a hold stop time."""
@@ -71,8 +72,8 @@ class Holds:
     def forget(self, hold: Hold) -> None:
         """End a hold for good."""
         self.deactivate(hold)
-        if self._present.get(hold.owner) is hold:
-            del self._present[hold.owner]
+        if self.present.get(hold.owner) is hold:
+            del self.present[hold.owner]
 
     def end_device(self, device: object) -> None:
         """End what is held after waits for a device that is gone, but by owners that take part on others."""
@@ -82,7 +83,7 @@ class Holds:
 
     def end_all(self) -> None:
         """Forget who has taken part: no device is open any more. Holds of the time itself stay."""
-        for hold in tuple(self._present.values()):
+        for hold in tuple(self.present.values()):
             if not hold.active or hold.device is not None:
                 self.forget(hold)
 
@@ -91,14 +92,14 @@ class Holds:
 
         Their owners may be waiting for the newcomer, in ways that cannot be seen.
         """
-        if not any(self._present.get(body.owner) is body for body in line(parent)):
+        if not any(self.present.get(body.owner) is body for body in line(parent)):
             for hold in [hold for hold in self.active if hold.transient]:
                 self.deactivate(hold)
-        if len(self._present) >= self._sweep_at:
-            for hold in [hold for other, hold in self._present.items() if self.ended(other)]:
+        if len(self.present) >= self._sweep_at:
+            for hold in [hold for other, hold in self.present.items() if self.ended(other)]:
                 self.forget(hold)
-            self._sweep_at = 2 * len(self._present) + _SWEEP
-        self._present[owner] = Hold(owner, name, transient=True, scheduler=scheduler)
+            self._sweep_at = 2 * len(self.present) + _SWEEP
+        self.present[owner] = Hold(owner, name, transient=True, scheduler=scheduler)
 
     def living(self, hold: Hold | None, owner: object) -> Hold | None:
         """Return the nearest of a line of holds that may count, other than `owner`'s own.
@@ -115,7 +116,7 @@ class Holds:
     def _skip(self, hold: Hold | None, owner: object = None) -> Hold | None:
         """Return the first of a line of holds that is its owner's present one, and not `owner`'s."""
         while hold is not None:
-            if hold.owner is not owner and self._present.get(hold.owner) is hold:
+            if hold.owner is not owner and self.present.get(hold.owner) is hold:
                 if not (hold.over or self.ended(hold.owner)):
                     return hold
                 self.forget(hold)
@@ -138,7 +139,7 @@ class Holds:
 
     def names(self) -> list[str]:
         """Return the names of the holds that stop time."""
-        held = [hold for hold in self._present.values() if hold.counts and not hold.over]
+        held = [hold for hold in self.present.values() if hold.counts and not hold.over]
         return [hold.name for hold in held if not self.ended(hold.owner)]
 
     def are_only_of(self, owner: object) -> bool:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .host_clock import Clock
     from .participant import Hold, Participant
     from .steps import Step
+    from .turns import Turns
     from .virtual import Scheduler
 
 
@@ -185,6 +186,17 @@ class Timebase(Protocol):
         It returns whether time has passed, and takes the lock itself. None where time never passes so. With
         `lends` the thread may be lent to a user's source meanwhile; `may_go_on` says whether a task may, or
         has to let others run first.
+        """
+        ...
+
+    def passing_on(
+        self, participant: Participant, task: Callable[[], object]
+    ) -> tuple[Callable[[int], bool], Turns] | None:
+        """Return what lets a task's body wait for a timestamp again, and the next participant be served.
+
+        It returns whether the wait has begun, and takes the lock itself; with it comes whether a turn of the
+        other tasks is likely to be what has to be waited for. None where nobody waits for another. `task`
+        returns the running task.
         """
         ...
 

@@ -29,8 +29,10 @@ from cl._values.constants import NEVER
 from .due_times import DueTimes
 from .holds import Holds, line
 from .mover import Budget, Mover
+from .own_waits import refuse_own_hold, refuse_own_wait
 from .participant import Hold, Participant
 from .reentry_lock import REENTRY
+from .turns import Turns
 from .wakes_ahead import MOST_AHEAD, WakesAhead
 
 _FAR = NEVER >> 1
@@ -54,6 +56,7 @@ class Scheduler:
         self._open: dict[Participant, None] = {}
         self._ahead = WakesAhead()
         self.in_vain = self._ahead.in_vain
+        self.turns = Turns()
         self._due = due = DueTimes()
         self._waiting = due.waiting
         self._blocking: dict[object, Participant] = {}
@@ -148,9 +151,9 @@ class Scheduler:
                 # Were the interrupted wait served, it could not go on, and time would stand.
                 raise RuntimeError(REENTRY)
             if self._explicit or self._arriving:
-                self._refuse_own_hold(participant, owner)
+                refuse_own_hold(participant, owner, self._arriving, self._explicit)
         elif self._blocking:
-            self._refuse_own_wait()
+            refuse_own_wait(self._blocking)
         self.solo = None
         if participant.owner is not owner:
             self._hand_over(participant, owner)
@@ -182,27 +185,48 @@ class Scheduler:
         if self._arriving:
             self._arriving.pop(participant, None)
 
-    def _refuse_own_wait(self) -> None:
-        """Raise where a task runs in a thread that blocks already: it has interrupted that wait.
+    def hand_on(self, participant: Participant, deadline: int, owner: object, budget: Budget) -> bool:
+        """Let the participant that was served last wait again, and the next one be served; False: not done.
 
-        Were that one served, it could not go on, and time would stand.
+        What `begin` and `dispatch` do, for the body of a task that works for no other, and has let none
+        work for it: the way that most ticks go. Its context's hold must be the participant's.
         """
-        here = get_ident()
-        for owner in self._blocking:
-            if getattr(getattr(owner, "thread", None), "ident", None) == here:
-                raise RuntimeError(REENTRY)
-
-    def _refuse_own_hold(self, participant: Participant, owner: object) -> None:
-        """Raise where the thread that is to block is the one that holds: nobody would end that."""
-        thread = getattr(getattr(owner, "thread", None), "ident", None)
-        if any(ident == thread and other is not participant for other, ident in self._arriving.items()):
-            raise RuntimeError(REENTRY)
-        for hold, ident in self._explicit.items():
-            if ident == thread and hold.active and not hold.over:
-                raise RuntimeError(
-                    f"{participant.name} would never end: this thread holds accelerated time itself "
-                    f"({hold.name}); wait outside of that block, or in another thread"
-                )
+        hold, holds = participant.hold, self._holds
+        if (
+            hold is None
+            or holds.of(owner) is not hold
+            or not hold.active
+            or hold.workers
+            or hold.parent is not None
+            or participant.deadline is not None
+            or self._serving is not None
+            or self._blocking
+            or self._arriving
+        ):
+            return False
+        self.solo = None
+        participant.served = False
+        participant.ahead_ns = None
+        participant.parent = None
+        participant.deadline = deadline
+        participant.own = hold
+        active, due_times = holds.active, self._due
+        active.pop(hold, None)
+        hold.active = False
+        self._waiting[participant] = None
+        due_times.time(participant, deadline - participant.base)
+        if not (active or self.moving or due_times.probing) and self._mover.where() is not None:
+            following = due_times.taken_out()
+            if following is not None:
+                self._serve(following)
+                if following is self._ahead.last:
+                    self._ahead.wake(due_times.behind(MOST_AHEAD), budget.now())
+                return True
+        before = self._mover.position
+        arrived = self.dispatch(budget)
+        if arrived and not self.turns.likely and self._mover.position != before:
+            self.turns.time_has_moved(len(self._waiting))
+        return True
 
     def _hand_over(self, participant: Participant, owner: object) -> None:
         """End the hold of the participant's owner before, where that has nothing else to hold for."""
@@ -240,14 +264,14 @@ class Scheduler:
                 holds = self._serve(participant)
                 if more:
                     ahead.wake(due_times.behind(MOST_AHEAD), budget.now())
-                if holds:
+                if holds and not self._holds.ended(participant.owner):
                     return True
                 continue
             if due >= _FAR:
                 return True
             most = most or budget.begin()
             if self._keen:
-                due = min(due, self._bound())
+                due = min((due, *(bound for _, bound in self._horizons())))
                 if due <= position:
                     return True
             step = min(due - position, most)
@@ -256,13 +280,10 @@ class Scheduler:
                 return False
         return True
 
-    def _bound(self) -> int:
-        """Return up to where time may go without a loss for those that must miss nothing."""
-        bound = NEVER
-        for participant in self._keen:
-            if participant.deadline is None and participant.horizon is not None:
-                bound = min(bound, participant.horizon() - participant.base)
-        return bound
+    def _horizons(self) -> list[tuple[Participant, int]]:
+        """Return those that must miss nothing and do not wait, and beyond what time must not go for each."""
+        keen = [p for p in self._keen if p.deadline is None]
+        return [(p, p.horizon() - p.base) for p in keen if p.horizon is not None]
 
     def take(self, hold: Hold) -> None:
         """Hold time explicitly. `hold.owner` must be its own."""
@@ -282,14 +303,8 @@ class Scheduler:
 
     def holders(self) -> list[str]:
         """Return the names of those that hold time."""
-        names = self._holds.names()
         position = self._mover.position
-        for participant in self._keen:
-            horizon = participant.horizon
-            is_keen = participant.deadline is None and horizon is not None
-            if is_keen and horizon() - participant.base <= position:  # type: ignore[misc]
-                names.append(participant.name)
-        return names
+        return self._holds.names() + [p.name for p, bound in self._horizons() if bound <= position]
 
     def is_held_by(self, owner: object) -> bool:
         """Return whether `owner` holds time."""
@@ -340,24 +355,29 @@ class Scheduler:
         self._holds.end_all()
 
     def _serve(self, participant: Participant) -> bool:
-        """Let a participant go on; return whether its owner holds time now."""
-        owner, holds = participant.owner, self._holds
+        """Let a participant go on; return whether its owner holds time now, if that has not ended."""
+        owner, holds, parent = participant.owner, self._holds, participant.parent
         self._serving = participant
-        self._leave_line(participant)
+        if parent is None and participant.probe is None and not participant.blocks and not self._arriving:
+            # As below, without the calls.
+            self._waiting.pop(participant, None)
+            participant.entry = None
+        else:
+            self._leave_line(participant)
         participant.own = participant.deadline = None
         transient = participant.transient and not holds.lasts(owner)
         before = holds.of(owner)
         if before is not None and before.active:
             holds.deactivate(before)
-        hold = Hold(owner, participant.name, transient, participant.parent, self)
+        hold = Hold(owner, participant.name, transient, parent, self)
         hold.device = participant.device
-        holds.put(hold)
-        participant.hold = hold
+        holds.present[owner] = participant.hold = hold
         # What is done for a body is covered by the body's hold, which ends when the body says so. That a task
         # or a thread has ended has to be noticed, which takes a moment.
-        active = not (transient and any(body.counts for body in line(participant.parent)))
+        active = not (transient and any(body.counts for body in line(parent)))
         if active:
-            holds.activate(hold)
+            hold.active = True
+            holds.active[hold] = None
         participant.served = True
         if len(self._open) == 1 and not (transient or self.shared) and holds.are_only_of(owner):
             self.solo = participant
@@ -366,7 +386,7 @@ class Scheduler:
             wake()
             participant.wake = None
         self._serving = None
-        return active and not holds.ended(owner)
+        return active
 
 
 def _wake(participant: Participant) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .participant import Hold, Participant
     from .timebase import Consumer, Owner, WaitObserver
+    from .turns import Turns
     from .virtual_time import VirtualTime
 
 GRID = 25
@@ -204,6 +205,28 @@ class VirtualTimebase:
         if may_go_on is None:
             return passes
         return lambda due: scheduler.solo is participant and may_go_on() and passes(due)
+
+    def passing_on(
+        self, participant: Participant, task: Callable[[], object]
+    ) -> tuple[Callable[[int], bool], Turns] | None:
+        engine, scheduler, lock, budget = self._engine, self.scheduler, self._engine.lock, self.budget
+        hand_on = scheduler.hand_on
+
+        def passes_on(due: int) -> bool:
+            if lock.held_here():
+                return False
+            with lock:
+                if (
+                    engine.failure is not None
+                    or engine.closed
+                    or engine.dropped
+                    or scheduler.shared
+                    or engine.position > due
+                ):
+                    return False
+                return hand_on(participant, due, task(), budget)
+
+        return passes_on, scheduler.turns
 
     def over(self, participant: Participant) -> None:
         """Do nothing: time stands still where no participant waits."""

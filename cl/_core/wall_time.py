@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .host_clock import Clock
     from .participant import Hold
     from .timebase import Consumer, Owner, WaitObserver
+    from .turns import Turns
 
 
 class WallTimebase:
@@ -115,6 +116,11 @@ class WallTimebase:
     def lone_pass(
         self, participant: Participant, lends: bool, may_go_on: Callable[[], bool] | None = None
     ) -> Callable[[int], bool] | None:
+        return None
+
+    def passing_on(
+        self, participant: Participant, task: Callable[[], object]
+    ) -> tuple[Callable[[int], bool], Turns] | None:
         return None
 
     def wake_ns(self, frame: int) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from cl._core.engine import Engine
     from cl._core.participant import Hold
+    from cl._core.turns import Turns
     from cl._core.virtual import Scheduler
 
     from .alarm import Alarm
@@ -40,17 +41,17 @@ class Waiter:
     """The waits of one participant on its event loop."""
 
     __slots__ = (
-        "_alarm", "_backend", "_fresh", "_parker", "_served_in_a_row", "_yielded_ns", "engine",
+        "_alarm", "_fresh", "_parker", "_served_in_a_row", "_yielded_ns", "backend", "engine",
         "participant", "stopped",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, participant: Participant) -> None:
         self.engine = engine
         self.participant = participant
-        self._backend: Backend = current_backend()
+        self.backend: Backend = current_backend()
         self._alarm: Alarm | None = None
         self._parker: Parker | None = None
-        participant.in_order = self._backend.in_order
+        participant.in_order = self.backend.in_order
         self._fresh = True
         self._served_in_a_row = 0
         self._yielded_ns = host_ns()
@@ -68,10 +69,26 @@ class Waiter:
         self._served_in_a_row += 1
         return self._served_in_a_row < _YIELD_WAITS and host_ns() - self._yielded_ns < _YIELD_NS
 
+    def passing_on(self) -> tuple[Callable[[int], bool], Turns] | None:
+        """Return what `Timebase.passing_on` does, where tasks run in the order in which they are woken."""
+        if not self.backend.in_order:
+            return None
+        return self.engine.time.passing_on(self.participant, self.backend.task)
+
+    def turned(self, turns: Turns) -> Step | None:
+        """Take note that the task runs again after a turn of the others; return what `woken` does."""
+        self._served_in_a_row = 0
+        before, self._yielded_ns = self._yielded_ns, host_ns()
+        if not self.participant.served:
+            turns.in_vain()
+            return None
+        turns.good += 1
+        return _AGAIN if self._yielded_ns - before > _YIELD_NS else _DONE
+
     async def checkpoint(self) -> None:
         """Let the other ready tasks run once."""
         self._served_in_a_row = 0
-        await self._backend.checkpoint()
+        await self.backend.checkpoint()
         self._yielded_ns = host_ns()
 
     def wake(self) -> None:
@@ -113,7 +130,7 @@ class Waiter:
         if self._fresh:
             self._fresh = False
             self._served_in_a_row = 0
-            await self._backend.rounds(_ARRIVALS)
+            await self.backend.rounds(_ARRIVALS)
             self._yielded_ns = host_ns()
             with lock:
                 engine.time.arrive(participant)
@@ -202,10 +219,11 @@ class Waiter:
 
     def _owner_in(self, scheduler: Scheduler) -> tuple[object, Hold | None]:
         """Return the running task, and the hold of the body that runs in this context."""
-        return self._backend.task(), hold_in(scheduler)
+        return self.backend.task(), hold_in(scheduler)
 
     def _arm(self) -> Callable[[], None]:
-        self._parker = parker = self._backend.parker()
+        self._parker = parker = self.backend.parker()
+        self.participant.arm = parker.arm
         return parker.arm()
 
     async def _park_for_a_while(self) -> None:
@@ -220,7 +238,7 @@ class Waiter:
         """Sleep until the frames before `deadline` are due, or a while."""
         alarm = self._alarm
         if alarm is None:
-            alarm = self._alarm = self._backend.alarm()
+            alarm = self._alarm = self.backend.alarm()
         self._served_in_a_row = 0
         await alarm.until(min(self.engine.time.wake_ns(deadline), host_ns() + _LONGEST_SLEEP_NS))
         self._yielded_ns = host_ns()
