@@ -101,6 +101,20 @@ class Holds:
             self._sweep_at = 2 * len(self.present) + _SWEEP
         self.present[owner] = Hold(owner, name, transient=True, scheduler=scheduler)
 
+    def renew(self, owner: object, name: str, device: object, scheduler: KeepsHolds) -> Hold:
+        """Return the hold of an owner after a wait of its own for a device, which nobody else waited for."""
+        before = self.of(owner)
+        if before is None:
+            self.welcome(owner, name, None, scheduler)
+        hold = Hold(owner, name, transient=True, scheduler=scheduler)
+        hold.device = device
+        # In this order: an interruption leaves time held.
+        self.put(hold)
+        self.activate(hold)
+        if before is not None:
+            self.deactivate(before)
+        return hold
+
     def living(self, hold: Hold | None, owner: object) -> Hold | None:
         """Return the nearest of a line of holds that may count, other than `owner`'s own.
 
@@ -141,6 +155,11 @@ class Holds:
         """Return the names of the holds that stop time."""
         held = [hold for hold in self.present.values() if hold.counts and not hold.over]
         return [hold.name for hold in held if not self.ended(hold.owner)]
+
+    def are_of(self, owner: object) -> bool:
+        """Return whether an owner holds time."""
+        hold = self.of(owner)
+        return hold is not None and hold.counts
 
     def are_only_of(self, owner: object) -> bool:
         """Return whether no other owner has an active hold."""

@@ -189,6 +189,14 @@ class Timebase(Protocol):
         """
         ...
 
+    def pass_alone(self, name: str, deadline: int, owner: Owner) -> Hold | None:
+        """Let time pass to `deadline` if nobody else takes part, and nothing has to be waited for. Locked.
+
+        Return what the owner holds then; None, with nothing changed but time perhaps, where the ordinary way
+        is to be gone.
+        """
+        ...
+
     def passing_on(
         self, participant: Participant, task: Callable[[], object]
     ) -> tuple[Callable[[int], bool], Turns] | None:

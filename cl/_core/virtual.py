@@ -52,6 +52,7 @@ class Scheduler:
         self.holding = holds.stop_time
         """Returns whether time is held; not by owners that have ended."""
         self.may_end_silently = holds.may_end_silently
+        self.is_held_by = holds.are_of
         self._registered = 0
         self._open: dict[Participant, None] = {}
         self._ahead = WakesAhead()
@@ -246,6 +247,18 @@ class Scheduler:
         """End what `await_arrivals` began."""
         self._arriving.pop(participant, None)
 
+    def is_alone(self, owner: object, inherited: Hold | None) -> bool:
+        """Return whether nobody takes part, and at most `owner`, which works for nobody, holds time."""
+        if self._open or self._explicit or self._arriving or self.moving or self._serving is not None:
+            return False
+        if inherited is not None and (inherited.owner is not owner or inherited.parent is not None):
+            return False
+        return self._holds.are_only_of(owner)
+
+    def serve_alone(self, owner: object, name: str, device: object) -> Hold:
+        """Return what an owner that is alone holds after a wait for a device."""
+        return self._holds.renew(owner, name, device, self)
+
     def dispatch(self, budget: Budget) -> bool:
         """Serve the next participant, moving time there; return False when there is more to move.
 
@@ -306,18 +319,9 @@ class Scheduler:
         position = self._mover.position
         return self._holds.names() + [p.name for p, bound in self._horizons() if bound <= position]
 
-    def is_held_by(self, owner: object) -> bool:
-        """Return whether `owner` holds time."""
-        hold = self._holds.of(owner)
-        return hold is not None and hold.counts
-
     def keeps(self, hold: Hold) -> bool:
         """Return whether `hold` is its owner's present one."""
         return self._holds.of(hold.owner) is hold
-
-    def hold_of(self, participant: Participant) -> Hold | None:
-        """Return the hold that `participant` was served with."""
-        return self._holds.of(participant.owner)
 
     def is_next(self, participant: Participant) -> bool:
         """Return whether `participant` is the one that time moves for, as far as can be seen now."""

@@ -206,6 +206,18 @@ class VirtualTimebase:
             return passes
         return lambda due: scheduler.solo is participant and may_go_on() and passes(due)
 
+    def pass_alone(self, name: str, deadline: int, owner: Owner) -> Hold | None:
+        engine, scheduler = self._engine, self.scheduler
+        task, inherited = owner(scheduler)
+        if engine.dropped or engine.standing or scheduler.shared or not scheduler.is_alone(task, inherited):
+            return None
+        if deadline > engine.quiet_until:
+            if not engine.step(deadline):
+                return None
+        elif deadline > engine.position:
+            engine.position = engine.committed = deadline
+        return scheduler.serve_alone(task, name, engine)
+
     def passing_on(
         self, participant: Participant, task: Callable[[], object]
     ) -> tuple[Callable[[int], bool], Turns] | None:

@@ -118,6 +118,9 @@ class WallTimebase:
     ) -> Callable[[int], bool] | None:
         return None
 
+    def pass_alone(self, name: str, deadline: int, owner: Owner) -> Hold | None:
+        return None
+
     def passing_on(
         self, participant: Participant, task: Callable[[], object]
     ) -> tuple[Callable[[int], bool], Turns] | None:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from _thread import get_ident
 from collections.abc import Awaitable, Callable, Generator
+from contextvars import ContextVar
 from functools import partial
 from types import coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .owner import asyncio_runs, trio_runs
+from cl._core.host_clock import host_ns
+
+from .owner import running_loop, trio_runs
 
 if TYPE_CHECKING:
     from .alarm import Alarm
     from .parker import Parker
+
+
+_MOST_IN_A_ROW: Final = 16
+_IN_A_ROW_NS: Final = 500_000
+"""Waits that let no others run first do so this often at least, though no other is ready."""
+_KNOWS_EAGER_TASKS: Final = sys.version_info >= (3, 12)
 
 
 class Backend(Protocol):
@@ -31,6 +41,13 @@ class Backend(Protocol):
 
     def task(self) -> object:
         """Return the running task."""
+        ...
+
+    def is_alone(self) -> bool:
+        """Return whether no other task is ready, and the running one may go on without a turn of theirs.
+
+        Where it is not known, False: they are to be let run.
+        """
         ...
 
     def parker(self) -> Parker:
@@ -96,24 +113,41 @@ def _next_turn() -> Generator[None, None, None]:
 class _AsyncioBackend:
     in_order = True
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Any) -> None:
         import asyncio
 
         self._sleep = asyncio.sleep
         self.checkpoint: Callable[[], Awaitable[None]] = _next_turn
-        self._loop = asyncio.get_running_loop()
+        self.loop = loop
         # Without the loop it would be looked for, which in Python 3.11 takes a system call.
-        self.task: Callable[[], object] = partial(asyncio.current_task, self._loop)
+        self.task: Callable[[], object] = partial(asyncio.current_task, loop)
+        # Private to asyncio, and the only way to know; uvloop does not show it.
+        self._ready: Any = getattr(loop, "_ready", None)
+        self._eager: Any = getattr(asyncio.tasks, "_eager_tasks", None if _KNOWS_EAGER_TASKS else ())
+        self._in_a_row = 0
+        self._since_ns = 0
+
+    def is_alone(self) -> bool:
+        if self._ready is None or self._ready or self._eager is None:
+            return False
+        if self._eager and self.task() in self._eager:
+            return False  # The one that starts it stands still in the middle of its own step.
+        self._in_a_row += 1
+        if self._in_a_row < _MOST_IN_A_ROW and host_ns() - self._since_ns < _IN_A_ROW_NS:
+            return True
+        # Timers, sockets and cancellations have to be looked at.
+        self._in_a_row, self._since_ns = 0, host_ns()
+        return False
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         return self._sleep(seconds)
 
     def parker(self) -> Parker:
-        return _AsyncioParker(self._loop)
+        return _AsyncioParker(self.loop)
 
     def rounds(self, count: int) -> Awaitable[None]:
         # Callbacks, rather than turns of the task: they cost a fraction.
-        loop = self._loop
+        loop = self.loop
         over: Any = loop.create_future()
 
         def turn(left: int) -> None:
@@ -131,7 +165,7 @@ class _AsyncioBackend:
         from .loop_timers import asyncio_timer
         from .pacer import PacedTimer
 
-        return Alarm(asyncio_timer(self._loop) or PacedTimer(self.parker), self.checkpoint)
+        return Alarm(asyncio_timer(self.loop) or PacedTimer(self.parker), self.checkpoint)
 
 
 class _TrioParker:
@@ -180,6 +214,9 @@ class _TrioBackend:
     in_order = False
     """It shuffles them."""
 
+    def is_alone(self) -> bool:
+        return False
+
     def __init__(self) -> None:
         import trio
 
@@ -203,10 +240,19 @@ class _TrioBackend:
         return Alarm(trio_timer(self._trio) or PacedTimer(self.parker), self.checkpoint)
 
 
+_latest: ContextVar[_AsyncioBackend | None] = ContextVar("cl_backend", default=None)
+"""The bridge that was asked for in this context, mostly of the loop that still runs."""
+
+
 def current_backend() -> Backend:
     """Return the bridge to the running event loop; `RuntimeError` where none runs."""
-    if asyncio_runs():
-        return _AsyncioBackend()
+    loop = running_loop()
+    if loop is not None:
+        known = _latest.get()
+        if known is None or known.loop is not loop:
+            known = _AsyncioBackend(loop)
+            _latest.set(known)
+        return known
     if trio_runs():
         return _TrioBackend()
     raise RuntimeError("no event loop is running: asyncio (with or without uvloop) and trio are supported")

@@ -101,10 +101,18 @@ def current_task() -> object | None:
     return None
 
 
+def running_loop() -> Any:
+    """Return asyncio's loop that runs in this thread, or None.
+
+    Another thread may be about to import asyncio: it is half there.
+    """
+    running = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    return None if running is None else running()
+
+
 def asyncio_runs() -> bool:
-    """Return whether asyncio runs in this thread. Another one may be about to import it: it is half there."""
-    running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
-    return running_loop is not None and running_loop() is not None
+    """Return whether asyncio runs in this thread."""
+    return running_loop() is not None
 
 
 def trio_runs() -> bool:

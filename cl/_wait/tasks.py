@@ -41,8 +41,8 @@ class Waiter:
     """The waits of one participant on its event loop."""
 
     __slots__ = (
-        "_alarm", "_fresh", "_parker", "_served_in_a_row", "_yielded_ns", "backend", "engine",
-        "participant", "stopped",
+        "_alarm", "_parker", "_served_in_a_row", "_yielded_ns", "backend", "engine",
+        "fresh", "participant", "stopped",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, participant: Participant) -> None:
@@ -52,7 +52,8 @@ class Waiter:
         self._alarm: Alarm | None = None
         self._parker: Parker | None = None
         participant.in_order = self.backend.in_order
-        self._fresh = True
+        self.fresh = True
+        """Whether tasks that were started with it are to get here first."""
         self._served_in_a_row = 0
         self._yielded_ns = host_ns()
         self.stopped = False
@@ -117,9 +118,9 @@ class Waiter:
                 engine.check()
             participant.blocks = False
             participant.arm = self._arm if self._parker is None else self._parker.arm
-            if time.begin(participant, deadline, self._owner_in, self._fresh):
+            if time.begin(participant, deadline, self._owner_in, self.fresh):
                 return _AGAIN
-            self._fresh = False
+            self.fresh = False
             # A task that may go on is decided about at once: under the same lock.
             return poll(participant) if self.may_go_on() else _AGAIN
 
@@ -127,8 +128,8 @@ class Waiter:
         """Do what the steps of a wait say, until it is over; None: the next one is to be asked."""
         engine, participant = self.engine, self.participant
         lock = engine.lock
-        if self._fresh:
-            self._fresh = False
+        if self.fresh:
+            self.fresh = False
             self._served_in_a_row = 0
             await self.backend.rounds(_ARRIVALS)
             self._yielded_ns = host_ns()
@@ -263,6 +264,7 @@ async def catch_up(engine: Engine) -> None:
 async def wait(engine: Engine, participant: Participant, deadline: int) -> None:
     """Wait until `deadline` as a participant that is there."""
     waiter = Waiter(engine, participant)
+    waiter.fresh = not waiter.backend.is_alone()
     try:
         await waiter.wait(deadline)
     finally:
@@ -271,13 +273,24 @@ async def wait(engine: Engine, participant: Participant, deadline: int) -> None:
 
 async def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
     """Wait until `deadline` as a participant for just this wait."""
-    participant = Participant(name, kind)
     refuse_reentry(engine)
+    backend = current_backend()
+    alone = backend.is_alone()
+    if alone:
+        time = engine.time
+        with engine.lock:
+            engine.check()
+            hold = time.pass_alone(name, deadline, lambda scheduler: (backend.task(), hold_in(scheduler)))
+        if hold is not None:
+            serve_with(hold)
+            return
+    participant = Participant(name, kind)
     try:
         with engine.lock:
             engine.check()
             engine.time.join(participant)
         waiter = Waiter(engine, participant)
+        waiter.fresh = not alone
         try:
             await waiter.wait(deadline)
         finally:

@@ -66,6 +66,10 @@ class World:
         self.scheduler.begin(participant, deadline, owner, inherited)
         participant.wake = lambda: self.served.append(participant.name)
 
+    def hold_of(self, participant: Participant) -> Hold | None:
+        """Return the hold that a participant was served with."""
+        return self.scheduler._holds.of(participant.owner)
+
     def run(self) -> list[str]:
         """Dispatch until nothing moves; return who was served."""
         before = len(self.served)

@@ -98,14 +98,14 @@ def test_a_body_waits_while_somebody_works_for_it(world: World) -> None:
     world.wait(loop, 10)
     world.wait(other, 12)
     world.run()
-    body = world.scheduler.hold_of(loop)
+    body = world.hold_of(loop)
     child, inherited = Owner("child"), body
     for i in range(3):
         read = world.open(f"read {i}", READ)
         world.wait(read, 11, child, inherited)
         assert world.run() == [f"read {i}"]
         world.scheduler.unregister(read)
-        inherited = world.scheduler.hold_of(read)
+        inherited = world.hold_of(read)
         assert world.scheduler.holders() == ["loop"], "the body's hold covers the work; it is back"
     world.wait(loop, 20)
     assert world.run() == ["other"]
@@ -117,10 +117,10 @@ def test_work_for_work_for_a_body(world: World) -> None:
     world.wait(other, 20)
     world.run()
     first = world.open("first", SLEEP)
-    world.wait(first, 11, Owner("child"), world.scheduler.hold_of(loop))
+    world.wait(first, 11, Owner("child"), world.hold_of(loop))
     world.run()
     second = world.open("second", READ)
-    world.wait(second, 25, Owner("grandchild"), world.scheduler.hold_of(first))
+    world.wait(second, 25, Owner("grandchild"), world.hold_of(first))
     assert world.run() == ["other"], "all of them wait, down to the body"
     world.wait(other, 50)
     assert world.run() == ["second"]
@@ -131,13 +131,13 @@ def test_what_outlives_the_body_is_on_its_own(world: World) -> None:
     loop, background = world.open("loop"), world.open("background", STREAM)
     world.wait(loop, 10)
     world.run()
-    body = world.scheduler.hold_of(loop)
+    body = world.hold_of(loop)
     world.wait(loop, 20)
     world.wait(background, 15, Owner("task"), body)
     assert world.run() == ["background"]
     assert world.scheduler.holders() == ["background"]
     assert world.run() == []
-    world.wait(background, 30, inherited=world.scheduler.hold_of(background))
+    world.wait(background, 30, inherited=world.hold_of(background))
     assert world.run() == ["loop"]
 
 
@@ -155,7 +155,7 @@ def test_a_wait_that_is_given_up_leaves_the_holds_as_they_were(world: World) -> 
     assert world.run() == []
 
     child = world.open("child", READ)
-    world.wait(child, 20, Owner("child"), world.scheduler.hold_of(loop))
+    world.wait(child, 20, Owner("child"), world.hold_of(loop))
     world.scheduler.unregister(child)
     assert world.scheduler.holders() == ["loop"]
     world.wait(loop, 60)
@@ -201,7 +201,7 @@ def test_a_body_holds_again_when_none_of_its_workers_waits(world: World) -> None
     world.wait(loop, 10)
     world.wait(other, 100)
     world.run()
-    body = world.scheduler.hold_of(loop)
+    body = world.hold_of(loop)
     first, second = world.open("first", SLEEP), world.open("second", SLEEP)
     world.wait(first, 20, Owner("a"), body)
     world.wait(second, 30, Owner("b"), body)
@@ -228,7 +228,7 @@ def test_a_newcomer_that_works_for_somebody_ends_no_holds(world: World) -> None:
     bystander.owner.ended = True
     assert world.run() == ["sleeper"]
     child = world.open("child", SLEEP)
-    world.wait(child, 20, Owner("child"), world.scheduler.hold_of(sleeper))
+    world.wait(child, 20, Owner("child"), world.hold_of(sleeper))
     assert world.run() == ["child"]
     assert world.scheduler.holders() == ["sleeper"]
     stranger = world.open("stranger")

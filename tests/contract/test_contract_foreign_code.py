@@ -274,7 +274,7 @@ def test_successors_leave_no_chain_of_holds_behind() -> None:
         length = 0
         while hold is not None:
             length, hold = length + 1, hold.parent
-        return length + len(holds._present)
+        return length + len(holds.present)
 
     tasks: list[asyncio.Task[None]] = []
 

@@ -688,8 +688,8 @@ def test_a_time_without_devices_keeps_nobody() -> None:
             neurons.read(10)
             next(iter(neurons.loop(100)))
         with time.hold("on purpose"):
-            assert time._scheduler._holds._present
+            assert time._scheduler._holds.present
     scheduler = time._scheduler
     holds = scheduler._holds
-    assert not (holds._present or holds.active or holds._lasting)
+    assert not (holds.present or holds.active or holds._lasting)
     assert not (scheduler._open or scheduler._waiting or scheduler._keen or scheduler.moving)
