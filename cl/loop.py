@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncLoop", "Loop", "LoopTick"]
 
-_DONE = Step.DONE
+_DONE, _AGAIN = Step.DONE, Step.AGAIN
 
 
 class Loop(LoopBase):
@@ -173,7 +173,7 @@ class AsyncTicks:
                         await waiter.backend.checkpoint()
                         step, self._in_turns = waiter.turned(turns), True
                     else:
-                        step, self._in_turns = None, False
+                        step, self._in_turns = _AGAIN if participant.served else None, False
                 elif self._is_late(run, due):
                     await self._recover(run)
                     continue

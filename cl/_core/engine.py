@@ -322,10 +322,15 @@ class Engine:
         if start < self.position - self.kept_frames:
             self.check_readable(start, self.readable_from)
         # First: what is logged meanwhile lies behind it.
-        quiet = self.supply.quiet_until()
-        spikes, spike = self.history.spikes.look(start, stop)
-        stims, stim = self.history.stims.look(start, stop)
-        return DetectionResult(start, stop, spikes, stims), max(stop, min(quiet, spike, stim))
+        quiet = self.quiet_until
+        history = self.history
+        spikes, spike = history.spikes.look(start, stop)
+        stims, stim = history.stims.look(start, stop)
+        if spike < quiet:
+            quiet = spike
+        if stim < quiet:
+            quiet = stim
+        return DetectionResult(start, stop, spikes, stims), quiet if quiet > stop else stop
 
     def check_readable(self, start: int, oldest: int | None = None) -> None:
         """Raise if `start` is older than `oldest`, by default the oldest timestamp that there is data of."""

@@ -92,9 +92,12 @@ class EventLog(Generic[T]):
     def look(self, start: int, stop: int) -> tuple[list[T], int]:
         """Return the events of [start, stop), and the time of the first one behind: NEVER without one."""
         times, items = self._pair
+        count = len(times)
+        if not count or times[-1] < start:
+            return [], NEVER
         low = bisect_left(times, start)
         high = bisect_left(times, stop, low)
-        return items[low:high], times[high] if high < len(times) else NEVER
+        return items[low:high], times[high] if high < count else NEVER
 
     def window(self, start: int, stop: int) -> list[T]:
         """Return the events of [start, stop)."""

@@ -190,8 +190,6 @@ class VirtualTimebase:
             return scheduler.solo is participant
 
         def passes(due: int) -> bool:
-            if scheduler.solo is not participant:
-                return False
             with lock:
                 if scheduler.solo is not participant or engine.position > due:
                     return False

@@ -19,7 +19,7 @@ TOO_MANY = MOST_TURNING + 2  # besides the one that is served
 @pytest.fixture
 def standing_host_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the host's time stand: no batch of work takes long, however busy the machine is."""
-    for place in ("cl._wait.tasks.host_ns", "cl._core.virtual_time.host_ns"):
+    for place in ("cl._wait.tasks.host_ns", "cl._wait.backend.host_ns", "cl._core.virtual_time.host_ns"):
         monkeypatch.setattr(place, lambda: 0)
 
 
@@ -120,3 +120,38 @@ def test_a_task_that_is_cancelled_in_its_turn_leaves_the_others_theirs() -> None
         return counts
 
     assert asyncio.run(program()) == [TICKS, 30, TICKS]
+
+
+@pytest.mark.usefixtures("standing_host_clock")
+def test_a_loop_that_is_served_again_and_again_lets_other_tasks_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Turns, "time_has_moved", lambda self, waiting: None)  # No turns.
+
+    async def program() -> tuple[int, int]:
+        others = slow = 0
+
+        async def other() -> None:
+            nonlocal others
+            while not fast.done():
+                others += 1
+                await asyncio.sleep(0)
+
+        async def slowly(neurons: cl.Neurons) -> None:
+            nonlocal slow
+            async for _ in neurons.aloop(1, stop_after_ticks=10):
+                slow += 1
+
+        async def quickly(neurons: cl.Neurons) -> None:
+            async for _ in neurons.aloop(1000, stop_after_ticks=TICKS * 10):
+                pass
+
+        async with cl.aopen() as neurons:
+            fast = asyncio.create_task(quickly(neurons))
+            slower = asyncio.create_task(slowly(neurons))
+            await other()
+            slower.cancel()
+            await asyncio.wait([slower])
+        return others, slow
+
+    others, slow = asyncio.run(program())
+    assert slow == 0
+    assert others >= TICKS * 10 / 16
