@@ -5,17 +5,18 @@ Recordings have it as `/log`. It is as long as the rest of the history, and neve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from itertools import compress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cl._stim.operations import Operation
 
 MOST: Final = 131_072
 """Items that are kept where time does not move, as in a program that gives commands in an endless loop."""
+_WIDTH: Final = 4
 
 
 class LogKind(IntEnum):
@@ -32,8 +33,7 @@ class LogKind(IntEnum):
     ANNOTATION = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(NamedTuple):
     """Something that happened at `timestamp`, and is no command.
 
     `value` counts what was lost, or the frames that a tick was late; `until` is where a loss ends. `fields`
@@ -49,10 +49,86 @@ class Happening:
     fields: bytes = b""
 
 
-Command: TypeAlias = "list[Any]"
-"""A command as it was asked for: its timestamp, number, operations, the frame from which on it counts, the
-number of its plan (0 for none), and why it was refused ("" if it was not). A list, since one is made for each
-command of a loop: nothing else takes as little time."""
+Command: TypeAlias = "tuple[int, int, Sequence[Operation], int]"
+"""A command as it was asked for, of no plan and not refused: its timestamp, number, operations, and the frame
+from which on it counts."""
+
+
+class RareCommand(NamedTuple):
+    """A command of a plan, or one that was refused: what a `Command` has, and that.
+
+    `plan` is the plan's number, 0 for none; `reason` is "" where it was not refused.
+    """
+
+    timestamp: int
+    number: int
+    operations: Sequence[Operation]
+    at: int
+    plan: int
+    reason: str
+
+
+LogItem: TypeAlias = "Command | RareCommand | Happening"
+
+
+class LogItems:
+    """Items of the log, in order, which begin with their timestamps; and lists of what `Command`s have.
+
+    All of them lie in one list, `_WIDTH` values to an item: those of a `Command`, or the timestamp, the item,
+    None and 0. So a command of a loop is no object of its own: to make and to keep one takes 0.05 µs, and
+    several times as much to have the garbage collector go through thousands of them again and again.
+    """
+
+    __slots__ = ("_flat",)
+
+    def __init__(self, flat: list[Any]) -> None:
+        self._flat = flat
+
+    @classmethod
+    def of(cls, happening: Happening) -> LogItems:
+        """Return a single item."""
+        return cls([happening.timestamp, happening, None, 0])
+
+    def __len__(self) -> int:
+        return len(self._flat) // _WIDTH
+
+    def __iter__(self) -> Iterator[LogItem]:
+        flat = self._flat
+        for at in range(0, len(flat), _WIDTH):
+            what, operations = flat[at + 1], flat[at + 2]
+            yield what if operations is None else (flat[at], what, operations, flat[at + 3])
+
+    def __getitem__(self, wanted: slice) -> LogItems:
+        start, stop, _ = wanted.indices(len(self))
+        return LogItems(self._flat[start * _WIDTH : stop * _WIDTH])
+
+    def __add__(self, later: LogItems) -> LogItems:
+        return LogItems(self._flat + later._flat)
+
+    def chosen(self, wanted: Iterable[bool]) -> LogItems:
+        """Return the items that are wanted."""
+        places = compress(range(0, len(self._flat), _WIDTH), wanted)
+        return LogItems([value for at in places for value in self._flat[at : at + _WIDTH]])
+
+    @property
+    def timestamps(self) -> list[int]:
+        """The times of all."""
+        return self._flat[::_WIDTH]
+
+    @property
+    def numbers(self) -> list[Any]:
+        """The numbers of commands."""
+        return self._flat[1::_WIDTH]
+
+    @property
+    def operations(self) -> list[Any]:
+        """The operations of commands, None for what is no `Command`."""
+        return self._flat[2::_WIDTH]
+
+    @property
+    def ats(self) -> list[int]:
+        """The frames from which on commands count."""
+        return self._flat[3::_WIDTH]
 
 
 class DeviceLog:
@@ -65,7 +141,7 @@ class DeviceLog:
 
     def __init__(self) -> None:
         # What belongs together is replaced at once: an interruption may come between any two steps.
-        self._state: tuple[int, list[Command | Happening]] = 0, []
+        self._state: tuple[int, list[Any]] = 0, []
         self.commands = 0
         """The number of the last command."""
         self.plans = 0
@@ -77,71 +153,62 @@ class DeviceLog:
         return self._state[0]
 
     @property
-    def items(self) -> list[Command | Happening]:
-        """The items, from the oldest on."""
-        return self._state[1]
-
-    @property
     def end(self) -> int:
         """The absolute index that the next item gets."""
-        first, items = self._state
-        return first + len(items)
+        first, flat = self._state
+        return first + len(flat) // _WIDTH
 
-    def command(
-        self, timestamp: int, operations: Sequence[Operation], at: int, plan: int, reason: str = ""
-    ) -> Command:
-        """Take note of a command, and return it: `REASON` may be set where it is refused at once."""
+    @property
+    def items(self) -> LogItems:
+        """The items, from the oldest on."""
+        return LogItems(self._state[1])
+
+    def command(self, timestamp: int, operations: Sequence[Operation], at: int, plan: int) -> None:
+        """Take note of a command."""
         self.commands = number = self.commands + 1
-        command = [timestamp, number, operations, at, plan, reason]
-        items = self._state[1]
-        items.append(command)
-        if not number & 1023 and len(items) > MOST:
+        flat = self._state[1]
+        if plan:
+            flat += (timestamp, RareCommand(timestamp, number, operations, at, plan, ""), None, 0)
+        else:
+            flat += (timestamp, number, operations, at)
+        if not number & 1023 and len(flat) > MOST * _WIDTH:
             self._drop(MOST // 2)
-        return command
+
+    def refuse(self, reason: str) -> None:
+        """Take note that the command that has just been taken note of is refused."""
+        flat = self._state[1]
+        timestamp, what, operations, at = flat[-_WIDTH:]
+        if operations is None:
+            refused = what._replace(reason=reason)
+        else:
+            refused = RareCommand(timestamp, what, operations, at, 0, reason)
+        flat[-_WIDTH:] = (timestamp, refused, None, 0)
 
     def add(self, happening: Happening) -> None:
         """Take note of what is no command."""
-        items = self._state[1]
-        items.append(happening)
-        if len(items) > MOST:
+        flat = self._state[1]
+        flat += LogItems.of(happening)._flat
+        if len(flat) > MOST * _WIDTH:
             self._drop(MOST // 2)
 
     def index(self, timestamp: int) -> int:
         """Return the absolute index behind which there is nothing from before `timestamp`."""
-        first, items = self._state
-        at = len(items)
-        while at and timestamp_of(items[at - 1]) >= timestamp:
-            at -= 1
-        return first + at
+        first, flat = self._state
+        at = len(flat)
+        while at and flat[at - _WIDTH] >= timestamp:
+            at -= _WIDTH
+        return first + at // _WIDTH
 
     def trim(self, before: int) -> None:
         """Drop what is older than `before`."""
-        gone = 0
-        for item in self._state[1]:
-            if timestamp_of(item) >= before:
-                break
-            gone += 1
+        stamps = self._state[1][::_WIDTH]
+        gone = next((number for number, stamp in enumerate(stamps) if stamp >= before), len(stamps))
         if gone:
             self._drop(gone)
 
     def _drop(self, count: int) -> None:
-        first, items = self._state
-        self._state = first + count, items[count:]
-
-
-def timestamp_of(item: Command | Happening) -> int:
-    """Return the time of an item."""
-    found: int = item[0] if isinstance(item, list) else item.timestamp
-    return found
-
-
-def timestamps_of(items: Sequence[Command | Happening]) -> list[int]:
-    """Return the times of items."""
-    return [item[0] if isinstance(item, list) else item.timestamp for item in items]
-
-
-REASON: Final = 5
-"""Where a command has why it was refused."""
+        first, flat = self._state
+        self._state = first + count, flat[count * _WIDTH :]
 
 
 def told(error: BaseException) -> str:

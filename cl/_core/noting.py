@@ -50,6 +50,7 @@ def submit_noted(
         raise
     finally:
         with engine.lock:
-            engine.history.log.command(
-                frame, operations, taken if at is None else max(at, taken), plan, reason
-            )
+            log = engine.history.log
+            log.command(frame, operations, taken if at is None else max(at, taken), plan)
+            if reason:
+                log.refuse(reason)

@@ -138,5 +138,6 @@ class StimMethods(BudgetMethods, ControlMethods):
         except RuntimeError as error:
             engine, present = self._engine, self._present()
             with engine.lock:
-                engine.history.log.command(present, operations, present, plan, told(error))
+                engine.history.log.command(present, operations, present, plan)
+                engine.history.log.refuse(told(error))
             raise

@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate, compress
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from cl._core.device_log import Command, Happening
-from cl._core.entries import StreamEntry
+from cl._core.device_log import LogItems
 
-Item: TypeAlias = "StreamEntry | Command | Happening"
-Timed: TypeAlias = "tuple[int, Item]"
-"""Something that was appended, and the frame that the device had come to then."""
+if TYPE_CHECKING:
+    from cl._core.entries import StreamEntry
+
+
+class Timed(NamedTuple):
+    """What was appended, and the frames that the device had come to then, in order."""
+
+    moments: list[int]
+    items: Any
+    """A list, or `LogItems`."""
+
+    def divided(self, frame: int) -> tuple[Any, Timed]:
+        """Return what was appended before a frame, and the rest."""
+        moments, items = self
+        if not moments or moments[-1] < frame:
+            return items, Timed([], [])
+        own = bisect_left(moments, frame)
+        return items[:own], Timed(moments[own:], items[own:])
+
+    def with_later(self, later: Timed) -> Timed:
+        """Return these and what was appended after them."""
+        if not (self.moments and later.moments):
+            return self if self.moments else later
+        return Timed(self.moments + later.moments, self.items + later.items)
+
+
+class Fresh(NamedTuple):
+    """What a recording has to write beside the data: entries of data streams, and the log."""
+
+    entries: Timed
+    log: Timed
+
+    def divided(self, frame: int) -> tuple[list[StreamEntry], LogItems, Fresh]:
+        """Return what was appended before a frame, and the rest."""
+        (entries, later_entries), (log, later_log) = self.entries.divided(frame), self.log.divided(frame)
+        return entries, log, Fresh(later_entries, later_log)
+
+    def with_later(self, later: Fresh) -> Fresh:
+        """Return this and what was appended after it."""
+        return Fresh(self.entries.with_later(later.entries), self.log.with_later(later.log))
 
 
 class Items(Protocol):
@@ -28,8 +65,8 @@ class Items(Protocol):
         ...
 
     @property
-    def items(self) -> list[Any]:
-        """The items, from the oldest on."""
+    def items(self) -> Any:
+        """The items, from the oldest on: a list, or `LogItems`."""
         ...
 
     def index(self, timestamp: int) -> int:
@@ -42,7 +79,7 @@ class Taken(NamedTuple):
 
     first: int
     """The absolute index of the first of them."""
-    items: list[Any]
+    items: Any
     times: list[int] | None
     """The frames that the device had come to; None where the items say so themselves."""
 
@@ -57,7 +94,7 @@ class Appended:
     was stopped, whatever timestamps they carry; those from before it began that are of its window, too.
     """
 
-    def __init__(self, items: Items, begin: int, timestamps_of: Callable[[list[Any]], list[int]]) -> None:
+    def __init__(self, items: Items, begin: int, timestamps_of: Callable[[Any], list[int]]) -> None:
         """`begin` is where the window begins, `timestamps_of` returns the timestamps of items."""
         self._items = items
         self._begin = begin
@@ -95,28 +132,30 @@ class Appended:
         times = getattr(log, "times", None)
         return Taken(first, log.items[wanted], None if times is None else times[wanted])
 
-    def fresh(self, taken: Taken) -> list[Timed]:
+    def fresh(self, taken: Taken) -> Timed:
         """Return what belongs here and was not given before, by time. In the recorder's thread."""
         first, items, times = taken
         if not items:
-            return []
+            return Timed([], [])
         begun = max(self._next, self._first_own)
         if first > begun:
             self.lost += first - begun
         gone = max(0, self._next - first)
         self._next = max(self._next, first + len(items))
-        items = items[gone:]
+        if gone:
+            items, times = items[gone:], times and times[gone:]
         stamps = self._timestamps_of(items)
-        moments = stamps if times is None else times[gone:]
+        moments = stamps if times is None else times
         if first + gone < self._first_own:
             own = [
                 number + first + gone >= self._first_own or stamp >= self._begin
                 for number, stamp in enumerate(stamps)
             ]
-            items, moments = list(compress(items, own)), list(compress(moments, own))
+            items = items.chosen(own) if isinstance(items, LogItems) else list(compress(items, own))
+            moments = list(compress(moments, own))
         if not moments:
-            return []
+            return Timed([], [])
         if moments[0] < self._latest or moments != sorted(moments):
             moments = [max(self._latest, moment) for moment in accumulate(moments, max)]
         self._latest = moments[-1]
-        return list(zip(moments, items, strict=True))
+        return Timed(moments, items)

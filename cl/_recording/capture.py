@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from cl._core.device_log import Happening, LogKind
-from cl._core.entries import StreamEntry
 from cl._core.losses import Loss, lost_within
 from cl._values.constants import CHANNEL_COUNT
 from cl._values.saying import Log
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cl._core.device_log import Command
+    from cl._core.device_log import LogItems
     from cl._core.engine import Engine
+    from cl._core.entries import StreamEntry
     from cl._store.write.writer import RecordingWriter
     from cl.events import Spike, Stim
 
-    from .appended import Item
     from .shared_cuts import SharedCuts
     from .user_attributes import UserAttributes
 
@@ -98,7 +97,7 @@ class Capture:
             # What was there before the recording began is in no hurry.
             self._past = engine.position
 
-    def write(self, stop: int, entries: Sequence[Item], foresee: bool) -> None:
+    def write(self, stop: int, entries: Sequence[StreamEntry], log: LogItems, foresee: bool) -> None:
         """Write everything before `stop`, which the device has come to, and make it readable.
 
         Frames become readable when all spikes of them are: a process killed now leaves a whole recording.
@@ -106,7 +105,7 @@ class Capture:
         """
         self._watch.look()
         stop -= self._left_over(stop)
-        self._write_until(stop, entries)
+        self._write_until(stop, entries, log)
         if foresee and self.ahead == 0:
             self._write_events(stop)
         self._clock_log.come_to(self._whole)
@@ -122,7 +121,7 @@ class Capture:
         rest = (stop - self.start) % self._writer.frames_at_once
         return rest if stop - rest > self._at else 0
 
-    def finish(self, end: int, entries: Sequence[Item], is_last: bool = True) -> None:
+    def finish(self, end: int, entries: Sequence[StreamEntry], log: LogItems, is_last: bool = True) -> None:
         """Write the rest, up to `end`, and the attributes as they stand; close the file.
 
         The last spikes' samples that have not come to be are stood for by the last frame. Attributes can be
@@ -130,7 +129,7 @@ class Capture:
         """
         end = max(end, self.start)
         found = self._watch.look()
-        self._write_until(end, entries)
+        self._write_until(end, entries, log)
         self._write_events(end)
         self._end(end, is_last)
         self._watch.check(found)
@@ -195,8 +194,10 @@ class Capture:
             lost["frames"] = lost.get("frames", 0) + gap.size - known
         return lost
 
-    def _write_until(self, stop: int, entries: Sequence[Item]) -> None:
+    def _write_until(self, stop: int, entries: Sequence[StreamEntry], log: LogItems) -> None:
         self._write_entries(entries)
+        if log:
+            self._writer.append_log(log)
         first = self._engine.start
         while self._at < stop:
             self._write_block(min(stop, self._at + BLOCK - (self._at - first) % BLOCK))
@@ -282,18 +283,14 @@ class Capture:
                 writer.append_stims(times, channels, [s.design for s in stims])
         self._events_at = max(self._events_at, stop)
 
-    def _write_entries(self, entries: Sequence[Item]) -> None:
+    def _write_entries(self, entries: Sequence[StreamEntry]) -> None:
         for stream in self._streams():
             if stream.name not in self._known:
                 self._writer.add_stream(stream.name, stream.attributes)
                 self._known.add(stream.name)
-        log: list[Command | Happening] = []
         for entry in entries:
-            if not isinstance(entry, StreamEntry):
-                log.append(entry)
-            elif entry.stream_name in self._known:
+            if entry.stream_name in self._known:
                 self._writer.append_stream(entry.stream_name, entry.timestamp - self.start, entry.packed)
-        self._writer.append_log(log)
 
     def _wait_for_tick_gap(self) -> None:
         """Keep out of the way of loops, unless that has taken too long already, as on a busy host."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from _thread import allocate_lock
 from contextlib import suppress
-from operator import itemgetter
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cl._core.device_log import Happening, LogKind, timestamps_of
+from cl._core.device_log import Happening, LogItems, LogKind
 from cl._core.host_clock import host_ns
 from cl._values.constants import FRAMES_PER_SECOND, NEVER
 from cl._values.saying import Log
@@ -17,7 +16,7 @@ from cl._values.thread_start import start_thread
 from cl._wait.threads import at_work
 from cl.error import DeviceDisconnectedError
 
-from .appended import NOTHING, Appended, Taken, Timed
+from .appended import NOTHING, Appended, Fresh, Taken, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +64,10 @@ def _times_of_entries(entries: list[StreamEntry]) -> list[int]:
     return [entry.timestamp for entry in entries]
 
 
+def _times_of_log(items: LogItems) -> list[int]:
+    return items.timestamps
+
+
 class Recorder:
     """Has a window of device time written, while it happens, to its end or until told to stop.
 
@@ -87,7 +90,7 @@ class Recorder:
         """Whether another process writes it, of which this one is a fork."""
         history, begin = engine.history, capture.start
         self._entries = Appended(history.entries, begin, _times_of_entries)
-        self._log = Appended(history.log, begin, timestamps_of)
+        self._log = Appended(history.log, begin, _times_of_log)
         self._log_due = 0, 0
         """The frame, and the host's time, at which the log is to be in a batch."""
         self.is_ending = False
@@ -330,27 +333,25 @@ class Recorder:
     def _write(self, batch: Batch) -> None:
         position, end, taken, taken_log, is_last, stands = batch
         capture = self._capture
-        entries, log = self._entries.fresh(taken), self._fresh_log(taken_log, position)
-        if entries and log:
-            log = sorted(entries + log, key=itemgetter(0))
-        entries = log or entries
+        fresh = Fresh(self._entries.fresh(taken), self._fresh_log(taken_log, position))
         if end is not None and (is_last or position >= self._last_frame(end)):
-            capture.finish(end, entries)
+            capture.finish(end, fresh)
             self._note_empty(end)
             self.done.set()
         else:
             # Virtual time stands still where nobody waits for this: it may do so for long.
             foresee = not stands and self._engine.time.peeks
-            capture.write(position if end is None else min(position, end), entries, foresee)
+            capture.write(position if end is None else min(position, end), fresh, foresee)
             left = float("inf") if end is None else min(end - position, NEVER) / FRAMES_PER_SECOND
             self.space.look(left)
 
-    def _fresh_log(self, taken: Taken, position: int) -> list[Timed]:
+    def _fresh_log(self, taken: Taken, position: int) -> Timed:
         """Return what has happened and is to be written, and how much of that was gone before."""
         lost, found = self._log.lost, self._log.fresh(taken)
         if self._log.lost > lost:
             gone = Happening(position, LogKind.LOSS, "rows of the log", value=self._log.lost - lost)
-            found.append((position, gone))
+            moment = max([position, *found.moments[-1:]])
+            return found.with_later(Timed([moment], LogItems.of(gone)))
         return found
 
     def _note_empty(self, end: int) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cl._values.constants import NEVER
 from cl._values.saying import Log
+
+from .appended import Fresh, Timed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cl._store.write.writer import RecordingWriter
 
-    from .appended import Item, Timed
     from .capture import Capture
 
 _log = Log()
+_NOTHING: Final = Fresh(Timed([], []), Timed([], []))
 
 
 class Rotation(NamedTuple):
@@ -53,8 +54,8 @@ class Succession:
         self._rotation = rotation
         self._turn = NEVER if rotation is None else start + rotation.frames
         """The frame that the next file begins with."""
-        self._held: list[Timed] = []
-        """Entries of that one."""
+        self._held = _NOTHING
+        """What was appended in the time of that one."""
         self._next: RecordingWriter | None = None
         self._ended_frames = self._ended_size = 0
         self._capture = begin(writer, start)
@@ -90,21 +91,21 @@ class Succession:
         """Return the root attributes of the file that is written, as they stand. For any thread."""
         return self._writer.attributes()
 
-    def write(self, stop: int, entries: Sequence[Timed], foresee: bool) -> None:
+    def write(self, stop: int, fresh: Fresh, foresee: bool) -> None:
         """Write everything before `stop`, as `Capture.write` does."""
-        pending = [*self._held, *entries]
+        pending = self._held.with_later(fresh)
         while self._turn < stop and self._turn + self.ahead <= stop:
             pending = self._turn_over(pending)
-        own, self._held = self._divide(pending)
-        self._capture.write(min(stop, self._turn), own, foresee)
+        entries, log, self._held = pending.divided(self._turn)
+        self._capture.write(min(stop, self._turn), entries, log, foresee)
 
-    def finish(self, end: int, entries: Sequence[Timed]) -> None:
+    def finish(self, end: int, fresh: Fresh) -> None:
         """Write the rest, up to `end`, and close the file."""
-        pending = [*self._held, *entries]
+        pending = self._held.with_later(fresh)
         while self._turn < end:
             pending = self._turn_over(pending)
-        self._held = []
-        self._capture.finish(end, [entry for _, entry in pending])
+        self._held = _NOTHING
+        self._capture.finish(end, pending.entries.items, pending.log.items)
 
     def give_up(self, error: BaseException) -> None:
         """After an error: end the recording where it is whole."""
@@ -120,13 +121,8 @@ class Succession:
         if self._next is not None:
             self._next.disown()
 
-    def _divide(self, pending: list[Timed]) -> tuple[list[Item], list[Timed]]:
-        """Return the entries of the file that is written, and those that come later."""
-        own = bisect_left(pending, self._turn, key=lambda timed: timed[0])
-        return [entry for _, entry in pending[:own]], pending[own:]
-
-    def _turn_over(self, pending: list[Timed]) -> list[Timed]:
-        """End the file, and begin the next; return the entries of that one and those that come later."""
+    def _turn_over(self, pending: Fresh) -> Fresh:
+        """End the file, and begin the next; return what was appended in the time of that one and later."""
         assert self._rotation is not None
         turn = self._turn
         try:
@@ -137,9 +133,9 @@ class Succession:
             )
             self._turn += self._rotation.frames
             return pending
-        own, later = self._divide(pending)
+        entries, log, later = pending.divided(turn)
         try:
-            self._capture.finish(turn, own, is_last=False)
+            self._capture.finish(turn, entries, log, is_last=False)
             # Not before: a process that is killed now leaves no file that begins where none ends.
             following.appear()
         except BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from cl._values.constants import GROUNDED
 from cl._values.saying import Log
@@ -12,6 +12,7 @@ from .designs import StimDesign
 VARIABLE: Final = "CL_STIM_WARNINGS"
 _MOST_DESIGNS: Final = 1_000
 """Designs that are told of; a program that makes them by the thousand has been told often enough."""
+_MOST_KEPT: Final = 1_024
 
 _log = Log()
 
@@ -22,10 +23,13 @@ class StimAdvice:
     On the logger `cl`; where `strict` they raise `ValueError` instead, each time, and nothing is queued.
     """
 
-    __slots__ = ("_designs", "_grounded", "strict")
+    __slots__ = ("_designs", "_grounded", "passed", "strict")
 
     def __init__(self) -> None:
         self.strict = False
+        self.passed: dict[tuple[int, tuple[int, ...]], tuple[Any, ...]] = {}
+        """Operations of single pulses of which there is nothing to tell, by their designs' identity and their
+        channels."""
         self._grounded = False
         self._designs: set[StimDesign] = set()
 
@@ -49,6 +53,13 @@ class StimAdvice:
         if design not in self._designs and len(self._designs) < _MOST_DESIGNS:
             self._designs.add(design)
             _log.warning("%s; phases that cancel out leave none", text)
+
+    def keep(self, design: StimDesign, channels: tuple[int, ...], operations: tuple[Any, ...]) -> None:
+        """Keep operations, which have the design: programs give few again and again."""
+        if len(self.passed) >= _MOST_KEPT:
+            self.passed.clear()
+        # As long as they are kept, nothing else can get the design's identity.
+        self.passed[id(design), channels] = operations
 
 
 def _listed(channels: tuple[int, ...]) -> str:

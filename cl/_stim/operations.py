@@ -87,6 +87,9 @@ def stim_operations(
     """
     channels = channels_of(channel_set)
     design = stim_design if type(stim_design) is StimDesign else _design_of(stim_design)
+    if burst_design is None and lead_time_us is NOTICE_US and advice is not None:
+        # What a loop does thousands of times a second.
+        return advice.passed.get((id(design), channels)) or _single(channels, design, advice)
     if burst_design is None:
         count, period_steps = 1, design._period_steps
     else:
@@ -95,11 +98,30 @@ def stim_operations(
     if not channels:
         return ()
     if advice is not None:
-        if not design._balanced:
-            advice.unbalanced(design)
-        if channels[0] in GROUNDED and channels[-1] in GROUNDED and all(c in GROUNDED for c in channels):
-            advice.on_ground(channels)
+        _advise(channels, design, advice)
     return (StimOperation(channels, design, count, period_steps, delay_steps),)
+
+
+def _single(channels: tuple[int, ...], design: StimDesign, advice: StimAdvice) -> tuple[Operation, ...]:
+    if not channels:
+        return ()
+    is_advised = _advise(channels, design, advice)
+    made = (StimOperation(channels, design, 1, design._period_steps, 0),)
+    if not is_advised:
+        advice.keep(design, channels, made)
+    return made
+
+
+def _advise(channels: tuple[int, ...], design: StimDesign, advice: StimAdvice) -> bool:
+    """Tell of what is probably not meant; return whether there was anything to tell of."""
+    is_grounded = (
+        channels[0] in GROUNDED and channels[-1] in GROUNDED and all(c in GROUNDED for c in channels)
+    )
+    if not design._balanced:
+        advice.unbalanced(design)
+    if is_grounded:
+        advice.on_ground(channels)
+    return is_grounded or not design._balanced
 
 
 def interrupt_operations(channel_set: object) -> tuple[Operation, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from cl._core.device_log import REASON, told
+from cl._core.device_log import told
 from cl._stim.halted import refuse_stims
 from cl._values.constants import NEVER, NOTICE_FRAMES
 from cl.error import TransactionRejected
@@ -41,9 +41,7 @@ class SimulatedStimulator:
                 engine.check()
             committed = engine.committed
             taken = frame if frame > committed else committed
-            command = self._log.command(
-                frame, operations, at if at is not None and at > taken else taken, plan
-            )
+            self._log.command(frame, operations, at if at is not None and at > taken else taken, plan)
             try:
                 if self.halted:
                     refuse_stims(operations)
@@ -52,7 +50,7 @@ class SimulatedStimulator:
                     dish.keeper.check(self._sequencer.machine, operations, 2 * taken, at_step)
                 self._sequencer.submit(operations, 2 * taken, at_step)
             except TransactionRejected as error:
-                command[REASON] = told(error)
+                self._log.refuse(told(error))
                 raise
             engine.commands += 1
             quiet = self._sequencer.next_step >> 1

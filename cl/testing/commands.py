@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cl._core.device_log import RareCommand
 from cl._stim.channels import ChannelSet
 from cl._stim.designs import NOTICE_US, STEP_US
 from cl._stim.operations import StimOperation, SyncOperation
@@ -37,11 +38,13 @@ class CommandDifference:
         )
 
 
-def entries_of(commands: Iterable[Command], since: int) -> Iterator[LogEntry]:
+def entries_of(commands: Iterable[Command | RareCommand], since: int) -> Iterator[LogEntry]:
     """Return the rows that a recording that began at `since` would have of commands, without their texts."""
     from cl._store.read.log_table import LogEntry
 
-    for timestamp, number, operations, at, plan, reason in commands:
+    for command in commands:
+        timestamp, number, operations, at = command[:4]
+        plan, reason = (command.plan, command.reason) if isinstance(command, RareCommand) else (0, "")
         for operation in operations:
             yield LogEntry(
                 timestamp=timestamp - since,

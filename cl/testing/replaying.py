@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cl._core.device_log import Happening
 from cl._values.constants import FRAMES_PER_SECOND
 from cl._values.numbers import whole
 from cl._values.rates import frames_per_tick
@@ -17,7 +18,7 @@ from .commands import CommandDifference, entries_of, first_command_difference, w
 from .opening import Simulator
 
 if TYPE_CHECKING:
-    from cl._core.device_log import Command
+    from cl._core.device_log import Command, RareCommand
     from cl._stim.designs import StimDesign
     from cl._store.read.log_table import LogEntry
     from cl.loop import LoopTick
@@ -153,7 +154,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.stims: list[Stim] = []
-        self.log: list[Command] = []
+        self.log: list[Command | RareCommand] = []
         self._next = 0
 
     def take(self, tick: LoopTick, neurons: Neurons) -> None:
@@ -168,7 +169,7 @@ class _Found:
             log = engine.history.log
             fresh = log.items[max(self._next - log.first, 0) :]
             self._next = log.end
-        self.log += [item for item in fresh if isinstance(item, list)]
+        self.log += [item for item in fresh if not isinstance(item, Happening)]
 
 
 def _run(controller: Controller, rate: float, ticks: int, backend: str, options: dict[str, Any]) -> _Found:

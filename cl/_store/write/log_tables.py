@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from cl._core.device_log import Happening, LogKind
+from cl._core.device_log import Happening, LogItems, LogKind
 from cl._core.host_clock import host_ns
 from cl._stim.designs import NOTICE_US, STEP_US
 from cl._stim.operations import StimOperation, SyncOperation
 
 from . import layout
+from .command_rows import MOST_AT_ONCE, CommandRows
 from .header_page import HeaderPage
 from .stim_tables import UNKNOWN_DESIGN, DesignRows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cl._core.device_log import Command
+    from cl._core.device_log import LogItem
     from cl._stim.operations import Operation
 
     from .ordered_file import OrderedFile
@@ -48,7 +49,8 @@ class LogTables:
         self._page = HeaderPage(file)
         self.rows = self._page.table(layout.LOG, layout.LOG_CHUNK)
         self.data = self._page.array(layout.STREAM_DATA, (), layout.LOG_DATA_CHUNK)
-        self._pending: list[bytes] = []
+        self._commands = CommandRows(self._row)
+        self._pending: list[bytes | memoryview] = []
         self._pending_rows = 0
         self._texts: list[bytes] = []
         self._text_bytes = 0
@@ -59,22 +61,29 @@ class LogTables:
         """Rows of long transactions, by the identity of their operations, which are kept with them."""
         self._planned_rows = 0
 
-    def append(self, items: Iterable[Command | Happening]) -> None:
+    def append(self, items: Iterable[LogItem]) -> None:
         """Take what has happened; it is written with the next `write`."""
-        pending, start = self._pending, self._start
+        if isinstance(items, LogItems):
+            for first in range(0, len(items), MOST_AT_ONCE):
+                self._take_many(items[first : first + MOST_AT_ONCE])
+            return
         for item in items:
-            if not isinstance(item, list):
+            if isinstance(item, Happening):
                 self._take(item)
-            elif len(item[2]) == 1 and not item[5]:
-                # A command of a loop: there are thousands a second.
-                timestamp, number, (operation,), at, plan, _ = item
-                pending.append(self._row(operation, timestamp - start, number, plan, False, at - start))
-                self._pending_rows += 1
             else:
-                self._take_command(item)
+                self._take_command(*item)
             if self._pending_rows >= PENDING_ROWS:
                 self.write()
-                pending = self._pending
+
+    def _take_many(self, items: LogItems) -> None:
+        rows = self._commands.rows(items, self._start, self._place())
+        if rows is None:
+            self.append(iter(items))
+            return
+        self._pending.append(rows.view(np.uint8).data)
+        self._pending_rows += len(rows)
+        if self._pending_rows >= PENDING_ROWS:
+            self.write()
 
     def write(self) -> None:
         """Write what was gathered, or none of it: after an error it is still to be written."""
@@ -105,10 +114,18 @@ class LogTables:
 
     # -- rows -----------------------------------------------------------------------------
 
-    def _take_command(self, command: Command) -> None:
-        timestamp, number, operations, at, plan, reason = command
+    def _take_command(
+        self,
+        timestamp: int,
+        number: int,
+        operations: Sequence[Operation],
+        at: int,
+        plan: int = 0,
+        reason: str = "",
+    ) -> None:
         if not operations:
             return
+        refusal = Happening(timestamp, LogKind.REFUSAL, reason, until=at)
         timestamp, at = timestamp - self._start, at - self._start
         refused = bool(reason)
         if len(operations) >= _LONG:
@@ -117,12 +134,17 @@ class LogTables:
             for operation in operations:
                 self._pending.append(self._row(operation, timestamp, number, plan, refused, at))
             self._pending_rows += len(operations)
-        if reason:
-            refusal = Happening(command[0], LogKind.REFUSAL, reason, until=command[3])
+        if refused:
             self._take(refusal, number, plan)
 
     def _row(
-        self, operation: Operation, timestamp: int, number: int, plan: int, refused: bool, at: int
+        self,
+        operation: Operation,
+        timestamp: int = 0,
+        number: int = 0,
+        plan: int = 0,
+        refused: bool = False,
+        at: int = 0,
     ) -> bytes:
         channels = self._sets.get(operation.channels)
         if channels is None:
@@ -155,7 +177,7 @@ class LogTables:
         """Take many operations: plans are run again and again, and their rows differ in little."""
         known = self._plans.get(id(operations))
         if known is None:
-            made = b"".join([self._row(operation, 0, 0, 0, False, 0) for operation in operations])
+            made = b"".join(map(self._row, operations))
             if self._planned_rows + len(operations) > _KEPT_ROWS:
                 self._plans.clear()
                 self._planned_rows = 0

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from cl._core.device_log import Command, Happening
+    from cl._core.device_log import LogItem
     from cl._stim.designs import StimDesign
 
 PENDING_STREAM_BYTES: Final = 4 << 20
@@ -223,7 +223,7 @@ class RecordingWriter:
         if self._clock is not None:
             self._clock.append(timestamp, monotonic_ns, utc_ns)
 
-    def append_log(self, items: Iterable[Command | Happening]) -> None:
+    def append_log(self, items: Iterable[LogItem]) -> None:
         """Add what has happened, at timestamps of the device; written with `flush`, or before."""
         if self._log is not None:
             self._log.append(items)
