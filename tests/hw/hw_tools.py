@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -34,10 +35,24 @@ class PatientEmulator(ForkedEmulator):
         super().__init__("--liveness-ms", "1000", *arguments)
 
 
-def expect_signs(link: Link, liveness_ms: int) -> None:
-    """Have a link expect signs of life so often from now on: who tests silence need not wait for long."""
+def silence(fault: str, emulator: EmulatorProcess, link: Link) -> None:
+    """Have a device show no sign of life ("freeze") or deliver no frames ("stall"), which is found in 0.6 s.
+
+    Only once that has begun: an emulator that is kept from running meanwhile shows neither, and is no test.
+    """
     assert link._reader is not None
-    link._reader._watchdog._limit_ns = MISSED_SIGNS * liveness_ms * 1_000_000
+    watchdog = link._reader._watchdog
+    emulator.inject(fault)
+    until = time.monotonic() + 20.0
+    shown_ns = 0
+    while shown_ns < 10**8:
+        assert time.monotonic() < until
+        time.sleep(0.005)
+        shown_ns = watchdog._silent_ns if fault == "freeze" else watchdog._idle_ns - watchdog._silent_ns
+    # What it waited for the machine does not count, and who tests silence need not wait for long: signs of
+    # life are expected ten times a second.
+    watchdog._silent_ns = watchdog._idle_ns = 0
+    watchdog._limit_ns = MISSED_SIGNS * 100_000_000
 
 
 class Collector:

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from hw_tools import A_TURN, PatientEmulator, expect_signs, stims_after
+from hw_tools import A_TURN, PatientEmulator, silence, stims_after
 
 import cl
 from cl.error import DeviceDisconnectedError
@@ -135,8 +135,9 @@ def begin(fault: str, emulator: EmulatorProcess, neurons: cl.Neurons) -> None:
     if fault in ("freeze", "stall"):
         device = neurons._engine.device
         assert isinstance(device, HardwareDevice)
-        expect_signs(device._link, 100)
-    emulator.inject(fault)
+        silence(fault, emulator, device._link)
+    else:
+        emulator.inject(fault)
 
 
 def check_patience(text: str, caught: Caught) -> None:

@@ -11,7 +11,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hw_tools import A_TURN, PatientEmulator, expect_signs
+from hw_tools import A_TURN, PatientEmulator, silence
 from leak_tools import threads
 
 import cl
@@ -172,10 +172,11 @@ class Run:
         # It is waited for no longer than is promised.
         if fault.startswith("ignore"):
             link._commander._timeout_ns = int(TIMEOUT * 1e9)
-        elif fault in SLOW_ENDS:
-            expect_signs(link, 100)
         self.emulator.inject("coalesce=1")
-        self.emulator.inject(fault)
+        if fault in SLOW_ENDS:
+            silence(fault, self.emulator, link)
+        else:
+            self.emulator.inject(fault)
         self.counts[fault] += 1
         with pytest.raises(DeviceDisconnectedError, match=text):
             while True:
