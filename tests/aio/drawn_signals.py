@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any
@@ -31,9 +31,9 @@ class DrawnSignal:
         self._main = threading.get_ident()
 
     @classmethod
-    def drawn(cls, random: Random, points: int) -> DrawnSignal:
+    def drawn(cls, random: Random, points: int, kinds: Sequence[str] = (*SENT,)) -> DrawnSignal:
         """Return one that comes at one of so many points, each third time near the end."""
-        kind = random.choice([*SENT])
+        kind = random.choice(kinds)
         first = random.randrange(points if random.random() < 2 / 3 else min(points, 40))
         first = points - 1 - first
         again = (first + random.choice((1, 1, 2, 5, 40)),) if kind == "two interrupts" else ()

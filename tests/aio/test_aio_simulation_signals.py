@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -33,7 +34,8 @@ def ended(program: Program, seed: int, drawn: DrawnSignal) -> tuple[Any, ...]:
     with tempfile.TemporaryDirectory(prefix="cl-signals-") as folder, drawn.arranged():
         run = Run(program, Random(seed), Path(folder), drawn.point)
         with seeded(seed, drawn.point) as make:
-            how = _how(run, drawn, make)
+            loop = {"loop_factory": make}
+            how = how_it_ends(run, lambda: anyio.run(listening, run, drawn, backend_options=loop))
         assert not cl._session.opening.is_open(), "the device is open"
         assert not threads() - before, threads() - before
         assert open_files() <= files, f"{open_files()} files after {files}"
@@ -41,9 +43,10 @@ def ended(program: Program, seed: int, drawn: DrawnSignal) -> tuple[Any, ...]:
     return how, run.log, run.ends, recorded
 
 
-def _how(run: Run, drawn: DrawnSignal, make: Any) -> str:
+def how_it_ends(run: Run, start: Callable[[], None]) -> str:
+    """Start a run, and return how it has ended."""
     try:
-        anyio.run(_listening, run, drawn, backend_options={"loop_factory": make})
+        start()
     except KeyboardInterrupt:
         return "KeyboardInterrupt"
     except BaseExceptionGroup as group:
@@ -54,7 +57,7 @@ def _how(run: Run, drawn: DrawnSignal, make: Any) -> str:
     return "cancelled" if run.scope is not None and run.scope.cancelled_caught else "end"
 
 
-async def _listening(run: Run, drawn: DrawnSignal) -> None:
+async def listening(run: Run, drawn: DrawnSignal) -> None:
     """Run, until SIGTERM cancels what it does."""
     try:
         async with anyio.create_task_group() as group:
