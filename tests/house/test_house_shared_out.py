@@ -1,4 +1,4 @@
-"""Two processes share the tests so that what belongs together stays together."""
+"""Several processes share the tests so that what belongs together stays together."""
 
 from __future__ import annotations
 
