@@ -121,7 +121,7 @@ def test_the_example_runs(path: Path, tmp_path: Path) -> None:
 
 
 def test_the_loop_changes_what_the_culture_does(tmp_path: Path) -> None:
-    found = run(EXAMPLES / "culture_closed_loop.py", tmp_path, "--seconds", "20")
+    found = run(EXAMPLES / "culture_closed_loop.py", tmp_path, "--seconds", "8")
     assert found.returncode == 0, found.stderr
     rates = {line.split()[0]: float(line.split()[1]) for line in found.stdout.splitlines()[:3]}
     assert rates["during"] > 1.5 * max(rates["before"], rates["after"])
