@@ -57,13 +57,14 @@ async def _waited_out(loop: AbstractEventLoop, function: Callable[[], None]) -> 
     answer: Future[None] = loop.create_future()
     thread = _answering(loop, answer, function)
     late: BaseException | None = None
-    while thread.ident is None:
-        try:
+    try:
+        start_thread(thread)
+    except BaseException as error:
+        late = error
+        if thread.ident is None:
+            if isinstance(error, RuntimeError):
+                raise  # There are too many.
             start_thread(thread)
-        except BaseException as error:
-            if thread.ident is None and isinstance(error, RuntimeError):
-                raise
-            late = error
     while not answer.done():
         try:
             await wait([answer])
