@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from contextlib import suppress
 
 SUMMARY = (
     "Check every structure, count, order and range of recordings, and what was recorded by its checksums."
@@ -22,8 +24,13 @@ def run(options: argparse.Namespace) -> int:
 
     from cl._store.read.verify.checking import check_succession, verify
     from cl._values.printing import printable
+    from cl._values.progress import Progress
 
-    reports = [verify(path) for path in options.files]
+    reports, sizes = [], [_size(path) for path in options.files]
+    with Progress("verifying", sum(sizes)) as progress:
+        for number, path in enumerate(options.files):
+            reports.append(verify(path, progress.step))
+            progress.to(sum(sizes[: number + 1]))
     check_succession(reports)
     if options.json:
         print(json.dumps([report.as_dict() for report in reports], indent=2))
@@ -39,3 +46,9 @@ def run(options: argparse.Namespace) -> int:
             for text in texts:
                 print(printable(f"  {name}: {text}"))
     return 0 if all(report.is_whole for report in reports) else 1
+
+
+def _size(path: str) -> int:
+    with suppress(OSError, ValueError):
+        return os.stat(path).st_size
+    return 0

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -230,3 +231,19 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["verify", str(tmp_path / "b.h5")]) == 1
     assert "1 fault\n  fault: " in capsys.readouterr().out
     assert np.array_equal(frames(0, 5), h5py.File(path)["samples"][:5])
+
+
+@pytest.mark.parametrize("level", [0, 4])
+def test_a_terminal_is_told_how_far_the_command_has_come(
+    level: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [str(write(tmp_path / f"{name}.h5", level=level)) for name in "ab"]
+    monkeypatch.delenv("CL_PROGRESS", raising=False)
+    assert main(["verify", *paths]) == 0 and capsys.readouterr().err == ""
+    monkeypatch.setattr("cl._values.progress._EVERY_S", 0)  # every step
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["verify", paths[0], str(tmp_path / "none.h5"), paths[1]]) == 1
+    told = capsys.readouterr()
+    assert "\r" not in told.out and told.err.endswith(" \r"), "the line is left on the screen"
+    parts = [int(part) for part in re.findall(r"verifying \[[#.]+\] +(\d+)%", told.err)]
+    assert parts == sorted(parts) and {0, 50, 100} <= set(parts) and len(set(parts)) > 12

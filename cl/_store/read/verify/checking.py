@@ -37,7 +37,7 @@ Step = Callable[[int], None]
 
 
 def verify(path: str | Path, step: Step = lambda done: None) -> Report:
-    """Check a recording; `step` is told of the rows that were looked at."""
+    """Check a recording; `step` is told, time and again, of about how many bytes more were looked at."""
     report = Report(str(path))
     with _opened(Path(path), report) as opened:
         if opened is not None:
@@ -217,7 +217,7 @@ class _Checker:
         for (first, rows, wanted), crc in zip(
             blocks, chunks.checksums([(first, first + rows) for first, rows, _ in blocks]), strict=True
         ):
-            self._step(rows)
+            self._step(chunks.stored(rows))
             if isinstance(crc, UnreadableError):
                 bad += crc.rows
             elif wanted not in (None, crc):

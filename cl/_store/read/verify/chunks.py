@@ -63,6 +63,7 @@ class Chunks:
         if not self._is_filtered:
             lost |= self._size != self._chunk_rows * self._row_size
         self._lost = lost
+        self._bytes = int(self._size.sum()) or self.rows * self._row_size
         self.missing = [self._rows_of(int(i)) for i in np.flatnonzero(lost)]
 
     def _find(self, count: int) -> None:
@@ -90,6 +91,10 @@ class Chunks:
     def _rows_of(self, chunk: int) -> tuple[int, int]:
         first = chunk * self._chunk_rows
         return first, min(first + self._chunk_rows, self.rows)
+
+    def stored(self, rows: int) -> int:
+        """Return about how many bytes of the file so many rows take."""
+        return self._bytes * rows // max(self.rows, 1)
 
     def checksums(self, blocks: list[tuple[int, int]]) -> Iterator[int | UnreadableError]:
         """Yield the CRC-32 of each range of rows, in order, or what of it cannot be read."""
