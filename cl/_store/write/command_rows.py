@@ -38,8 +38,8 @@ class CommandRows:
         if places is None:
             return None
         rows = self._rows.take(places, 0).view(layout.LOG).reshape(-1)
-        rows["timestamp"] = np.array(items.timestamps, np.int64) - start
-        rows["at"] = np.array(items.ats, np.int64) - start
+        rows["timestamp"] = np.fromiter(items.timestamps, np.int64, len(rows)) - start
+        rows["at"] = np.fromiter(items.ats, np.int64, len(rows)) - start
         rows["command"] = _whole(items.numbers)
         rows["data_index"] = data_index
         return rows
