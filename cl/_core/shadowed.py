@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cl._values.constants import STEPS_PER_FRAME
+from cl._values.constants import NOTICE_FRAMES, STEPS_PER_FRAME
 
 from .shadow import Shadow
 
@@ -50,9 +50,13 @@ class ShadowedStimulator:
         raise NotImplementedError
 
     def halt(self, frame: int) -> int:
-        """Interrupt what is queued now: from here it cannot be done as of a frame of the past."""
-        self.interrupt_all()
-        return self._engine.now()
+        """Interrupt what is queued now: from here it cannot be done as of a frame of the past.
+
+        Return as of which frame the device says that it has done so.
+        """
+        # An estimate of the present may be before that, or long after it.
+        position = self._engine.position
+        return max(self.interrupt_all() - NOTICE_FRAMES, position)
 
     def keep(self, keeper: BudgetKeeper) -> None:
         self._shadow = Shadow(keeper, self._engine.now() * STEPS_PER_FRAME)

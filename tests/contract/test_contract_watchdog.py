@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -22,7 +23,9 @@ import cl
 from cl import BurstDesign
 from cl._core.host_clock import WallClock
 from cl._core.participant import LOOP, Participant
+from cl._core.shadowed import ShadowedStimulator
 from cl._core.stim_watchdog import LOOKS
+from cl._values.constants import NOTICE_FRAMES
 from cl.error import StimulationSuspended, TransactionRejected
 from cl.sim import Simulator
 from cl.visualisation.server.source import LiveSource
@@ -184,11 +187,30 @@ def test_it_fires_and_stimulation_goes_on(device: str, caplog: pytest.LogCapture
     fired, resumed = [entry for entry in log if entry.kind == "watchdog"]
     after = fired.timestamp + recording.start_timestamp - before
     assert after > 0.9 * FRAMES
-    assert max(t for t, channel in stims if channel == 9) <= fired.timestamp + 500
+    assert max(t for t, channel in stims if channel == 9) <= fired.timestamp + NOTICE_FRAMES
     [(at, channel)] = [stim for stim in stims if stim[1] != 9]
     assert channel == 10 and at > resumed.timestamp
     assert [entry.refused for entry in log if entry.kind == "refusal"] == [True]
     assert {record.levelno for record in caplog.records if record.name == "cl"} == {logging.WARNING}
+
+
+@pytest.mark.parametrize(
+    ("by", "present", "fired"),
+    [
+        (1_000 + NOTICE_FRAMES, 950, 1_000),
+        (1_000 + NOTICE_FRAMES, 5_000, 1_000),
+        (900, 900, 900),  # Its time stands still.
+    ],
+)
+def test_when_it_fired_is_what_a_device_elsewhere_says(by: int, present: int, fired: int) -> None:
+    """The present is an estimate there, which may be behind, or far on by the time of the answer."""
+
+    class Elsewhere(ShadowedStimulator):
+        def interrupt_all(self) -> int:
+            return by
+
+    engine: Any = SimpleNamespace(position=900, now=lambda: present)
+    assert Elsewhere(engine).halt(0) == fired
 
 
 @pytest.mark.anyio
