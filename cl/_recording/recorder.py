@@ -31,7 +31,7 @@ BATCH_FRAMES: Final = 5_000
 """In accelerated time what there is is written this often, and time stands until it is."""
 PERIOD_S: Final = 0.4
 """What has been given is on its way to the disk after this time, whatever time does."""
-LOG_ROWS: Final = 256
+LOG_ROWS: Final = 1_024
 """Where time stands until a batch is written, the log is in it if it has so many rows,"""
 LOG_FRAMES: Final = 25_000
 LOG_NS: Final = 300_000_000
