@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cl._values.constants import FRAMES_PER_SECOND
 from cl.error import LaggedError
 from cl.net.wire.layout import KEPT_FRAMES, MOST_FRAMES, Kind, Wanted
 from cl.net.wire.small import GOES_ON_AFTER, Lag, pack_lag
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .blocks import Blocks
 
 _MOST_CREDIT: Final = 1 << 26
+_STILL_FRAMES: Final = KEPT_FRAMES - FRAMES_PER_SECOND
+"""What still comes where the oldest of the history is given up: the next second is about to leave it."""
 
 
 class Subscription:
@@ -58,7 +61,7 @@ class Subscription:
         if self._losses.losses:
             self._tell_losses()
         if position - self._at > KEPT_FRAMES:
-            self._miss(position)
+            self._miss(position - _STILL_FRAMES)
         while position - self._at >= self._interval and self._credit > 0:
             if self._missed is not None and not self._tell_missed():
                 return

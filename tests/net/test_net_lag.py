@@ -82,6 +82,18 @@ def test_what_is_missed_is_counted_exactly(neurons: cl.Neurons, wanted: Wanted) 
     assert subscriber.engine.position - lags[0].stop <= KEPT_FRAMES
 
 
+def test_no_more_is_lost_than_is_too_old(neurons: cl.Neurons) -> None:
+    """As after a link that was away, or a server that has stood still, for more than five seconds."""
+    subscriber = Subscriber(neurons, BOTH, credit=1 << 26)
+    neurons.read(130_000)
+    subscriber.push()
+    lag, *rest = subscriber.found
+    assert isinstance(lag, Lag) and lag.jumps
+    assert (lag.start, lag.stop, lag.frames) == (subscriber.start, lag.start + 30_000, 30_000)
+    assert rest[0].start == lag.stop and rest[-1].stop == subscriber.engine.position
+    assert all(isinstance(each, Data) for each in rest)
+
+
 def test_who_keeps_up_misses_nothing(neurons: cl.Neurons) -> None:
     subscriber = Subscriber(neurons, BOTH, credit=1 << 26)
     for _ in range(8):
