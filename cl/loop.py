@@ -15,12 +15,11 @@ from ._wait.body import current_body
 from ._wait.owner import serve_with
 
 if TYPE_CHECKING:
-    from ._core.turns import Turns
     from ._wait.tasks import Waiter
 
 __all__ = ["AsyncLoop", "Loop", "LoopTick"]
 
-_DONE, _AGAIN = Step.DONE, Step.AGAIN
+_DONE, _AGAIN, _TURN = Step.DONE, Step.AGAIN, Step.TURN
 
 
 class Loop(LoopBase):
@@ -122,7 +121,7 @@ class AsyncTicks:
         self._run: Run | None = None
         self._waiter: Waiter | None = None
         self._lone: Callable[[int], bool] | None = None
-        self._passing_on: tuple[Callable[[int], bool], Turns] | None = None
+        self._passes_on: Callable[[int], Step | None] | None = None
         self._in_body = False
         self._in_turns = False
         """Whether the last tick came by a turn of the other tasks."""
@@ -160,20 +159,24 @@ class AsyncTicks:
             waiter, engine = self._waiter, self._engine
             time, losses = engine.time, engine.losses
             assert waiter is not None
-            participant, passing_on = run.participant, self._passing_on
+            participant = run.participant
+            passes_on = self._passes_on
             while not (self._loop._stopping or run.index == run.total):
                 due = run.due
-                step: Step | None
-                if passing_on is not None and losses.total == run.known_losses and passing_on[0](due):
+                step: Step | None = None
+                if passes_on is not None and losses.total == run.known_losses:
+                    step = passes_on(due)
+                if step is not None:
                     self._loop._recovery = None
-                    turns = passing_on[1]
-                    if participant.served and waiter.may_go_on():
-                        step, self._in_turns = _DONE, False
-                    elif turns.likely:
+                    self._in_turns = step is _TURN
+                    if step is _TURN:
                         await waiter.backend.checkpoint()
-                        step, self._in_turns = waiter.turned(turns), True
-                    else:
-                        step, self._in_turns = _AGAIN if participant.served else None, False
+                        step = waiter.turned()
+                    elif step is _DONE:
+                        if not waiter.may_go_on():
+                            step = _AGAIN
+                    elif step is _AGAIN:
+                        step = None  # Time is not known to be held: the next step is to be asked for.
                 elif self._is_late(run, due):
                     await self._recover(run)
                     continue
@@ -246,7 +249,7 @@ class AsyncTicks:
         run = self._run = Run(self._loop)
         run.begin()
         self._waiter = Waiter(self._engine, run.participant)
-        self._passing_on = self._waiter.passing_on()
+        self._passes_on = self._waiter.passing_on()
         self._lone = self._engine.time.lone_pass(run.participant, False, self._waiter.may_go_on)
         return run
 

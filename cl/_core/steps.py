@@ -1,4 +1,4 @@
-"""What a waiter does next, as decided with the lock held: one of five things, acted on without it."""
+"""What a waiter does next, as decided with the lock held: one of six things, acted on without it."""
 
 from __future__ import annotations
 
@@ -16,5 +16,7 @@ class Step(Enum):
     """The frames that are waited for do not exist yet: sleep until they are due, then ask again."""
     PARK = "park"
     """Another waiter goes on, and wakes this one where it has armed its parking place: then ask again."""
+    TURN = "turn"
+    """One turn of the other tasks is likely to be what has to be waited for: have it, then ask again."""
     ASK = "ask"
     """A user's source is to be asked, by the waiter, without the lock (`Participant.ask`); then ask again."""

@@ -199,12 +199,12 @@ class Timebase(Protocol):
 
     def passing_on(
         self, participant: Participant, task: Callable[[], object]
-    ) -> tuple[Callable[[int], bool], Turns] | None:
+    ) -> tuple[Callable[[int], Step | None], Turns] | None:
         """Return what lets a task's body wait for a timestamp again, and the next participant be served.
 
-        It returns whether the wait has begun, and takes the lock itself; with it comes whether a turn of the
-        other tasks is likely to be what has to be waited for. None where nobody waits for another. `task`
-        returns the running task.
+        It returns the first step of the wait, None where that has not begun, and takes the lock itself; with
+        it come the turns that tasks take. None where nobody waits for another. `task` returns the running
+        task.
         """
         ...
 

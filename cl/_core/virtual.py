@@ -32,6 +32,7 @@ from .mover import Budget, Mover
 from .own_waits import refuse_own_hold, refuse_own_wait
 from .participant import Hold, Participant
 from .reentry_lock import REENTRY
+from .steps import Step
 from .turns import Turns
 from .wakes_ahead import MOST_AHEAD, WakesAhead
 
@@ -53,6 +54,7 @@ class Scheduler:
         """Returns whether time is held; not by owners that have ended."""
         self.may_end_silently = holds.may_end_silently
         self.is_held_by = holds.are_of
+        self.rest = holds.end_all
         self._registered = 0
         self._open: dict[Participant, None] = {}
         self._ahead = WakesAhead()
@@ -186,11 +188,12 @@ class Scheduler:
         if self._arriving:
             self._arriving.pop(participant, None)
 
-    def hand_on(self, participant: Participant, deadline: int, owner: object, budget: Budget) -> bool:
-        """Let the participant that was served last wait again, and the next one be served; False: not done.
+    def hand_on(self, participant: Participant, deadline: int, owner: object, budget: Budget) -> Step | None:
+        """Let the participant that was served last wait again, and the next one be served; None: not done.
 
         What `begin` and `dispatch` do, for the body of a task that works for no other, and has let none
-        work for it: the way that most ticks go. Its context's hold must be the participant's.
+        work for it: the way that most ticks go. Its context's hold must be the participant's. Return how
+        that goes on: PARK where another one's loop or stream holds time now, AGAIN where that is not known.
         """
         hold, holds = participant.hold, self._holds
         if (
@@ -204,7 +207,7 @@ class Scheduler:
             or self._blocking
             or self._arriving
         ):
-            return False
+            return None
         self.solo = None
         participant.served = False
         participant.ahead_ns = None
@@ -222,12 +225,12 @@ class Scheduler:
                 self._serve(following)
                 if following is self._ahead.last:
                     self._ahead.wake(due_times.behind(MOST_AHEAD), budget.now())
-                return True
+                return Step.AGAIN if following.transient else Step.PARK
         before = self._mover.position
         arrived = self.dispatch(budget)
         if arrived and not self.turns.likely and self._mover.position != before:
             self.turns.time_has_moved(len(self._waiting))
-        return True
+        return Step.DONE if participant.served else Step.AGAIN
 
     def _hand_over(self, participant: Participant, owner: object) -> None:
         """End the hold of the participant's owner before, where that has nothing else to hold for."""
@@ -353,10 +356,6 @@ class Scheduler:
             if waits:
                 _wake(participant)
         self._holds.end_device(device)
-
-    def rest(self) -> None:
-        """Forget who has taken part: no device is open any more. Holds of the time itself stay."""
-        self._holds.end_all()
 
     def _serve(self, participant: Participant) -> bool:
         """Let a participant go on; return whether its owner holds time now, if that has not ended."""

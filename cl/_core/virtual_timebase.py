@@ -218,13 +218,13 @@ class VirtualTimebase:
 
     def passing_on(
         self, participant: Participant, task: Callable[[], object]
-    ) -> tuple[Callable[[int], bool], Turns] | None:
+    ) -> tuple[Callable[[int], Step | None], Turns] | None:
         engine, scheduler, lock, budget = self._engine, self.scheduler, self._engine.lock, self.budget
-        hand_on = scheduler.hand_on
+        hand_on, turns = scheduler.hand_on, scheduler.turns
 
-        def passes_on(due: int) -> bool:
+        def passes_on(due: int) -> Step | None:
             if lock.held_here():
-                return False
+                return None
             with lock:
                 if (
                     engine.failure is not None
@@ -233,10 +233,19 @@ class VirtualTimebase:
                     or scheduler.shared
                     or engine.position > due
                 ):
-                    return False
-                return hand_on(participant, due, task(), budget)
+                    return None
+                step = hand_on(participant, due, task(), budget)
+                if step is None:
+                    return None
+                if step is not Step.DONE and turns.likely:
+                    return Step.TURN
+                if step is Step.PARK:
+                    assert participant.arm is not None
+                    participant.wake = participant.arm()
+                    participant.pause_s = None
+                return step
 
-        return passes_on, scheduler.turns
+        return passes_on, turns
 
     def over(self, participant: Participant) -> None:
         """Do nothing: time stands still where no participant waits."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .host_clock import Clock
     from .participant import Hold
+    from .steps import Step
     from .timebase import Consumer, Owner, WaitObserver
     from .turns import Turns
 
@@ -123,7 +124,7 @@ class WallTimebase:
 
     def passing_on(
         self, participant: Participant, task: Callable[[], object]
-    ) -> tuple[Callable[[int], bool], Turns] | None:
+    ) -> tuple[Callable[[int], Step | None], Turns] | None:
         return None
 
     def wake_ns(self, frame: int) -> int:

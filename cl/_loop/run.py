@@ -274,7 +274,7 @@ class Run:
         engine = self.engine
         if self in engine.runs:
             engine.runs.remove(self)
-            if all(run.loop is not self.loop for run in engine.runs):
+            if self.loop._stopping and all(run.loop is not self.loop for run in engine.runs):
                 # What was to end has ended: the loop can be iterated over again.
                 self.loop._stopping = False
         if self._begun:

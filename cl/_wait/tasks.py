@@ -41,7 +41,7 @@ class Waiter:
     """The waits of one participant on its event loop."""
 
     __slots__ = (
-        "_alarm", "_parker", "_served_in_a_row", "_yielded_ns", "backend", "engine",
+        "_alarm", "_parker", "_served_in_a_row", "_turns", "_yielded_ns", "backend", "engine",
         "fresh", "participant", "stopped",
     )  # fmt: skip
 
@@ -55,6 +55,7 @@ class Waiter:
         self.fresh = True
         """Whether tasks that were started with it are to get here first."""
         self._served_in_a_row = 0
+        self._turns: Turns
         self._yielded_ns = host_ns()
         self.stopped = False
         """Whether events are to be waited for no more."""
@@ -70,20 +71,22 @@ class Waiter:
         self._served_in_a_row += 1
         return self._served_in_a_row < _YIELD_WAITS and host_ns() - self._yielded_ns < _YIELD_NS
 
-    def passing_on(self) -> tuple[Callable[[int], bool], Turns] | None:
+    def passing_on(self) -> Callable[[int], Step | None] | None:
         """Return what `Timebase.passing_on` does, where tasks run in the order in which they are woken."""
-        if not self.backend.in_order:
+        passing = self.engine.time.passing_on(self.participant, self.backend.task)
+        if passing is None or not self.backend.in_order:
             return None
-        return self.engine.time.passing_on(self.participant, self.backend.task)
+        passes_on, self._turns = passing
+        return passes_on
 
-    def turned(self, turns: Turns) -> Step | None:
+    def turned(self) -> Step | None:
         """Take note that the task runs again after a turn of the others; return what `woken` does."""
         self._served_in_a_row = 0
         before, self._yielded_ns = self._yielded_ns, host_ns()
         if not self.participant.served:
-            turns.in_vain()
+            self._turns.in_vain()
             return None
-        turns.good += 1
+        self._turns.good += 1
         return _AGAIN if self._yielded_ns - before > _YIELD_NS else _DONE
 
     async def checkpoint(self) -> None:
