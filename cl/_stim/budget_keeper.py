@@ -53,19 +53,32 @@ class Sums:
     """The pulses of a channel in the order of time, with the sums of what they did up to and with each.
 
     `pulses` are (step, moved, left); the first is none, and has the sums before. One list, so that an
-    interruption finds a pulse whole or not at all.
+    interruption finds a pulse whole or not at all. `low` is where a window began that was looked at.
     """
 
-    __slots__ = ("pulses",)
+    __slots__ = ("low", "pulses")
 
     def __init__(self, pulses: list[tuple[int, int, int]] | None = None) -> None:
         self.pulses = pulses or [(-NEVER, 0, 0)]
+        self.low = 1
 
     def add(self, step: int, charge: Charge) -> None:
         """Add a pulse."""
         pulses = self.pulses
         _, moved, left = pulses[-1]
         pulses.append((step, moved + charge[0], left + charge[1]))
+
+    def first_after(self, step: int) -> int:
+        """Return the place of the first pulse after a step, soon where it is a little later each time."""
+        pulses, low = self.pulses, self.low
+        if pulses[low - 1][0] > step:
+            low = bisect_left(pulses, (step + 1,))
+        else:
+            count = len(pulses)
+            while low < count and pulses[low][0] <= step:
+                low += 1
+        self.low = low
+        return low
 
     def since(self, step: int) -> Sums:
         """Return those after a step."""
@@ -230,7 +243,7 @@ class BudgetKeeper:
         pulses, (more_moved, more_left) = past.pulses, known[1]
         _, all_moved, all_left = pulses[-1]
         for _, window, most_pulses, most_moved, most_left in self._of_channel[number]:
-            low = bisect_left(pulses, (first - window + 1,))
+            low = past.first_after(first - window)
             _, moved, left = pulses[low - 1]
             if (
                 len(pulses) - low >= most_pulses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from stim_programs import CHANNELS, Command, programs
 
 from cl._stim.budget import StimBudget, checked_budget
-from cl._stim.budget_keeper import BudgetKeeper
+from cl._stim.budget_keeper import BudgetKeeper, Charge, Sums
 from cl._stim.sequencer import Pulse, Sequencer
 from cl._values.numbers import decimal
 from cl.error import StimBudgetExceeded, TransactionRejected
@@ -282,3 +283,17 @@ def test_what_a_budget_takes() -> None:
             checked_budget(*wrong)
     with pytest.raises(TypeError, match="max_net_charge_nC"):
         checked_budget(None, None, "much", 1)
+
+
+@given(
+    st.lists(st.integers(0, 50), max_size=30),
+    st.lists(st.one_of(st.integers(-5, 60), st.none()), max_size=30),
+)
+def test_a_window_is_found_wherever_the_one_before_was(gaps: list[int], asked: list[int | None]) -> None:
+    sums, added = Sums(), iter(accumulate(gap + 1 for gap in gaps))
+    for step in asked:
+        if step is None:
+            sums.add(next(added, 10_000), Charge(1, 1))
+        else:
+            steps = [pulse[0] for pulse in sums.pulses]
+            assert sums.first_after(step) == sum(each <= step for each in steps)
