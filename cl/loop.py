@@ -6,7 +6,9 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ._core.host_clock import host_ns
 from ._core.steps import Step
+from ._core.work_budget import PORTION_NS, PORTION_WAITS
 from ._loop.run import LoopBase, Run
 from ._loop.tick import LoopTick
 from ._values.twins import is_asynchronous, is_synchronous
@@ -123,8 +125,8 @@ class AsyncTicks:
         self._lone: Callable[[int], bool] | None = None
         self._passes_on: Callable[[int], Step | None] | None = None
         self._in_body = False
-        self._in_turns = False
-        """Whether the last tick came by a turn of the other tasks."""
+        self._among_others = False
+        """Whether the last tick had to wait for others, as the next one will."""
         self._waiting = False
         self._over = False
 
@@ -137,13 +139,18 @@ class AsyncTicks:
             run.index += 1
             run.due = due = run.due + run.n
             loop = self._loop
-            # Alone, with not much to happen until then, virtual time just moves.
+            # Alone, with not much to happen until then, virtual time just moves. What `Waiter.may_go_on`
+            # does is done without the call.
             if (
-                not self._in_turns
+                not self._among_others
                 and (lone := self._lone) is not None
                 and not (loop._stopping or run.index == run.total)
+                and (waiter := self._waiter) is not None
+                and waiter.in_a_row < PORTION_WAITS
+                and host_ns() - waiter.yielded_ns < PORTION_NS
                 and lone(due)
             ):
+                waiter.in_a_row += 1
                 loop._recovery = None
                 loop._lateness.punctual += 1
                 return run.enter(due)
@@ -164,17 +171,16 @@ class AsyncTicks:
             while not (self._loop._stopping or run.index == run.total):
                 due = run.due
                 step: Step | None = None
+                by_turn = False
                 if passes_on is not None and losses.total == run.known_losses:
                     step = passes_on(due)
                 if step is not None:
                     self._loop._recovery = None
-                    self._in_turns = step is _TURN
-                    if step is _TURN:
+                    self._among_others = step is not _DONE
+                    if step is _TURN or (step is _DONE and not waiter.may_go_on()):
+                        by_turn = True
                         await waiter.backend.checkpoint()
                         step = waiter.turned()
-                    elif step is _DONE:
-                        if not waiter.may_go_on():
-                            step = _AGAIN
                     elif step is _AGAIN:
                         step = None  # Time is not known to be held: the next step is to be asked for.
                 elif self._is_late(run, due):
@@ -194,7 +200,7 @@ class AsyncTicks:
                     serve_with(participant.hold)
                 if losses.total != run.known_losses:
                     run.check_losses()
-                if self._in_turns and engine.position == due:
+                if by_turn and engine.position == due:
                     run._lateness.punctual += 1
                 else:
                     run.count(due)
@@ -250,7 +256,7 @@ class AsyncTicks:
         run.begin()
         self._waiter = Waiter(self._engine, run.participant)
         self._passes_on = self._waiter.passing_on()
-        self._lone = self._engine.time.lone_pass(run.participant, False, self._waiter.may_go_on)
+        self._lone = self._engine.time.lone_pass(run.participant, lends=False)
         return run
 
     def _is_late(self, run: Run, due: int) -> bool:

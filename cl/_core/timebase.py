@@ -178,14 +178,11 @@ class Timebase(Protocol):
         """End a wait that is not over."""
         ...
 
-    def lone_pass(
-        self, participant: Participant, lends: bool, may_go_on: Callable[[], bool] | None = None
-    ) -> Callable[[int], bool] | None:
+    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
         """Return what lets time pass to a timestamp if nothing has to be waited for.
 
         It returns whether time has passed, and takes the lock itself. None where time never passes so. With
-        `lends` the thread may be lent to a user's source meanwhile; `may_go_on` says whether a task may, or
-        has to let others run first.
+        `lends` the thread may be lent to a user's source meanwhile.
         """
         ...
 

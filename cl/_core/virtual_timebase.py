@@ -180,9 +180,7 @@ class VirtualTimebase:
     def give_up(self, participant: Participant) -> None:
         self.scheduler.withdraw(participant)
 
-    def lone_pass(
-        self, participant: Participant, lends: bool, may_go_on: Callable[[], bool] | None = None
-    ) -> Callable[[int], bool] | None:
+    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
         engine, scheduler, lock = self._engine, self.scheduler, self._engine.lock
         supply = engine.supply
 
@@ -200,9 +198,7 @@ class VirtualTimebase:
                     return True
             return supply.reach_alone(due, lends, alone)
 
-        if may_go_on is None:
-            return passes
-        return lambda due: scheduler.solo is participant and may_go_on() and passes(due)
+        return passes
 
     def pass_alone(self, name: str, deadline: int, owner: Owner) -> Hold | None:
         engine, scheduler = self._engine, self.scheduler

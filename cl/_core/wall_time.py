@@ -114,9 +114,7 @@ class WallTimebase:
             self._engine.forget_arrival(participant.arrival)
             participant.arrival = None
 
-    def lone_pass(
-        self, participant: Participant, lends: bool, may_go_on: Callable[[], bool] | None = None
-    ) -> Callable[[int], bool] | None:
+    def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
         return None
 
     def pass_alone(self, name: str, deadline: int, owner: Owner) -> Hold | None:

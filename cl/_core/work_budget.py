@@ -7,8 +7,10 @@ from typing import Final
 
 _LEAST_FRAMES: Final = 25
 _MOST_FRAMES: Final = 10_000
-_PORTION_NS: Final = 500_000
+PORTION_NS: Final = 500_000
 """What a batch of work is to take: an event loop with several tasks on it must not stand still for 5 ms."""
+PORTION_WAITS: Final = 16
+"""A task whose waits are over at once, again and again, lets others run after so many, or such a time."""
 
 
 class WorkBudget:
@@ -36,11 +38,11 @@ class WorkBudget:
         """Take note that `moved` frames were moved; return whether the batch is over."""
         self._moved += moved
         taken = self._clock() - self._began
-        if taken >= _PORTION_NS:
-            self.frames = max(_LEAST_FRAMES, min(self.frames, self._moved * _PORTION_NS // taken))
+        if taken >= PORTION_NS:
+            self.frames = max(_LEAST_FRAMES, min(self.frames, self._moved * PORTION_NS // taken))
             return True
         if self._moved >= self.frames:
-            if taken < _PORTION_NS // 4:
+            if taken < PORTION_NS // 4:
                 self.frames = min(self.frames * 2, _MOST_FRAMES)
             return True
         return False

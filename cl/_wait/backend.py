@@ -11,6 +11,7 @@ from types import coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cl._core.host_clock import host_ns
+from cl._core.work_budget import PORTION_NS, PORTION_WAITS
 
 from .owner import running_loop, trio_runs
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from .parker import Parker
 
 
-_MOST_IN_A_ROW: Final = 16
-_IN_A_ROW_NS: Final = 500_000
-"""Waits that let no others run first do so this often at least, though no other is ready."""
 _KNOWS_EAGER_TASKS: Final = sys.version_info >= (3, 12)
 
 
@@ -133,7 +131,7 @@ class _AsyncioBackend:
         if self._eager and self.task() in self._eager:
             return False  # The one that starts it stands still in the middle of its own step.
         self._in_a_row += 1
-        if self._in_a_row < _MOST_IN_A_ROW and host_ns() - self._since_ns < _IN_A_ROW_NS:
+        if self._in_a_row < PORTION_WAITS and host_ns() - self._since_ns < PORTION_NS:
             return True
         # Timers, sockets and cancellations have to be looked at.
         self._in_a_row, self._since_ns = 0, host_ns()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cl._core.host_clock import host_ns
 from cl._core.participant import Participant
 from cl._core.steps import Step
+from cl._core.work_budget import PORTION_NS, PORTION_WAITS
 from cl._values.constants import NEVER
 from cl._values.no_op import no_op
 
@@ -29,9 +30,6 @@ _LONGEST_SLEEP_NS: Final = 100_000_000
 """A device that has gone is noticed by a sleeper within this time."""
 _SHORTEST_PARK_S: Final = 0.001
 """The resolution of event loops' timers; anything shorter may come to be a busy loop."""
-_YIELD_NS: Final = 500_000
-"""A task that is served again and again lets others run this often."""
-_YIELD_WAITS: Final = 16
 _DONE, _AGAIN, _PARK = Step.DONE, Step.AGAIN, Step.PARK
 _ARRIVALS: Final = 3
 """Rounds of the event loop that a newcomer waits, so that tasks started with it register first."""
@@ -41,8 +39,8 @@ class Waiter:
     """The waits of one participant on its event loop."""
 
     __slots__ = (
-        "_alarm", "_parker", "_served_in_a_row", "_turns", "_yielded_ns", "backend", "engine",
-        "fresh", "participant", "stopped",
+        "_alarm", "_parker", "_turns", "backend", "engine", "fresh", "in_a_row", "participant", "stopped",
+        "yielded_ns",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, participant: Participant) -> None:
@@ -54,9 +52,9 @@ class Waiter:
         participant.in_order = self.backend.in_order
         self.fresh = True
         """Whether tasks that were started with it are to get here first."""
-        self._served_in_a_row = 0
+        self.in_a_row = 0
         self._turns: Turns
-        self._yielded_ns = host_ns()
+        self.yielded_ns = host_ns()
         self.stopped = False
         """Whether events are to be waited for no more."""
 
@@ -68,8 +66,8 @@ class Waiter:
 
     def may_go_on(self) -> bool:
         """Return whether the task may go on without letting others run first."""
-        self._served_in_a_row += 1
-        return self._served_in_a_row < _YIELD_WAITS and host_ns() - self._yielded_ns < _YIELD_NS
+        self.in_a_row += 1
+        return self.in_a_row < PORTION_WAITS and host_ns() - self.yielded_ns < PORTION_NS
 
     def passing_on(self) -> Callable[[int], Step | None] | None:
         """Return what `Timebase.passing_on` does, where tasks run in the order in which they are woken."""
@@ -81,19 +79,19 @@ class Waiter:
 
     def turned(self) -> Step | None:
         """Take note that the task runs again after a turn of the others; return what `woken` does."""
-        self._served_in_a_row = 0
-        before, self._yielded_ns = self._yielded_ns, host_ns()
+        self.in_a_row = 0
+        before, self.yielded_ns = self.yielded_ns, host_ns()
         if not self.participant.served:
             self._turns.in_vain()
             return None
         self._turns.good += 1
-        return _AGAIN if self._yielded_ns - before > _YIELD_NS else _DONE
+        return _AGAIN if self.yielded_ns - before > PORTION_NS else _DONE
 
     async def checkpoint(self) -> None:
         """Let the other ready tasks run once."""
-        self._served_in_a_row = 0
+        self.in_a_row = 0
         await self.backend.checkpoint()
-        self._yielded_ns = host_ns()
+        self.yielded_ns = host_ns()
 
     def wake(self) -> None:
         """End a wait for events that goes on, from any thread. Locked."""
@@ -133,9 +131,9 @@ class Waiter:
         lock = engine.lock
         if self.fresh:
             self.fresh = False
-            self._served_in_a_row = 0
+            self.in_a_row = 0
             await self.backend.rounds(_ARRIVALS)
-            self._yielded_ns = host_ns()
+            self.yielded_ns = host_ns()
             with lock:
                 engine.time.arrive(participant)
             step = None
@@ -173,11 +171,11 @@ class Waiter:
     def woken(self) -> Step | None:
         """Take note that the task runs again; return the next step, None where that has to be asked."""
         participant = self.participant
-        self._served_in_a_row = 0
-        self._yielded_ns = now = host_ns()
+        self.in_a_row = 0
+        self.yielded_ns = now = host_ns()
         if not participant.served:
             return None
-        if participant.ahead_ns is not None and now - participant.ahead_ns > _YIELD_NS:
+        if participant.ahead_ns is not None and now - participant.ahead_ns > PORTION_NS:
             # Woken with others whose bodies took so long that other tasks are to run first.
             return _AGAIN
         return _DONE
@@ -234,18 +232,18 @@ class Waiter:
         parker, pause = self._parker, self.participant.pause_s
         assert parker is not None and pause is not None
         self.engine.on_park()
-        self._served_in_a_row = 0
+        self.in_a_row = 0
         await parker.park_for(max(pause, _SHORTEST_PARK_S))
-        self._yielded_ns = host_ns()
+        self.yielded_ns = host_ns()
 
     async def _sleep(self, deadline: int) -> None:
         """Sleep until the frames before `deadline` are due, or a while."""
         alarm = self._alarm
         if alarm is None:
             alarm = self._alarm = self.backend.alarm()
-        self._served_in_a_row = 0
+        self.in_a_row = 0
         await alarm.until(min(self.engine.time.wake_ns(deadline), host_ns() + _LONGEST_SLEEP_NS))
-        self._yielded_ns = host_ns()
+        self.yielded_ns = host_ns()
 
 
 async def catch_up(engine: Engine) -> None:

@@ -275,6 +275,12 @@ def seeded(seed: int, point: Callable[[], None] = lambda: None) -> Iterator[Call
         patch.setattr(asyncio.tasks, "all_tasks", lambda loop=None: sorted(all_tasks(loop), key=hash))
         patch.setattr(anyio_asyncio.CancelScope, "__hash__", lambda scope: hash(scope._host_task))
         clock = _Clock(random, point)
-        for name in ("cl._wait.tasks", "cl._wait.backend", "cl._core.engine", "cl._core.virtual_time"):
+        for name in (
+            "cl._wait.tasks",
+            "cl._wait.backend",
+            "cl.loop",
+            "cl._core.engine",
+            "cl._core.virtual_time",
+        ):
             patch.setattr(sys.modules[name], "host_ns", clock)
         yield make
