@@ -195,6 +195,7 @@ def test_an_interrupt_while_a_source_hangs(accelerated: str, monkeypatch: pytest
         assert process.stdout.readline() == "hangs\n"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=100)
-    # The interrupt ends the source's call as well, which was made in the thread that waited.
-    assert out == "stopped True\n", err
+    # The interrupt ends the source's call as well, made in the thread that waited. In wall-clock time
+    # its own thread may be asked for the same before the device has closed.
+    assert out == "stopped True\n" or (accelerated == "0" and out == "hangs\nstopped True\n"), err
     assert process.returncode == 0
