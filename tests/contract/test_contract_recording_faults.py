@@ -410,7 +410,8 @@ def test_a_real_limit_of_the_size_of_files() -> None:
     assert found.returncode == 0, found.stderr
     message, path = found.stdout.splitlines()
     assert "File too large" in message
-    assert check_readable(Path(path), expected(400), at_least=20_000) < 24_000
+    # 3 MB have 23 437 frames, and less with what else there is: a log in large pieces, stims, waveforms.
+    assert check_readable(Path(path), expected(400), at_least=19_500) < 24_000
 
 
 @accelerated
