@@ -73,7 +73,8 @@ class OpenContext(AbstractContextManager["Neurons"]):
 
     def __del__(self) -> None:
         # Its block ends with it, as that of every generator: `neurons = cl.open().__enter__()`.
-        if self._inside and not sys.is_finalizing():
+        # An interruption may have come before it was made.
+        if getattr(self, "_inside", False) and not sys.is_finalizing():
             warn(_DROPPED)
 
     def __getattr__(self, name: str) -> NoReturn:

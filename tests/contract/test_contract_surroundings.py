@@ -19,6 +19,7 @@ import pytest
 import cl
 from cl._core import variables
 from cl._loop import run as loops
+from cl._session.open_context import OpenContext
 from cl._values import saying
 
 ROOT = Path(cl.__file__).parents[1]
@@ -254,3 +255,7 @@ def test_a_block_that_is_entered_in_a_way_it_cannot_be_says_so(accelerated: None
         neurons.read(10)
     with cl.open() as neurons:
         neurons.read(10)
+
+
+def test_a_context_whose_making_was_interrupted_goes_in_silence() -> None:
+    OpenContext.__new__(OpenContext)  # What its end would raise is a warning, and so an error.
