@@ -34,7 +34,12 @@ class GoalWatch:
 
     def start(self) -> None:
         """Begin to look. To be stopped."""
-        start_thread(self._thread)
+        try:
+            start_thread(self._thread)
+        except BaseException:
+            # The thread may have begun before a signal's handler raised.
+            self._over.set()
+            raise
 
     def stop(self) -> None:
         """Take the line away; the thread has ended when this returns."""

@@ -14,6 +14,7 @@ from leak_tools import open_files, threads
 
 import cl
 from cl._values import offload
+from cl._wait import goal_watch
 from cl.app import progress, time_limit
 from cl.hw.emulator import spawn
 from cl.interop import bridge
@@ -59,6 +60,10 @@ def _a_page() -> None:
     server.VisualiserServer(None, port_from=0)
 
 
+def _the_watch_for_goals() -> None:
+    goal_watch.GoalWatch(MagicMock(position=0), tuple).start()
+
+
 def _an_emulator() -> None:
     with spawn.EmulatorProcess():
         pytest.fail("entered")
@@ -68,6 +73,7 @@ CASES: dict[str, tuple[Any, Callable[[], None]]] = {
     "time limit": (time_limit, _a_run_with_a_limit),
     "progress": (progress, _the_progress_of_a_run),
     "page": (server, _a_page),
+    "goals": (goal_watch, _the_watch_for_goals),
     "emulator": (spawn, _an_emulator),
 }
 
