@@ -146,7 +146,7 @@ class AsyncTicks:
                 and (lone := self._lone) is not None
                 and not (loop._stopping or run.index == run.total)
                 and (waiter := self._waiter) is not None
-                and waiter.in_a_row < PORTION_WAITS
+                and waiter.in_a_row < PORTION_WAITS - 1
                 and host_ns() - waiter.yielded_ns < PORTION_NS
                 and lone(due)
             ):
