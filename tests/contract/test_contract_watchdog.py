@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import pytest
 from recording_tools import stim_rows
-from steady import steady
+from steady import Unsteady, steady
 from test_contract_device import KINDS, emulators
 
 import cl
@@ -218,8 +218,11 @@ def test_when_it_fired_is_what_a_device_elsewhere_says(by: int, present: int, fi
 async def test_an_async_program_is_at_work_while_its_event_loop_turns(anyio_backend: Any) -> None:
     simulator = Simulator(seed=1, accelerated=False)
     async with cl.aopen(device=simulator, stim_watchdog_seconds=0.5) as neurons:
+        due = time.monotonic() + 0.8
         await anyio.sleep(0.7)
         await neurons.asleep(0.1)
+        if neurons.stimulation_suspended and time.monotonic() > due + 0.2:
+            raise Unsteady  # The event loop's thread was not let run.
         assert not neurons.stimulation_suspended
         until(lambda: neurons.stimulation_suspended)  # which blocks the loop
 
