@@ -4,11 +4,40 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import deque
 from contextlib import suppress
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LAST_STANDARD: Final = 2
 _OPEN: Final = "/proc/self/fd"
+
+
+def keep(owner: object, name: str, call: Callable[..., int], *arguments: object) -> None:
+    """Set an attribute to what a call of the system returns; no handler's exception can come in between.
+
+    A signal's handler runs between two steps of Python's. There is none in here: of a descriptor that has
+    been opened its owner knows.
+    """
+    deque(map(partial(setattr, owner, name), map(call, *((value,) for value in arguments))), maxlen=0)
+
+
+def keep_opened(
+    owner: object, name: str, path: str | os.PathLike[str], flags: int, mode: int = 0o666
+) -> None:
+    """Set an attribute, of -1 so far, to the descriptor of a file, as `keep` does."""
+    before = _open_descriptors()
+    try:
+        keep(owner, name, os.open, path, flags, mode)
+    except OSError:
+        raise
+    except BaseException:
+        if getattr(owner, name) < 0:
+            _close_nameless(before, -1, os.path.realpath(path))
+        raise
 
 
 def opened(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:

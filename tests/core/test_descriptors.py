@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from leak_tools import open_files
 
 from cl._store.read.descriptor import Descriptor
 from cl._store.write.new_file import NewFile
-from cl._values.descriptors import opened
+from cl._store.write.writer import RecordingWriter
+from cl._values.descriptors import keep, opened
 
 
 @pytest.fixture
@@ -57,3 +60,39 @@ def test_others_that_were_opened_meanwhile_stay_open(tmp_path: Path, monkeypatch
     monkeypatch.undo()
     assert open_files() == before + 1
     os.close(others[0])
+
+
+def test_a_recording_that_nobody_has_is_closed_and_stays(tmp_path: Path) -> None:
+    before = open_files()
+    NewFile(tmp_path / "new", nameless=False)
+    RecordingWriter(tmp_path / "new.h5")
+    gc.collect()
+    assert open_files() == before
+    assert sorted(os.listdir(tmp_path)) == ["new", "new.h5"]
+
+
+def test_one_that_has_been_closed_is_not_closed_again(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "new.h5")
+    number = writer._file.descriptor
+    writer.abort()
+    other = os.open(os.devnull, os.O_RDONLY)
+    assert other == number
+    del writer
+    gc.collect()
+    os.close(other)  # OSError where it is closed already.
+
+
+def test_what_is_kept_has_its_owner_in_one_step() -> None:
+    class Owner:
+        fd = -1
+
+    owner, seen = Owner(), []
+    sys.setprofile(lambda frame, event, argument: seen.append((event, getattr(argument, "__name__", ""))))
+    try:
+        keep(owner, "fd", os.dup, 0)
+    finally:
+        sys.setprofile(None)
+    os.close(owner.fd)
+    # Calls of C from C are not seen: between `dup` and `setattr` there is no step in which a handler could run.
+    assert ("c_call", "dup") not in seen
+    assert ("c_call", "setattr") not in seen

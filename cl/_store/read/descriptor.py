@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from cl._values.descriptors import opened
+from cl._values.descriptors import keep_opened
 
 
 class Descriptor:
@@ -15,7 +15,7 @@ class Descriptor:
         """Open a file for reading; `flags` are further ones of `os.open`."""
         flags |= os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         self._open: _Open | None = _Open()
-        self._open.number = opened(path, flags)
+        keep_opened(self._open, "number", path, flags)
 
     @property
     def number(self) -> int:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cl._values.descriptors import above_standard, opened
+from cl._values.descriptors import above_standard, keep_opened, opened
 
 from .ordered_file import entry_to_disk
 
@@ -32,12 +32,18 @@ class NewFile:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         try:
             # Each in a line of its own: an interruption may come at the entry of a call.
-            self.descriptor = self._open()
+            self._open()
             self.descriptor = above_standard(self.descriptor)
             self._identity = self._look()
         except BaseException:
             self.discard()
             raise
+
+    def __del__(self) -> None:
+        # An interruption may come when the file has been made, and nobody has it yet: it stays as it is.
+        if getattr(self, "descriptor", -1) >= 0:
+            with suppress(OSError):
+                os.close(self.descriptor)
 
     def appear(self) -> None:
         """Give the file its name; FileExistsError if that has been taken meanwhile."""
@@ -95,15 +101,18 @@ class NewFile:
         found = os.fstat(self.descriptor)
         return found.st_dev, found.st_ino
 
-    def _open(self) -> int:
+    def _open(self) -> None:
         if self._nameless and hasattr(os, "O_TMPFILE") and _OPEN_FILES.is_dir():
+            flags = os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC
             try:
-                return opened(self._path.parent, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o644)
+                keep_opened(self, "descriptor", self._path.parent, flags, 0o644)
             except OSError:
                 pass  # this file system has no such files
+            else:
+                return
         try:
             self._is_named = True
-            return opened(self._path, _NEW, 0o644)
+            keep_opened(self, "descriptor", self._path, _NEW, 0o644)
         except OSError:
             self._is_named = False
             raise

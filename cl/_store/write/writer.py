@@ -372,6 +372,7 @@ class RecordingWriter:
 
     def abort(self) -> None:
         """Close the file as it is, without an end; nothing happens if it is closed."""
+        self._new.descriptor = -1
         self._file.close()
 
     def _publishers(self, frames: int, last: bool = False) -> list[Callable[[], None]]:

@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 
 from cl.error import DeviceDisconnectedError
-from cl.hw.wire.eventfd import create_eventfd, raise_eventfd
+from cl.hw.wire.eventfd import add_eventfd, raise_eventfd
 from cl.hw.wire.transport import Descriptors
 
 
@@ -23,8 +23,8 @@ class LinkState:
         self._lock = threading.RLock()  # A signal handler of the thread that has it may close the device.
         self.error: Exception | None = None
         """Why the link ended, or None while it lives."""
-        self._owned = Descriptors([create_eventfd()])
-        self.fd = self._owned[0]
+        self._owned = Descriptors()
+        self.fd = add_eventfd(self._owned)
 
     def end(self, error: Exception) -> bool:
         """End the link; return False where it had ended already, for the reason that came first."""

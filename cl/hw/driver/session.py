@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from cl._core.reentry_lock import ReentryLock
 from cl._values.descriptors import hang_up
 from cl.error import ControlRequestError, DeviceDisconnectedError
-from cl.hw.wire.eventfd import create_eventfd, is_eventfd
+from cl.hw.wire.eventfd import add_eventfd, is_eventfd
 from cl.hw.wire.layout import (
     ERROR_TEXT_LIMIT,
     ERROR_TEXT_OFFSET,
@@ -249,8 +249,7 @@ class Session:
         self._ask(Message.INTERRUPTS, pack_interrupts(data_vectors, 1, 1), fds)
 
     def _eventfd(self) -> int:
-        self._eventfds.append(create_eventfd())
-        return self._eventfds[-1]
+        return add_eventfd(self._eventfds)
 
     def acquire(self) -> None:
         """Become the one controller.

@@ -10,6 +10,13 @@ def create_eventfd() -> int:
     return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
 
+def add_eventfd(owned: list[int]) -> int:
+    """Return such an eventfd; it is among its owner's before a signal's handler can run."""
+    # All of it is one step of Python's.
+    owned.extend(map(os.eventfd, (0,), (os.EFD_CLOEXEC | os.EFD_NONBLOCK,)))
+    return owned[-1]
+
+
 def raise_eventfd(fd: int) -> None:
     """Signal; where the count is full, because nobody has looked for an age, it is signalled as it is."""
     try:

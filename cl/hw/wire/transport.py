@@ -12,7 +12,6 @@ import select
 import socket
 import struct
 from array import array
-from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -77,12 +76,12 @@ class Descriptors(list[int]):
 
     def close(self, *kept: int) -> None:
         """Close them, but for those at the indices `kept`. Again: nothing."""
-        for at, fd in enumerate(self):
-            if fd >= 0 and at not in kept:
-                # In this order: interrupted, one is rather left open than closed twice.
-                self[at] = -1
-                with suppress(OSError):  # It is closed all the same, and the others have to be.
-                    os.close(fd)
+        for at in reversed(range(len(self))):
+            fd = self[at]
+            if at not in kept:
+                # It is closed and goes in one step of Python's, which no signal's handler comes between. An
+                # error is not told of: it is closed all the same, and the others have to be.
+                self[at : at + 1] = filter(None, map(os.closerange, (fd,), (fd + 1,)))
 
     def take(self) -> list[int]:
         """Return them; they are the caller's to close."""
@@ -152,15 +151,29 @@ def _receive(sock: socket.socket) -> tuple[bytes, Descriptors, int]:
 
     Not `socket.recv_fds`: that one drops the flags it is given, and children would inherit the descriptors.
     """
-    size, fds = array("i").itemsize, Descriptors()
+    fds, packets = Descriptors(), list[tuple[bytes, list[tuple[int, int, bytes]], int, object]]()
     _wait_for_packet(sock)
-    data, ancillary, flags, _ = sock.recvmsg(
-        MESSAGE_LIMIT, socket.CMSG_LEN(FD_LIMIT * size), socket.MSG_CMSG_CLOEXEC
-    )
+    room = socket.CMSG_LEN(FD_LIMIT * array("i").itemsize)
+    try:
+        # One step of Python's: what has been received is here before a signal's handler can run.
+        packets.extend(map(sock.recvmsg, (MESSAGE_LIMIT,), (room,), (socket.MSG_CMSG_CLOEXEC,)))
+        data, ancillary, flags, _ = packets[0]
+        fds += _attached(ancillary)
+    except BaseException:
+        if not fds:
+            for packet in packets:
+                fds += _attached(packet[1])
+        raise
+    return data, fds, flags
+
+
+def _attached(ancillary: Sequence[tuple[int, int, bytes]]) -> array[int]:
+    """Return the descriptors that came with a packet."""
+    found = array("i")
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds += array("i", payload[: len(payload) // size * size])
-    return data, fds, flags
+            found.frombytes(payload[: len(payload) // found.itemsize * found.itemsize])
+    return found
 
 
 def _wait_for_packet(sock: socket.socket) -> None:
