@@ -93,6 +93,6 @@ def test_what_is_kept_has_its_owner_in_one_step() -> None:
     finally:
         sys.setprofile(None)
     os.close(owner.fd)
-    # Calls of C from C are not seen: between `dup` and `setattr` there is no step in which a handler could run.
+    # Calls of C from C are not seen: there is no step between the two in which a handler could run.
     assert ("c_call", "dup") not in seen
     assert ("c_call", "setattr") not in seen
