@@ -9,6 +9,8 @@ import anyio
 import pytest
 
 import cl
+from cl._core.due_times import DueTimes
+from cl._core.participant import LOOP, Participant
 from cl._core.turns import MOST_TURNING, Turns
 
 pytestmark = pytest.mark.usefixtures("accelerated")
@@ -155,3 +157,21 @@ def test_a_loop_that_is_served_again_and_again_lets_other_tasks_run(monkeypatch:
     others, slow = asyncio.run(program())
     assert slow == 0
     assert others >= TICKS * 10 / 16
+
+
+def test_of_those_taken_out_together_none_comes_before_one_that_is_due_earlier() -> None:
+    due_times = DueTimes()
+    first, second, earlier = (Participant(name, LOOP, 250) for name in ("first", "second", "earlier"))
+    for number, participant in enumerate((first, second, earlier)):
+        participant.rank(0, 0, number)
+    due_times.add(first, 10)
+    due_times.add(second, 10)
+    assert due_times.gather(10)
+    assert due_times.taken_out() is first
+    due_times.add(earlier, 5)
+    assert due_times.taken_out() is None
+    assert due_times.first(10) == (earlier, 5)
+    due_times.remove(earlier)
+    due_times.remove(first)
+    due_times.first(10)
+    assert due_times.taken_out() is second

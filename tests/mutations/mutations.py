@@ -1,4 +1,4 @@
-"""Forty-six small breaks of the package, and for each the test that has to notice it.
+"""Forty-nine small breaks of the package, and for each the test that has to notice it.
 
 Each changes one place. `run_mutations.py` applies them one at a time in a copy of the tree.
 """
@@ -22,6 +22,7 @@ _BUDGETS: Final = "tests/core/test_stim_budgets.py"
 _NAIVE: Final = "tests/core/test_sequencer_naive.py"
 _CALLS: Final = "tests/contract/test_contract_failing_calls.py"
 _SIMULATION: Final = "tests/aio/test_aio_simulation.py"
+_TURNS: Final = "tests/aio/test_aio_turns.py"
 _POWER: Final = "tests/store/test_store_power.py"
 _RECORDINGS: Final = "tests/contract/test_contract_recording_machine.py"
 
@@ -99,8 +100,8 @@ MUTATIONS: Final = (
     Mutation(
         "budgets remember as long as the shortest window",
         "cl/_stim/budget_keeper.py",
-        "window = max(limits.window for limits in self._of_channel[channel])\n                past",
-        "window = min(limits.window for limits in self._of_channel[channel])\n                past",
+        "return max((limits.window for limits in self._of_channel.get(channel, ())), default=0)",
+        "return min((limits.window for limits in self._of_channel.get(channel, ())), default=0)",
         _BUDGETS,
     ),
     Mutation(
@@ -197,9 +198,30 @@ MUTATIONS: Final = (
     Mutation(
         "work for a body does not have its hold",
         "cl/loop.py",
-        "                    serve_with(run.participant.hold)",
+        "                    serve_with(participant.hold)",
         "                    pass",
         _SIMULATION,
+    ),
+    Mutation(
+        "a task goes on after a turn that was in vain",
+        "cl/_wait/tasks.py",
+        "            self._turns.in_vain()\n            return None",
+        "            self._turns.in_vain()\n            return _DONE",
+        _TURNS,
+    ),
+    Mutation(
+        "one that was taken out is served before one that is due earlier",
+        "cl/_core/due_times.py",
+        "return None if timed and timed[0] < entry else participant",
+        "return participant",
+        _TURNS,
+    ),
+    Mutation(
+        "who sleeps alone does not hold time then",
+        "cl/_core/holds.py",
+        "        self.put(hold)\n        self.activate(hold)",
+        "        self.put(hold)",
+        "tests/aio/test_aio_alone.py",
     ),
     Mutation(
         "without threads an async open stays open",
@@ -217,7 +239,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "any error of stat says that a recording was removed",
-        "cl/_store/write/writer.py",
+        "cl/_store/write/new_file.py",
         "        except (FileNotFoundError, NotADirectoryError):",
         "        except OSError:",
         _CALLS,

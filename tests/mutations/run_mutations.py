@@ -1,4 +1,4 @@
-"""Break the package in forty-six places, one at a time, in a copy of it, and see which test notices.
+"""Break the package in forty-nine places, one at a time, in a copy of it, and see which test notices.
 
 `python tests/mutations/run_mutations.py [WORD ...]`: those whose name has one of the words. All take minutes.
 Prints a table in Markdown, and ends with status 1 where something was not noticed.

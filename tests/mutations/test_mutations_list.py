@@ -1,4 +1,4 @@
-"""The list of breaks is one: forty-six, each of its own name, with a place in the code and a test."""
+"""The list of breaks is one: forty-nine, each of its own name, with a place in the code and a test."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from run_mutations import ROOT, changed
 
 
 def test_the_list_fits_the_code() -> None:
-    """A change of the code may make some of them stale; `run_mutations.py` says which."""
-    assert len(MUTATIONS) == len({mutation.name for mutation in MUTATIONS}) == 46
+    """A change of the code may make some of them stale: then they are to be put where the code is now."""
+    assert len(MUTATIONS) == len({mutation.name for mutation in MUTATIONS}) == 49
     stale = []
     for mutation in MUTATIONS:
         assert mutation.old != mutation.new
@@ -18,4 +18,4 @@ def test_the_list_fits_the_code() -> None:
         except ValueError as error:
             stale.append(str(error))
     print(f"{len(MUTATIONS) - len(stale)} of {len(MUTATIONS)} fit", *stale, sep="\n")
-    assert len(stale) <= 5, stale
+    assert not stale, stale
