@@ -36,7 +36,7 @@ def keep_opened(
         raise
     except BaseException:
         if getattr(owner, name) < 0:
-            _close_nameless(before, -1, os.path.realpath(path))
+            _close_nameless(before, os.path.realpath(path))
         raise
 
 
@@ -46,15 +46,23 @@ def opened(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
     A handler's exception may come when the system has opened a file, and before its number has a name. What
     this returns is to be kept by the very next statement.
     """
-    before, fd = _open_descriptors(), -1
+    held = _Held()
     try:
-        fd = os.open(path, flags, mode)
-        return fd  # noqa: RET504  # what has a name can be closed
-    except OSError:
-        raise
+        keep_opened(held, "number", path, flags, mode)
+        return held.number
     except BaseException:
-        _close_nameless(before, fd, os.path.realpath(path))
+        if held.number >= 0:
+            os.close(held.number)
         raise
+
+
+class _Held:
+    """A descriptor that has no other owner yet."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = -1
 
 
 def _open_descriptors() -> set[int]:
@@ -73,11 +81,8 @@ def _is_open(number: int) -> bool:
     return True
 
 
-def _close_nameless(before: set[int], fd: int, path: str) -> None:
-    """Close the descriptor, or that of the file which has been opened meanwhile and is still empty."""
-    if fd >= 0:
-        os.close(fd)
-        return
+def _close_nameless(before: set[int], path: str) -> None:
+    """Close the descriptor of the file which has been opened meanwhile and is still empty."""
     for number in _open_descriptors() - before if before else ():
         with suppress(OSError):
             target = os.readlink(f"{_OPEN}/{number}")

@@ -15,7 +15,7 @@ from cl.error import DeviceDisconnectedError
 from cl.hw.driver.session import Session
 from cl.hw.emulator import EmulatorProcess
 from cl.hw.emulator.server import CLIENT_LIMIT
-from cl.hw.wire.eventfd import create_eventfd, raise_eventfd
+from cl.hw.wire.eventfd import add_eventfd, raise_eventfd
 from cl.hw.wire.layout import PAGE, VERSION_MINOR, RegionKind, RingWord, Status
 from cl.hw.wire.transport import (
     REPLY,
@@ -114,7 +114,7 @@ def test_capabilities_are_those_of_both(emulator: EmulatorProcess) -> None:
 
 def test_interrupts_that_are_no_eventfds_are_refused_and_closed(emulator: EmulatorProcess) -> None:
     before = emulator_fds(emulator)
-    fd = create_eventfd()
+    fd = add_eventfd([])
     with connect(emulator) as sock:
         requester = Requester(sock, PATIENCE)
         requester.request(Message.HELLO, pack_hello(1, 0, 0))

@@ -11,7 +11,7 @@ import sys
 import pytest
 from hw_tools import new_region
 
-from cl.hw.wire.eventfd import create_eventfd, drain_eventfd, is_eventfd, raise_eventfd
+from cl.hw.wire.eventfd import add_eventfd, drain_eventfd, is_eventfd, raise_eventfd
 from cl.hw.wire.layout import PAGE, U64
 from cl.hw.wire.memory import create_region, map_region
 
@@ -87,7 +87,7 @@ def test_a_region_that_could_shrink_is_refused() -> None:
 
 
 def test_what_is_no_shared_memory_is_refused() -> None:
-    ends = (*os.pipe(), create_eventfd(), os.open("/dev/zero", os.O_RDWR))
+    ends = (*os.pipe(), add_eventfd([]), os.open("/dev/zero", os.O_RDWR))
     for fd in ends:
         with pytest.raises(ValueError):
             map_region(fd, PAGE, writable=False)
@@ -129,14 +129,14 @@ def test_a_word_is_stored_as_a_whole() -> None:
 
 def test_an_eventfd_is_told_from_everything_else() -> None:
     read, write = os.pipe()
-    real = create_eventfd()
+    real = add_eventfd([])
     assert [is_eventfd(fd) for fd in (real, read, write, 9999)] == [True, False, False, False]
     for fd in (real, read, write):
         os.close(fd)
 
 
 def test_signals_add_up_and_a_full_count_does_not_block() -> None:
-    fd = create_eventfd()
+    fd = add_eventfd([])
     for _ in range(3):
         raise_eventfd(fd)
     assert os.eventfd_read(fd) == 3

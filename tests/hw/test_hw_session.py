@@ -19,7 +19,7 @@ from cl.hw import build
 from cl.hw.driver.link import Link
 from cl.hw.driver.session import DeviceFacts, Session, parse_address
 from cl.hw.emulator.device_memory import CAPABILITIES, ControlRings, DeviceMemory, Handout
-from cl.hw.wire.eventfd import create_eventfd
+from cl.hw.wire.eventfd import add_eventfd
 from cl.hw.wire.layout import PAGE, Capability, RegionKind, Register, RingWord
 from cl.hw.wire.transport import (
     REPLY,
@@ -47,7 +47,7 @@ class FakeDevice:
         self.memory = DeviceMemory(0, 0.195, 25)
         self.page = Handout()
         self.page.add_region(RegionKind.CLIENT, PAGE, True)
-        self.doorbell = create_eventfd()
+        self.doorbell = add_eventfd([])
         self.rings = ControlRings(self.doorbell, (1, 0))
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(str(path))

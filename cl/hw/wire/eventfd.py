@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 
 
-def create_eventfd() -> int:
-    """Return a new eventfd that never blocks and is not inherited."""
-    return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-
-
 def add_eventfd(owned: list[int]) -> int:
-    """Return such an eventfd; it is among its owner's before a signal's handler can run."""
+    """Return a new eventfd that never blocks and is not inherited.
+
+    It is among its owner's before a signal's handler can run.
+    """
     # All of it is one step of Python's.
     owned.extend(map(os.eventfd, (0,), (os.EFD_CLOEXEC | os.EFD_NONBLOCK,)))
     return owned[-1]
