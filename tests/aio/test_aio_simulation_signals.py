@@ -103,25 +103,35 @@ def check(number: int, seed: int) -> str:
     return f"{drawn[0].kind}: {how}"
 
 
+def end_all(check: Callable[[int, int], str], signals: int, command: str) -> None:
+    """Have so many signals end programs; where one does not as it should, say what replays it."""
+    counts: Counter[str] = Counter()
+    for seed in range(signals):
+        number = seed // PER_PROGRAM
+        try:
+            counts[check(number, seed)] += 1
+        except BaseException as error:
+            pytest.fail(f"{command.format(f'{number}/{seed}')}: {type(error).__name__}: {error}")
+    print(dict(counts))
+    assert sum(counts.values()) == signals
+
+
+def replay(check: Callable[[int, int], str], replayed: str | None) -> None:
+    """Do again what a failure has named."""
+    assert replayed is not None
+    program, seed = replayed.split("/")
+    print(check(int(program), int(seed)))
+
+
 # Tasks that a task group has started just before the signal never begin, which asyncio says.
 @pytest.mark.filterwarnings("ignore:coroutine 'Run.*never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <coroutine object Run")
 @pytest.mark.timeout(120 + SIGNALS)
 @pytest.mark.skipif(REPLAYED is not None, reason="one is replayed")
 def test_a_signal_ends_any_program() -> None:
-    counts: Counter[str] = Counter()
-    for seed in range(SIGNALS):
-        number = seed // PER_PROGRAM
-        try:
-            counts[check(number, seed)] += 1
-        except BaseException as error:
-            pytest.fail(f"CL_SIGNAL={number}/{seed} pytest {__file__}: {type(error).__name__}: {error}")
-    print(dict(counts))
-    assert sum(counts.values()) == SIGNALS
+    end_all(check, SIGNALS, f"CL_SIGNAL={{}} pytest {__file__}")
 
 
 @pytest.mark.skipif(REPLAYED is None, reason="CL_SIGNAL=<program>/<seed> replays one")
 def test_replay() -> None:
-    assert REPLAYED is not None
-    program, seed = REPLAYED.split("/")
-    print(check(int(program), int(seed)))
+    replay(check, REPLAYED)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ import trio._core._run as trio_run
 from drawn_signals import DrawnSignal
 from leak_tools import open_files, threads
 from random_programs import Program, Run, generate
-from test_aio_simulation_signals import PER_PROGRAM, how_it_ends, listening, unrecorded_if_failing
+from test_aio_simulation_signals import end_all, how_it_ends, listening, replay, unrecorded_if_failing
 
 import cl
 from cl._core.host_clock import host_ns
@@ -54,7 +53,7 @@ def _looks_at_the_clock(drawn: DrawnSignal) -> Iterator[None]:
         return host_ns()
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("cl._wait.tasks", "cl._core.engine", "cl._core.virtual_time"):
+        for name in ("cl._wait.tasks", "cl.loop", "cl._core.engine", "cl._core.virtual_time"):
             patch.setattr(sys.modules[name], "host_ns", looked)
         yield
 
@@ -96,20 +95,9 @@ def check(number: int, seed: int) -> str:
 @pytest.mark.timeout(120 + SIGNALS)
 @pytest.mark.skipif(REPLAYED is not None, reason="one is replayed")
 def test_a_signal_ends_any_program() -> None:
-    counts: Counter[str] = Counter()
-    for seed in range(SIGNALS):
-        number = seed // PER_PROGRAM
-        try:
-            counts[check(number, seed)] += 1
-        except BaseException as error:
-            line = f"CL_SIGNAL_ON_TRIO={number}/{seed} pytest {__file__}"
-            pytest.fail(f"{line}: {type(error).__name__}: {error}")
-    print(dict(counts))
-    assert sum(counts.values()) == SIGNALS
+    end_all(check, SIGNALS, f"CL_SIGNAL_ON_TRIO={{}} pytest {__file__}")
 
 
 @pytest.mark.skipif(REPLAYED is None, reason="CL_SIGNAL_ON_TRIO=<program>/<seed> replays one")
 def test_replay() -> None:
-    assert REPLAYED is not None
-    program, seed = REPLAYED.split("/")
-    print(check(int(program), int(seed)))
+    replay(check, REPLAYED)
