@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cl._core.participant import Hold
 from cl._core.reentry_lock import ReentryLock
 from cl._current import devices
+from cl._values.last_words import daemons_inside, hear_out
 from cl._values.saying import Log
 from cl._values.upwards import from_above
 from cl._wait.threads import refuse_reentry
@@ -205,9 +206,14 @@ class Session:
         self._left.remove(step)
 
     def _at_exit(self) -> None:
-        if os.getpid() == self._process:
+        if os.getpid() != self._process:
+            return
+        callers = daemons_inside()
+        try:
             self.close()
             self.finish()
+        finally:
+            hear_out(callers)
 
     def _end_engine(self) -> None:
         engine = self.engine

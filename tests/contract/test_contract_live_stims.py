@@ -284,6 +284,9 @@ def test_an_interpreter_that_ends_with_a_device_open(kind: str, how: str, time: 
     run = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=here)
     assert run.stdout == "at the end\n", run.stderr
     assert run.returncode == (3 if how == "raise" else 0), run.stderr
+    if kind == "OwnThread":
+        # Its thread is told, and heard out: what is cut off in the midst of that aborts the process.
+        assert run.stderr.endswith("SinkClosedError: the sink is closed\n"), run.stderr
 
 
 @pytest.mark.anyio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,41 @@ print("at the end")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=here)
     assert run.stdout == "at the end\n", run.stderr
     assert run.returncode == 0
+
+
+CALLERS = """
+import sys, threading
+import cl
+from cl._values.last_words import daemons_inside
+
+opened = cl.open()
+neurons = opened.__enter__()
+
+class SlowToTell:
+    # What a daemon thread is cut off in: the lock of stderr is held while this writes.
+    def write(self, text):
+        for letter in text:
+            sys.__stderr__.write(letter)
+            sys.__stderr__.flush()
+    def flush(self):
+        pass
+
+sys.stderr = SlowToTell()
+for _ in range(5):
+    threading.Thread(target=neurons.read, args=(25_000_000,), daemon=True).start()
+while len(daemons_inside()) < 5:
+    pass
+print("at the end")
+"""
+
+
+def test_threads_that_are_told_of_the_end_are_heard_out() -> None:
+    here = str(Path(cl.__file__).parents[1])
+    environment = {**os.environ, "CL_SDK_ACCELERATED_TIME": "0", "CL_SDK_VISUALISATION": "0"}
+    run = subprocess.run(
+        [sys.executable, "-c", CALLERS], capture_output=True, text=True, timeout=60, cwd=here, env=environment
+    )
+    assert run.stdout == "at the end\n", run.stderr
+    assert run.returncode == 0, run.stderr
+    # Every thread wrote its whole traceback.
+    assert run.stderr.count("DeviceDisconnectedError: the device was closed") == 5

@@ -15,6 +15,7 @@ from cl._core.reentry_lock import ReentryLock
 from .caller import text_of
 from .checks import Fault, checked_frames, checked_spikes, waveform_of
 from .emitted import checked_batch, taken
+from .emitters import Emitters
 from .sink_buffer import SinkBuffer
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class LiveDataSink:
         self.error_text = ""
         """What `error` says: to ask it runs code of the user's."""
         self._reader: int | None = None
+        self.emitters = Emitters(lock)
         self._poked = False
         self._awaited_since: float | None = None
         self.began = threading.Event()
@@ -279,7 +281,7 @@ class LiveDataSink:
     # -- the source's side ----------------------------------------------------------------
 
     def _emit(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> None:
-        self._refuse_reentry()
+        self._begin()
         given = 0
         if frames is None:
             pass
@@ -303,10 +305,11 @@ class LiveDataSink:
             except RuntimeError:
                 pass  # It was not taken.
 
-    def _refuse_reentry(self) -> None:
+    def _begin(self) -> None:
         """Raise RuntimeError in code that has interrupted another emission, or the device, in its thread."""
         self._lock.refuse_reentry()
         self._turn.refuse_reentry()
+        self.emitters.note()
 
     async def _aemit(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> None:
         from anyio import lowlevel
@@ -319,7 +322,7 @@ class LiveDataSink:
 
     def _emit_at_once(self, frames: NDArray[np.int16] | None, spikes: list[DataSourceSpike]) -> bool:
         """Emit what has room, and return True; what would have to wait is left alone."""
-        self._refuse_reentry()
+        self._begin()
         turn, has_room = self._turn, False
         try:
             if turn.acquire(blocking=False) and self._takes(frames, spikes):

@@ -160,6 +160,7 @@ class LiveSource:
             if not self._starter.join(_LAST_WORDS):
                 _log.warning("data source %s: its start has not ended, its thread is left behind", self.name)
             self._call.close(self._source.close)
+            self.sink.emitters.hear_out_at_the_end()
 
     def _stop(self) -> None:
         self.sink.refuse_soon()

@@ -1,0 +1,51 @@
+"""Threads of the program's that the interpreter's end would cut off in the midst of a word.
+
+A daemon thread that used a device is told by an error when the program's end closes it. Where the interpreter
+ends while that thread writes its traceback, CPython aborts the process: the lock of stderr is never let go.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import FrameType
+
+_PACKAGE: Final = str(Path(__file__).parents[1]) + "/"
+_PATIENCE_S: Final = 1.0
+
+
+def is_ending() -> bool:
+    """Whether the interpreter is about to end: of the program's threads, only daemons are left."""
+    return not threading.main_thread().is_alive()
+
+
+def daemons_inside() -> list[threading.Thread]:
+    """Return the daemon threads that are in a call of this package's."""
+    frames, own = sys._current_frames(), threading.get_ident()
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread.daemon and thread.ident != own and _is_inside(frames.get(thread.ident or 0))
+    ]
+
+
+def hear_out(threads: Iterable[threading.Thread]) -> None:
+    """Give threads that were told of the end a moment to end by it."""
+    deadline = time.monotonic() + _PATIENCE_S
+    for thread in threads:
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _is_inside(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_PACKAGE):
+            return True
+        frame = frame.f_back
+    return False
