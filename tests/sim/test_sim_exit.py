@@ -48,10 +48,12 @@ neurons = opened.__enter__()
 
 class SlowToTell:
     # What a daemon thread is cut off in: the lock of stderr is held while this writes.
+    turn = threading.Lock()
     def write(self, text):
-        for letter in text:
-            sys.__stderr__.write(letter)
-            sys.__stderr__.flush()
+        with self.turn:
+            for letter in text:
+                sys.__stderr__.write(letter)
+                sys.__stderr__.flush()
     def flush(self):
         pass
 
