@@ -33,7 +33,7 @@ PERIOD_S: Final = 0.4
 """What has been given is on its way to the disk after this time, whatever time does."""
 LOG_ROWS: Final = 1_024
 """Where time stands until a batch is written, the log is in it if it has so many rows,"""
-LOG_FRAMES: Final = 25_000
+LOG_FRAMES: Final = 100_000
 LOG_NS: Final = 300_000_000
 """or if it was in none for so long: a few rows at a time cost several times as much each."""
 _ARRIVAL_S: Final = 0.002

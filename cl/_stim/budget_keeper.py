@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import floor
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from cl._values.constants import GROUNDED, NEVER
 from cl._values.numbers import decimal
@@ -18,6 +18,7 @@ from cl.error import StimBudgetExceeded
 from .budget import Left, StimBudget
 from .designs import NOTICE_STEPS, StimDesign
 from .operations import InterruptOperation, Operation, StimOperation
+from .pulse_sums import Charge, Sums
 from .timeline import Train, timeline
 
 if TYPE_CHECKING:
@@ -30,13 +31,17 @@ _UNITS_PER_NC: Final = 1000 * _UNITS
 _NO_LIMIT: Final = float("inf")
 _KEPT_DESIGNS: Final = 1024
 _LEAST_TRIM: Final = 1024
+_MOST_UNTOLD: Final = 1024
 
 
-class Charge(NamedTuple):
-    """What a pulse moves either way, and what it leaves behind, in units."""
+class Allowance:
+    """How many more pulses of a design a channel has room for, whenever they come."""
 
-    moved: int
-    left: int
+    __slots__ = ("design", "pulses")
+
+    def __init__(self, design: StimDesign, pulses: float) -> None:
+        self.design = design
+        self.pulses = pulses
 
 
 class Limits(NamedTuple):
@@ -47,43 +52,6 @@ class Limits(NamedTuple):
     pulses: float
     moved: float
     left: float
-
-
-class Sums:
-    """The pulses of a channel in the order of time, with the sums of what they did up to and with each.
-
-    `pulses` are (step, moved, left); the first is none, and has the sums before. One list, so that an
-    interruption finds a pulse whole or not at all. `low` is where a window began that was looked at.
-    """
-
-    __slots__ = ("low", "pulses")
-
-    def __init__(self, pulses: list[tuple[int, int, int]] | None = None) -> None:
-        self.pulses = pulses or [(-NEVER, 0, 0)]
-        self.low = 1
-
-    def add(self, step: int, charge: Charge) -> None:
-        """Add a pulse."""
-        pulses = self.pulses
-        _, moved, left = pulses[-1]
-        pulses.append((step, moved + charge[0], left + charge[1]))
-
-    def first_after(self, step: int) -> int:
-        """Return the place of the first pulse after a step, soon where it is a little later each time."""
-        pulses, low = self.pulses, self.low
-        if pulses[low - 1][0] > step:
-            low = bisect_left(pulses, (step + 1,))
-        else:
-            count = len(pulses)
-            while low < count and pulses[low][0] <= step:
-                low += 1
-        self.low = low
-        return low
-
-    def since(self, step: int) -> Sums:
-        """Return those after a step."""
-        low = bisect_left(self.pulses, (step + 1,))
-        return Sums([(-NEVER, *self.pulses[low - 1][1:]), *self.pulses[low:]])
 
 
 class BudgetKeeper:
@@ -98,6 +66,9 @@ class BudgetKeeper:
         self._of_channel: dict[int, tuple[Limits, ...]] = {}
         self._past: dict[int, Sums] = {}
         self._charges: dict[int, tuple[StimDesign | None, Charge]] = {}
+        self._untold: list[Pulse] = []
+        """Pulses that are not in the sums yet: many at once cost less each."""
+        self._allowances: dict[int, Allowance] = {}
 
     def set(self, channels: Iterable[int], budget: StimBudget | None, layer: int) -> set[int]:
         """Give channels a budget in a layer, in the place of the one that they have there; None: none.
@@ -105,6 +76,8 @@ class BudgetKeeper:
         Return those of which more of the past counts than is known: that had none, or a shorter window. They
         are to be told of it, by `recall`.
         """
+        self._settle()
+        self._allowances.clear()
         counted = {channel: self._window(channel) for channel in self._past}
         for channel in channels:
             if budget is None:
@@ -122,6 +95,7 @@ class BudgetKeeper:
 
     def recall(self, channel: int, pulses: Iterable[Pulse]) -> None:
         """Take note of pulses of a channel, in the order of time, that came before those that are known."""
+        self._settle()
         known, sums = self._past[channel].pulses, Sums()
         oldest = known[1][0] - 1 if len(known) > 1 else NEVER
         for pulse in pulses:
@@ -133,21 +107,27 @@ class BudgetKeeper:
 
     def took(self, pulses: Sequence[Pulse]) -> None:
         """Take note of pulses that were delivered, each once or more often, in the order of time."""
-        past, charges = self._past, self._charges
-        for step, channel, design, _ in pulses:
-            sums = past.get(channel)
-            if sums is None:
-                continue
-            known = sums.pulses
-            last, moved, left = known[-1]
-            if last >= step:
-                continue
-            charge = charges.get(id(design))
-            more_moved, more_left = self._charge(design) if charge is None else charge[1]
-            known.append((step, moved + more_moved, left + more_left))
-            if not len(known) % _LEAST_TRIM:
-                window = self._window(channel)
-                past[channel] = sums.since(step - window)
+        self._untold += pulses
+        if len(self._untold) > _MOST_UNTOLD:
+            self._settle()
+
+    def allows(self, operations: Sequence[Operation]) -> bool:
+        """Return True for a pulse that may be given as of now, whenever that is, without a `check`."""
+        if len(operations) != 1:
+            return False
+        stim = operations[0]
+        allowance = self._allowances.get(stim.channels[0])
+        if (
+            allowance is None
+            or allowance.pulses < 1
+            or type(stim) is not StimOperation
+            or allowance.design is not stim.design
+            or stim.count != 1
+            or len(stim.channels) != 1
+        ):
+            return False
+        allowance.pulses -= 1
+        return True
 
     def check(
         self, machine: Sequencer, operations: Sequence[Operation], step: int, at_step: int | None
@@ -156,12 +136,17 @@ class BudgetKeeper:
 
         Also what the submission itself would raise.
         """
+        self._settle()
         if at_step is None and len(operations) == 1:
             stim = operations[0]
-            if type(stim) is StimOperation and stim.count == 1 and self._has_room(machine, stim, step):
+            is_single = type(stim) is StimOperation and stim.count == 1 and len(stim.channels) == 1
+            if is_single and self._has_room(machine, cast("StimOperation", stim), step):
                 return
         if not self._touches(operations):
             return
+        for operation in operations:
+            for channel in operation.channels:
+                self._allowances.pop(channel, None)
         if at_step is None or at_step <= step:
             found = _on_idle_channels(machine, operations, step if step > machine._now else machine._now)
             if found is not None:
@@ -174,6 +159,7 @@ class BudgetKeeper:
         self, machine: Sequencer, operations: Sequence[Operation], step: int
     ) -> dict[int, tuple[StimBudget, Left]]:
         """Return each channel's budget of which the least is left, if operations are submitted, and what."""
+        self._settle()
         found = {}
         for channel, trains in self._of(timeline(machine, operations, step, None)):
             ahead = self._ahead(channel, trains)
@@ -185,6 +171,27 @@ class BudgetKeeper:
         return found
 
     # -- what is looked at ----------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Have all pulses in the sums. After an interruption it is done again: each of them counts once."""
+        past, charges = self._past, self._charges
+        for step, channel, design, _ in self._untold:
+            sums = past.get(channel)
+            if sums is None:
+                continue
+            known = sums.pulses
+            last, moved, left = known[-1]
+            if last >= step:
+                continue
+            charge = charges.get(id(design))
+            more_moved, more_left = self._charge(design) if charge is None else charge[1]
+            if more_left:
+                sums.unbalanced = step
+            known.append((step, moved + more_moved, left + more_left))
+            if not len(known) % _LEAST_TRIM:
+                window = self._window(channel)
+                past[channel] = sums.since(step - window)
+        self._untold.clear()
 
     def _touches(self, operations: Sequence[Operation]) -> bool:
         """Return whether operations may change what a channel with a budget does."""
@@ -226,10 +233,7 @@ class BudgetKeeper:
 
         What a loop does thousands of times a second. False for what has to be looked at more closely.
         """
-        channels = stim.channels
-        if len(channels) != 1:
-            return False
-        number = channels[0]
+        number = stim.channels[0]
         past = self._past.get(number)
         if past is None:
             return True  # It only gets its pulse, after all that is queued there.
@@ -251,7 +255,29 @@ class BudgetKeeper:
                 or abs(all_left - left + more_left) > most_left
             ):
                 return False
+        self._allow(number, stim.design, known[1], step if step < machine._now else machine._now)
         return True
+
+    def _allow(self, number: int, design: StimDesign, charge: Charge, present: int) -> None:
+        """Have further pulses of a design pass without a look, as many as there is room for at any time.
+
+        The channel has no other pulses to come but one. What a window of the future has is at most what the
+        one until now has, and what is still to be admitted, which is all of this design or takes this back.
+        """
+        past, room = self._past[number], _NO_LIMIT
+        pulses, (more_moved, more_left) = past.pulses, charge
+        for _, window, most_pulses, most_moved, most_left in self._of_channel[number]:
+            low = bisect_left(pulses, (present - window + 1,))
+            moved = pulses[-1][1] - pulses[low - 1][1]
+            room = min(room, most_pulses - (len(pulses) - low))
+            if more_moved and most_moved < _NO_LIMIT:
+                room = min(room, (most_moved - moved) // more_moved)
+            if most_left < _NO_LIMIT and (more_left or past.unbalanced > present - window):
+                room = 0
+        if room > 1:
+            self._allowances[number] = Allowance(design, room - 1)
+        else:
+            self._allowances.pop(number, None)
 
     def _check_train(self, machine: Sequencer, stim: StimOperation, first: int) -> None:
         train = Train(first, stim.count, stim.period_steps, stim.design)

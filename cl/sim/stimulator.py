@@ -46,8 +46,9 @@ class SimulatedStimulator:
                 if self.halted:
                     refuse_stims(operations)
                 at_step = None if at is None else at * 2
-                if dish.keeper is not None:
-                    dish.keeper.check(self._sequencer.machine, operations, 2 * taken, at_step)
+                keeper = dish.keeper
+                if keeper is not None and (at is not None or not keeper.allows(operations)):
+                    keeper.check(self._sequencer.machine, operations, 2 * taken, at_step)
                 self._sequencer.submit(operations, 2 * taken, at_step)
             except TransactionRejected as error:
                 self._log.refuse(told(error))

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from stim_programs import CHANNELS, Command, programs
 
 from cl._stim.budget import StimBudget, checked_budget
-from cl._stim.budget_keeper import BudgetKeeper, Charge, Sums
+from cl._stim.budget_keeper import BudgetKeeper
+from cl._stim.operations import Operation
+from cl._stim.pulse_sums import Charge, Sums
 from cl._stim.sequencer import Pulse, Sequencer
 from cl._values.numbers import decimal
 from cl.error import StimBudgetExceeded, TransactionRejected
@@ -39,7 +41,7 @@ BUDGETS = st.builds(
 
 
 class Slow:
-    """Does everything again from the beginning, pulse by pulse."""
+    """Does everything again from the beginning, pulse by pulse; no operations are an interrupt of all."""
 
     def __init__(self) -> None:
         self.taken: list[tuple[int, Command]] = []
@@ -48,7 +50,10 @@ class Slow:
         sequencer = Sequencer()
         for step, command in [*self.taken, *more]:
             at = None if command.ahead is None else step + command.ahead
-            sequencer.submit(command.operations, step, at)
+            if command.operations:
+                sequencer.submit(command.operations, step, at)
+            else:
+                sequencer.interrupt_all(step)
         return sequencer.advance(END)
 
 
@@ -78,23 +83,31 @@ def exceeds(pulses: list[Pulse], channel: int, budget: StimBudget, since: int) -
     return found
 
 
-@settings(deadline=None, max_examples=150)
-@given(
-    programs(),
-    st.dictionaries(st.sampled_from(CHANNELS), BUDGETS, min_size=1, max_size=4),
-    st.dictionaries(st.sampled_from(CHANNELS), BUDGETS, max_size=2),
-)
-def test_refuses_exactly_what_a_slow_model_refuses(
-    program: list[Command], own: dict[int, StimBudget], laboratorys: dict[int, StimBudget]
+def submit(
+    keeper: BudgetKeeper, sequencer: Sequencer, operations: tuple[Operation, ...], step: int, at: int | None
 ) -> None:
+    """Do what a stimulator does."""
+    if at is not None or not keeper.allows(operations):
+        keeper.check(sequencer, operations, step, at)
+    sequencer.submit(operations, step, at)
+
+
+def run_beside_the_slow_model(
+    program: list[Command], own: dict[int, StimBudget], laboratorys: dict[int, StimBudget]
+) -> int:
+    """Return how many commands were refused, the same by both."""
     keeper, sequencer, slow = BudgetKeeper(), Sequencer(), Slow()
     for layer, budgets in enumerate((laboratorys, own)):
         for channel, budget in budgets.items():
             keeper.set([channel], budget, layer)
-    step = 0
+    step = refused = 0
     for command in program:
         step += command.gap
         keeper.took(sequencer.advance(step))
+        if not command.operations:
+            sequencer.interrupt_all(step)
+            slow.taken.append((step, command))
+            continue
         at = None if command.ahead is None else step + command.ahead
         expected: set[Any] = set()
         try:
@@ -113,15 +126,81 @@ def test_refuses_exactly_what_a_slow_model_refuses(
                 expected = set()
         found: object = None
         try:
-            keeper.check(sequencer, command.operations, step, at)
-            sequencer.submit(command.operations, step, at)
+            submit(keeper, sequencer, command.operations, step, at)
             slow.taken.append((step, command))
         except StimBudgetExceeded as refusal:
             found = refusal.channel, refusal.limit_name
         except TransactionRejected as error:
             found = type(error)
+        refused += found is not None
         assert found in (expected or {None}), (command, step)
     assert sequencer.advance(END) == [p for p in slow.pulses([]) if p.step >= step]
+    return refused
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    programs(),
+    st.dictionaries(st.sampled_from(CHANNELS), BUDGETS, min_size=1, max_size=4),
+    st.dictionaries(st.sampled_from(CHANNELS), BUDGETS, max_size=2),
+)
+def test_refuses_exactly_what_a_slow_model_refuses(
+    program: list[Command], own: dict[int, StimBudget], laboratorys: dict[int, StimBudget]
+) -> None:
+    run_beside_the_slow_model(program, own, laboratorys)
+
+
+UNBALANCED = StimDesign(100, 1.0, 100, -1.2)
+UNBALANCED_UP = StimDesign(100, 2.3, 100, -2.0)
+_SINGLE = st.builds(
+    stim_operations,
+    st.sampled_from([9, 9, 10]),
+    st.sampled_from([PULSE, PULSE, PULSE, PULSE, StimDesign(160, -2.0, 160, 2.0), UNBALANCED]),
+    st.none(),
+    st.sampled_from([80, 80, 80, 80, 2000, 10_000]),
+)
+"""What loops give: pulses of few designs, of which many may pass without a look."""
+_SELDOM = st.sampled_from(
+    [
+        *(interrupt_operations(9), interrupt_operations(ChannelSet(9, 10))),
+        *(sync_operations(ChannelSet(9, 10)), stim_operations(ChannelSet(9, 10), PULSE), ()),
+        stim_operations(9, PULSE, BurstDesign(3, 150)),
+    ]
+)
+_COMMANDS = st.builds(
+    Command,
+    st.sampled_from([0, 20, 250, 250, 251, 500, 1000]),
+    st.one_of(*[_SINGLE] * 9, _SELDOM),
+    st.none(),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(_COMMANDS, min_size=10, max_size=60),
+    st.builds(
+        StimBudget,
+        st.sampled_from([None, 60, 100, 160]),
+        st.sampled_from([None, 24, 32, 50]),
+        st.sampled_from([None, None, 0.1]),
+        st.sampled_from([0.05, 0.1, 0.2]),
+    ),
+)
+def test_pulses_that_pass_without_a_look_are_those_there_is_room_for(
+    program: list[Command], budget: StimBudget
+) -> None:
+    run_beside_the_slow_model(program, {9: budget, 10: budget}, {})
+
+
+def test_a_loop_looks_at_a_few_of_its_pulses_only() -> None:
+    keeper, sequencer, looks = BudgetKeeper(), Sequencer(), 0
+    keeper.set([9], StimBudget(max_rate_hz=60, max_charge_nC_per_s=50, max_net_charge_nC=0.1), 0)
+    for n in range(1000):
+        keeper.took(sequencer.advance(n * 1000))
+        looks += not keeper.allows(stim := stim_operations(9, PULSE))
+        keeper.check(sequencer, stim, n * 1000, None)
+        sequencer.submit(stim, n * 1000)
+    assert looks <= 1000 / 10 + 1
 
 
 @pytest.mark.parametrize("gap", [-3, 1, 246, 249, 250, 251])
@@ -239,6 +318,58 @@ def test_what_is_left_is_that_of_the_present_where_nothing_is_to_come() -> None:
     assert [left(step) for step in (400, 50_099, 50_100, 50_400)] == [6, 6, 7, 10]
 
 
+class Asked:
+    """A keeper with a budget for channel 9, and a sequencer that is asked at any step."""
+
+    def __init__(self, **limits: float) -> None:
+        self.keeper, self.sequencer = BudgetKeeper(), Sequencer()
+        self.keeper.set([9], StimBudget(**limits), 0)
+
+    def gives(self, step: int, design: StimDesign = PULSE, lead_time_us: int = 80) -> bool:
+        """Return whether a pulse is taken."""
+        self.keeper.took(self.sequencer.advance(step))
+        try:
+            submit(self.keeper, self.sequencer, stim_operations(9, design, None, lead_time_us), step, None)
+        except StimBudgetExceeded:
+            return False
+        return True
+
+
+def test_a_pulse_of_another_design_is_looked_at() -> None:
+    asked, large = Asked(max_charge_nC_per_s=3.2), StimDesign(160, -3.0, 160, 3.0)
+    assert asked.gives(0) and asked.gives(1000)
+    assert asked.keeper.allows(stim_operations(9, PULSE)), "there is room for more of it"
+    assert [asked.gives(1000 * n, large) for n in range(2, 6)] == [True, True, False, False]
+
+
+def test_a_budget_that_is_set_takes_back_what_another_allowed() -> None:
+    asked = Asked(max_rate_hz=100)
+    assert asked.gives(0) and asked.gives(1000)
+    asked.keeper.set([9], StimBudget(max_rate_hz=3), 0)
+    assert [asked.gives(1000 * n) for n in range(2, 5)] == [True, False, False]
+
+
+def test_pulses_of_the_present_count_for_one_that_is_dropped_before_its_time() -> None:
+    asked = Asked(max_rate_hz=50, window_seconds=0.1)
+    assert [asked.gives(1000 * n) for n in range(4)] == [True] * 4
+    asked.keeper.took(asked.sequencer.advance(3_500))
+    submit(asked.keeper, asked.sequencer, interrupt_operations(9), 3_500, None)  # The next one is looked at.
+    assert asked.gives(3_500, lead_time_us=200_000), "its window is another one"
+    asked.sequencer.interrupt_all(3_600)
+    assert [asked.gives(step) for step in (3_700, 4_000, 4_400, 5_100)] == [True, False, False, True]
+
+
+def test_what_pulses_left_behind_may_come_to_more_once_earlier_ones_are_over() -> None:
+    asked = Asked(max_net_charge_nC=0.05)
+    less, more = StimDesign(100, -2.4, 100, 2.0), StimDesign(100, 2.5, 100, -2.0)  # -0.04, 0.05 nC
+    assert asked.gives(0, less) and asked.gives(1_000, more) and asked.gives(2_000, UNBALANCED_UP)
+    assert asked.gives(3_000), "-0.04 + 0.05 + 0.03 nC"
+    assert not asked.gives(50_500), "0.05 + 0.03 nC"
+    assert asked.gives(51_500), "0.03 nC"
+    assert asked.keeper.allows(stim_operations(9, PULSE)) is False, "that is still in the window"
+    assert asked.gives(53_000) and asked.keeper.allows(stim_operations(9, PULSE))
+
+
 def test_what_is_told_again_counts_once() -> None:
     keeper, sequencer = BudgetKeeper(), Sequencer()
     keeper.set([9], StimBudget(max_rate_hz=2), 0)
@@ -255,11 +386,10 @@ def test_charge_of_either_sign_is_left_behind(sign: int) -> None:
     unbalanced = StimDesign(100, 1.0 * sign, 100, -1.2 * sign)  # leaves 0.02 nC
     for n in range(2):
         keeper.took(sequencer.advance(n * 1000))
-        keeper.check(sequencer, stim_operations(9, unbalanced), n * 1000, None)
-        sequencer.submit(stim_operations(9, unbalanced), n * 1000)
+        submit(keeper, sequencer, stim_operations(9, unbalanced), n * 1000, None)
     keeper.took(sequencer.advance(2000))
     with pytest.raises(StimBudgetExceeded, match=r"would get 0\.06 nC"):
-        keeper.check(sequencer, stim_operations(9, unbalanced), 2000, None)
+        submit(keeper, sequencer, stim_operations(9, unbalanced), 2000, None)
 
 
 def test_designs_that_come_and_go_are_told_apart() -> None:

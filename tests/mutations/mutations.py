@@ -112,6 +112,13 @@ MUTATIONS: Final = (
         _BUDGETS,
     ),
     Mutation(
+        "pulses go on passing without a look when others have taken the room",
+        "cl/_stim/budget_keeper.py",
+        "                self._allowances.pop(channel, None)",
+        "                pass",
+        _BUDGETS,
+    ),
+    Mutation(
         "what is left behind has no limit below 0",
         "cl/_stim/budget_keeper.py",
         "or abs(all_left - left + more_left) > most_left",

@@ -1,4 +1,4 @@
-"""The list of breaks is one: forty-nine, each of its own name, with a place in the code and a test."""
+"""The list of breaks is one: fifty, each of its own name, with a place in the code and a test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from run_mutations import ROOT, changed
 
 def test_the_list_fits_the_code() -> None:
     """A change of the code may make some of them stale: then they are to be put where the code is now."""
-    assert len(MUTATIONS) == len({mutation.name for mutation in MUTATIONS}) == 49
+    assert len(MUTATIONS) == len({mutation.name for mutation in MUTATIONS}) == 50
     stale = []
     for mutation in MUTATIONS:
         assert mutation.old != mutation.new
