@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -294,5 +295,5 @@ class Capture:
 
     def _wait_for_tick_gap(self) -> None:
         """Keep out of the way of loops, unless that has taken too long already, as on a busy host."""
-        if self._engine.time.seconds_until(max(self._at, self._past)) > -_LATE_S:
+        if -_LATE_S < self._engine.time.seconds_until(max(self._at, self._past)) < math.inf:
             wait_for_tick_gap(self._engine)

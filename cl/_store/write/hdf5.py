@@ -10,6 +10,7 @@ addresses are byte offsets in the file and all numbers are little-endian.
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -65,6 +66,7 @@ def symbol_entry(name_offset: int, header: int) -> bytes:
 # -- datatypes, dataspaces, attributes
 
 
+@cache
 def number_type(dtype: np.dtype[Any]) -> bytes:
     """Return the datatype of a little-endian integer or IEEE float."""
     size, bits = dtype.itemsize, dtype.itemsize * 8

@@ -29,7 +29,6 @@ import os
 import struct
 import sys
 from collections import deque
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from cl._values.descriptors import let_go, opened
@@ -37,7 +36,6 @@ from cl._values.descriptors import let_go, opened
 from . import hdf5
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PAGE: Final = 4096
@@ -83,19 +81,14 @@ class OrderedFile:
         address = self.end + -self.end % 8
         if whole and _crosses_page(address, size):
             address += -address % PAGE
-        with self._noting_failure():
+        try:
             self._unsynced = True
             os.ftruncate(self.descriptor, address + size)
-        self.end = address + size
-        return address
-
-    @contextmanager
-    def _noting_failure(self) -> Iterator[None]:
-        try:
-            yield
         except OSError:
             self.failed = True
             raise
+        self.end = address + size
+        return address
 
     def free(self, address: int, size: int) -> None:
         """Give space back, which the next commit makes unreachable."""
@@ -103,8 +96,11 @@ class OrderedFile:
 
     def write(self, address: int, data: bytes | memoryview) -> None:
         """Write bytes to space that nothing reachable refers to yet."""
-        with self._noting_failure():
+        try:
             self._write_all(address, data)
+        except OSError:
+            self.failed = True
+            raise
 
     def _write_all(self, address: int, data: bytes | memoryview) -> None:
         self._unsynced = True
@@ -133,7 +129,7 @@ class OrderedFile:
     def commit(self) -> None:
         """Make everything written so far reachable. After an error it can be tried again."""
         self.settle()
-        with self._noting_failure():
+        try:
             if self.end != self._committed_end:
                 self._write_all(hdf5.END_OF_FILE_FIELD, struct.pack("<Q", self.end))
                 self._committed_end = self.end
@@ -142,6 +138,9 @@ class OrderedFile:
                 if links:
                     self._sync()
                     self._perform(links)
+        except OSError:
+            self.failed = True
+            raise
         self.commits += 1
         self._unlinked += self._freed
         self._freed.clear()
@@ -160,8 +159,11 @@ class OrderedFile:
 
     def settle(self) -> None:
         """Have everything on the disk that was written or committed before, where that is provided for."""
-        with self._noting_failure():
+        try:
             self._sync()
+        except OSError:
+            self.failed = True
+            raise
         if self.syncs:
             self._note_settled()
 
