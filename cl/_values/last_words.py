@@ -6,6 +6,7 @@ ends while that thread writes its traceback, CPython aborts the process: the loc
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
-_PACKAGE: Final = str(Path(__file__).parents[1]) + "/"
+_PACKAGE: Final = str(Path(__file__).parents[1]) + os.sep
+_OWN: Final = "cl-"
+"""The names of the package's threads begin like this."""
 _PATIENCE_S: Final = 1.0
 
 
@@ -26,12 +29,12 @@ def is_ending() -> bool:
 
 
 def daemons_inside() -> list[threading.Thread]:
-    """Return the daemon threads that are in a call of this package's."""
-    frames, own = sys._current_frames(), threading.get_ident()
+    """Return the program's daemon threads that are in a call of this package's."""
+    frames = sys._current_frames()
     return [
         thread
         for thread in threading.enumerate()
-        if thread.daemon and thread.ident != own and _is_inside(frames.get(thread.ident or 0))
+        if thread.daemon and _is_programs(thread) and _is_inside(frames.get(thread.ident or 0))
     ]
 
 
@@ -41,6 +44,11 @@ def hear_out(threads: Iterable[threading.Thread]) -> None:
     for thread in threads:
         if thread is not threading.current_thread():
             thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _is_programs(thread: threading.Thread) -> bool:
+    """Whether it is none of the package's own, which end when the device is closed, or say nothing."""
+    return thread is not threading.current_thread() and not thread.name.startswith(_OWN)
 
 
 def _is_inside(frame: FrameType | None) -> bool:

@@ -30,7 +30,7 @@ class GoalWatch:
         self._engine = engine
         self._participants = participants
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cl progress", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="cl-progress", daemon=True)
 
     def start(self) -> None:
         """Begin to look. To be stopped."""

@@ -71,7 +71,7 @@ def test_what_takes_long_in_accelerated_time_shows_by_itself(
         assert "a loop at 100/s, 100000 s [" in terminal.getvalue()
         recording.stop()
     assert terminal.getvalue().endswith(" \r")
-    assert "cl progress" not in {thread.name for thread in threading.enumerate()}
+    assert "cl-progress" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_so_does_a_notebook_where_it_goes_when_it_is_over(
@@ -95,5 +95,5 @@ def test_nobody_looks_where_nothing_is_shown(
         on_terminal(monkeypatch)
         monkeypatch.setenv("CL_PROGRESS", variable)
     with cl.open():
-        assert "cl progress" not in {thread.name for thread in threading.enumerate()}
+        assert "cl-progress" not in {thread.name for thread in threading.enumerate()}
     assert sys.stderr is not None
