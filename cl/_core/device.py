@@ -12,6 +12,7 @@ from .history import EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -168,7 +169,11 @@ class Stimulator(Protocol):
         ...
 
     def keep(self, keeper: BudgetKeeper) -> None:
-        """Hold commands against budgets from now on. Without the lock."""
+        """Hold commands against budgets from now on. Locked."""
+        ...
+
+    def keeping(self) -> AbstractContextManager[object]:
+        """Return what commands are checked under, to be held while budgets change. Without the lock."""
         ...
 
     def budget_left(self, operations: Sequence[Operation]) -> dict[int, tuple[StimBudget, Left]]:

@@ -16,7 +16,7 @@ POLL_FRAMES: Final = 100
 """Where it cannot be said when an event comes, a waiter looks this often: every 4 ms."""
 _ROOM_S: Final = 0.0005
 """A sleep that is longer has room for work that is not a tick's own."""
-_PREPARED_FRAMES: Final = 12_500
+_PREPARED_FRAMES: Final = 15_000
 """So far ahead the source is asked for its spikes while there is room."""
 _LONGEST_SLEEP_S: Final = 0.2
 _NAP_NS: Final = 100_000_000

@@ -25,7 +25,7 @@ class Shadow:
 
     def __init__(self, keeper: BudgetKeeper, step: int) -> None:
         self._keeper = keeper
-        self._lock = ReentryLock()
+        self.lock = ReentryLock()
         self._machine = Sequencer(StimLimits(NEVER, NEVER, NEVER, ordered_runs=False))
         self._machine.advance(step)
 
@@ -36,8 +36,8 @@ class Shadow:
 
         Returns what that does: the step as of which they count.
         """
-        self._lock.refuse_reentry()
-        with self._lock:
+        self.lock.refuse_reentry()
+        with self.lock:
             self._keeper.took(self._machine.advance(step))
             if at_step is not None or not self._keeper.allows(operations):
                 self._keeper.check(self._machine, operations, step, at_step)
@@ -47,13 +47,13 @@ class Shadow:
 
     def interrupt_all(self, step: int) -> None:
         """Take note that everything was dropped."""
-        with self._lock:
+        with self.lock:
             self._keeper.took(self._machine.advance(step))
             self._machine.interrupt_all(step)
 
     def left(self, operations: Sequence[Operation], step: int) -> dict[int, tuple[StimBudget, Left]]:
         """Return what would be left of the budgets, see `BudgetKeeper.left`."""
-        self._lock.refuse_reentry()
-        with self._lock:
+        self.lock.refuse_reentry()
+        with self.lock:
             self._keeper.took(self._machine.advance(step))
             return self._keeper.left(self._machine, operations, step)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cl._values.constants import NOTICE_FRAMES, STEPS_PER_FRAME
@@ -60,6 +62,14 @@ class ShadowedStimulator:
 
     def keep(self, keeper: BudgetKeeper) -> None:
         self._shadow = Shadow(keeper, self._engine.now() * STEPS_PER_FRAME)
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Hold what commands are checked under."""
+        assert self._shadow is not None, "something that keeps budgets"
+        self._shadow.lock.refuse_reentry()
+        with self._shadow.lock, self._engine.lock:
+            yield
 
     def budget_left(self, operations: Sequence[Operation]) -> dict[int, tuple[StimBudget, Left]]:
         self._engine.check()

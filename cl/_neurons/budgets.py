@@ -10,6 +10,7 @@ from cl._core.noting import note
 from cl._stim.channels import channels_of
 from cl._stim.machine import Pulse
 from cl._values.constants import NEVER
+from cl._wait import threads
 from cl.error import TransactionRejected
 
 if TYPE_CHECKING:
@@ -69,13 +70,16 @@ class BudgetMethods:
     def _set_budget(self, channels: Iterable[int], budget: StimBudget | None, layer: int) -> None:
         from cl._stim.budget_keeper import BudgetKeeper
 
-        engine = self._engine
+        engine, stimulator = self._engine, self._engine.device.stimulator
+        threads.refuse_reentry(engine)
         channels = tuple(channels)
-        keeper = self._keeper
-        if keeper is None:
-            keeper = self._keeper = BudgetKeeper()
-            engine.device.stimulator.keep(keeper)
         with engine.lock:
+            keeper = self._keeper
+            if keeper is None:
+                keeper = BudgetKeeper()
+                stimulator.keep(keeper)
+                self._keeper = keeper
+        with stimulator.keeping():
             pulses = self._pulses()
             for channel in keeper.set(channels, budget, layer):
                 keeper.recall(channel, [pulse for pulse in pulses if pulse.channel == channel])
@@ -97,6 +101,7 @@ class BudgetMethods:
 
         found = preview(operations)
         if self._keeper is not None:
+            threads.refuse_reentry(self._engine)
             # What a run is refused for otherwise, it says itself.
             with suppress(TransactionRejected):
                 found.budget_left = self._engine.device.stimulator.budget_left(operations)

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,13 +25,15 @@ _PATIENCE_S: Final = 1.0
 
 
 def is_ending() -> bool:
-    """Whether the interpreter is about to end: of the program's threads, only daemons are left."""
-    return not threading.main_thread().is_alive()
+    """Whether the interpreter ends, in the thread that ends it: of the program's, only daemons are left."""
+    main = threading.main_thread()
+    return threading.current_thread() is main and not main.is_alive()
 
 
 def daemons_inside() -> list[threading.Thread]:
     """Return the program's daemon threads that are in a call of this package's."""
     frames = sys._current_frames()
+    frames.pop(threading.get_ident(), None)  # A frame that knows itself waits for the garbage collector.
     return [
         thread
         for thread in threading.enumerate()
@@ -43,7 +46,8 @@ def hear_out(threads: Iterable[threading.Thread]) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     for thread in threads:
         if thread is not threading.current_thread():
-            thread.join(max(0.0, deadline - time.monotonic()))
+            with suppress(AssertionError, RuntimeError):  # One that Python has not begun cannot be joined.
+                thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _is_programs(thread: threading.Thread) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from cl._core.device_log import told
@@ -48,6 +49,7 @@ class SimulatedStimulator:
                 at_step = None if at is None else at * 2
                 keeper = dish.keeper
                 if keeper is not None and (at is not None or not keeper.allows(operations)):
+                    self._deliver_held()
                     keeper.check(self._sequencer.machine, operations, 2 * taken, at_step)
                 self._sequencer.submit(operations, 2 * taken, at_step)
             except TransactionRejected as error:
@@ -92,15 +94,23 @@ class SimulatedStimulator:
     def resume(self) -> None:
         """Do nothing: it is this side that refuses."""
 
+    def _deliver_held(self) -> None:
+        """Log the pulses that an interruption has kept from it: budgets know of none of them yet."""
+        if self._sequencer.held:
+            self._dish.deliver(self._engine.committed)
+
     def keep(self, keeper: BudgetKeeper) -> None:
-        with self._engine.lock:
-            self._dish.keeper = keeper
+        self._dish.keeper = keeper
+
+    def keeping(self) -> AbstractContextManager[object]:
+        return self._engine.lock
 
     def budget_left(self, operations: Sequence[Operation]) -> dict[int, tuple[StimBudget, Left]]:
         engine = self._engine
         with engine.lock:
             engine.check()
             assert self._dish.keeper is not None, "something that keeps budgets"
+            self._deliver_held()
             step = 2 * max(engine.committed, engine.now())
             return self._dish.keeper.left(self._sequencer.machine, operations, step)
 

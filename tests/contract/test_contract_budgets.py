@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_contract_device import KINDS, emulators
 
 import cl
 from cl import BurstDesign, ChannelSet, StimDesign
+from cl._core.device import EventHistory
 from cl.error import StimBudgetExceeded, TransactionRejected
 from cl.testing import Simulator
 
@@ -89,6 +94,74 @@ def test_a_budget_of_a_longer_window_counts_what_came_before() -> None:
         neurons.read(150_000)
         neurons.set_stim_budget(9, max_rate_hz=100, window_seconds=4)  # 3.25 s have 650 pulses
         with pytest.raises(StimBudgetExceeded, match=r"would get 162\.75 Hz in 4 s"):
+            neurons.stim(9, PULSE)
+
+
+def test_pulses_that_an_interruption_has_kept_from_being_logged_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Simulator(seed=1) as neurons:
+        neurons.set_stim_budget(9, max_rate_hz=10)
+        neurons.stim(9, PULSE)
+        neurons.read(1_000)
+        neurons.stim(9, PULSE, BurstDesign(7, 200))
+        add_stims = EventHistory.add_stims
+
+        def interrupted(*arguments: Any) -> None:
+            monkeypatch.setattr(EventHistory, "add_stims", add_stims)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(EventHistory, "add_stims", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            neurons.read(6_000)
+        given = 8
+        for _ in range(20):
+            with suppress(StimBudgetExceeded):
+                neurons.stim(9, PULSE)
+                given += 1
+            neurons.read(150)
+        assert given == 10
+
+
+def test_code_that_has_interrupted_a_call_sets_no_budget() -> None:
+    """It would find, and leave, what is half done."""
+    told: list[str] = []
+
+    def handler(*_: Any) -> None:
+        for call in (lambda: neurons.set_stim_budget(9, max_rate_hz=10), plan.preview):
+            with pytest.raises(RuntimeError, match="has interrupted a call of the device") as refusal:
+                call()
+            told.append(str(refusal.value))
+
+    with Simulator(seed=1) as neurons:
+        neurons.set_stim_budget(9, max_rate_hz=100)
+        plan = neurons.create_stim_plan()
+        plan.stim(9, PULSE)
+        before = signal.signal(signal.SIGUSR1, handler)
+        try:
+            with neurons._engine.lock:
+                signal.raise_signal(signal.SIGUSR1)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert len(told) == 2
+
+
+def test_budgets_change_while_no_command_is_checked(device: str) -> None:
+    with cl.open() as neurons:
+        neurons.set_stim_budget(9, max_rate_hz=100)
+        stimulator, is_set = neurons._engine.device.stimulator, threading.Event()
+
+        def change() -> None:
+            neurons.set_stim_budget(9, max_rate_hz=1)
+            is_set.set()
+
+        thread = threading.Thread(target=change)
+        with stimulator.keeping():
+            thread.start()
+            assert not is_set.wait(0.05)
+        thread.join()
+        neurons.stim(9, PULSE)
+        with pytest.raises(StimBudgetExceeded):
             neurons.stim(9, PULSE)
 
 

@@ -258,7 +258,7 @@ async def test_programs_of_ours_drive_it(running: Running, monkeypatch: pytest.M
                 break
         with pytest.raises(ValueError, match="beyond the limit|out of range|cannot"):
             neurons.stim(8, cl.StimDesign(160, -9.0, 160, 9.0))
-        found = await neurons.aread(at + 1_000 - neurons.timestamp(), analysis=True)
+        found = await neurons.aread(1_000, at, analysis=True)
         await recording.astop()
     # Whoever comes next finds control free, and need not wait for a lease.
     other = RawClient(running.address)

@@ -11,7 +11,7 @@ import pytest
 from cl._core.device import EventHistory
 from cl._stim.limits import StimLimits
 from cl._values.constants import HISTORY_FRAMES
-from cl.sim.acquisition import StreamedAcquisition
+from cl.sim.acquisition import FixedAcquisition, StreamedAcquisition
 from cl.sim.dish import LoggedDish
 
 BLOCK = 25_000
@@ -49,3 +49,20 @@ def test_frames_that_are_there_are_not_appended_again() -> None:
     acquisition.append(block(BLOCK), BLOCK)
     acquisition.append(block(BLOCK)[:100], BLOCK + 50)
     assert acquisition.frames(0, BLOCK + 50)[:, 0].tolist() == [0] * BLOCK + [1] * 50
+
+
+@pytest.mark.parametrize(("spikes", "asked"), [(100, [2_500, 12_500, 12_500]), (1_000, [2_500] * 3)])
+def test_a_source_with_few_spikes_is_asked_for_more_at_once(spikes: int, asked: list[int]) -> None:
+    """`spikes` come in a second. A dense source would hold the engine's lock for milliseconds."""
+    found = []
+
+    def spikes_of(start: int, stop: int) -> tuple[list[int], list[int]]:
+        found.append(stop - start)
+        timestamps = list(range(start, stop, 25_000 // spikes))
+        return timestamps, [9] * len(timestamps)
+
+    source: Any = SimpleNamespace(start_timestamp=0, frames=None, waveform=None, spikes=spikes_of)
+    acquisition = FixedAcquisition(LoggedDish(StimLimits(), EventHistory()), source)
+    for _ in asked:
+        acquisition.log_until(acquisition.known + 1)
+    assert found == asked

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import cl
+from cl._values.last_words import hear_out
 
 
 def test_an_interpreter_that_ends_does_not_wait_for_a_source() -> None:
@@ -72,3 +74,13 @@ def test_a_thread_that_is_told_of_the_end_is_heard_out() -> None:
     assert run.stdout == "at the end\n", run.stderr
     assert run.returncode == 0, run.stderr
     assert run.stderr.endswith("DeviceDisconnectedError: the device was closed\n")
+
+
+def test_threads_that_cannot_be_waited_for_are_left_out() -> None:
+    """Those that C or `_thread` has begun, and those that never were."""
+    may_end = threading.Event()
+    last = threading.Thread(target=may_end.wait)
+    last.start()
+    threading.Timer(0.05, may_end.set).start()
+    hear_out([threading.Thread(), last])
+    assert not last.is_alive(), "the one after it was heard"

@@ -103,7 +103,7 @@ class RandomSource:
         self._spikes_lock = ReentryLock()
         self._blocks = FrameBlocks(self._synthesise)
         self._frames = self._blocks.window
-        self._spans: RecentBlocks[Crossings] = RecentBlocks(4)
+        self._spans: RecentBlocks[Crossings] = RecentBlocks(8)
 
     def open(self) -> None:
         """Do nothing: the source holds no resources."""

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from cl._values.last_words import hear_out, is_ending
 
-if TYPE_CHECKING:
-    from cl._core.reentry_lock import ReentryLock
-
 
 class Emitters:
-    """Threads that have emitted, as long as they are there."""
+    """Threads that have emitted."""
 
-    def __init__(self, lock: ReentryLock) -> None:
-        """`lock` is the sink's, which code that has interrupted an emission is refused."""
-        self._lock = lock
-        self._threads: WeakSet[threading.Thread] = WeakSet()
+    __slots__ = ("_numbers",)
+
+    def __init__(self) -> None:
+        self._numbers: set[int] = set()
 
     def note(self) -> None:
         """Say that this thread emits."""
-        thread = threading.current_thread()
-        if thread not in self._threads:
-            with self._lock:
-                self._threads.add(thread)
+        self._numbers.add(threading.get_ident())
 
     def hear_out_at_the_end(self) -> None:
         """Where the interpreter is about to end, let those that were refused say so; else: nothing."""
         if is_ending():
-            with self._lock:
-                threads = list(self._threads)
-            hear_out(threads)
+            numbers = set(self._numbers)
+            hear_out([thread for thread in threading.enumerate() if thread.ident in numbers])

@@ -77,7 +77,7 @@ class LiveDataSink:
         self.error_text = ""
         """What `error` says: to ask it runs code of the user's."""
         self._reader: int | None = None
-        self.emitters = Emitters(lock)
+        self.emitters = Emitters()
         self._poked = False
         self._awaited_since: float | None = None
         self.began = threading.Event()
