@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Protocol
@@ -130,6 +131,14 @@ def host_seconds() -> float:
 def host_sleep(seconds: float) -> None:
     """Sleep in the host's time."""
     time.sleep(seconds)
+
+
+def host_yield() -> None:
+    """Let another thread have the processor, if one wants it."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+    else:
+        time.sleep(0)
 
 
 host_ns: Final = perf_counter_ns

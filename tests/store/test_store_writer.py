@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tables
@@ -26,6 +27,8 @@ from test_store_pickles import VALUES as PICKLE_VALUES
 from cl import RecordingView
 from cl._store.packing import pack
 from cl._store.read.reader import open_replay
+from cl._store.shuffling import shuffled
+from cl._store.write import compressed_dataset
 from cl._store.write.attributes import plain_dict
 from cl._store.write.git_state import git_state
 from cl._store.write.header import RecordingHeader
@@ -467,3 +470,19 @@ def test_a_file_that_gets_its_name_by_copying_knows_itself(
     writer.finish()
     (tmp_path / "a.h5").rename(tmp_path / "b.h5")
     assert writer.displaced() is not None
+
+
+def test_a_compressed_chunk_is_deflated_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In between a loop gets the processor."""
+    yields: list[None] = []
+    monkeypatch.setattr(compressed_dataset, "host_yield", lambda: yields.append(None))
+    writer = RecordingWriter(tmp_path / "r.h5", RecordingHeader(compression=4, system=SYSTEM))
+    rows = np.random.default_rng(1).normal(0, 13, (512, 64)).astype(np.int16)
+    writer.append_samples(rows)
+    writer.finish()
+    assert len(yields) == rows.nbytes / 4096
+    with h5py.File(tmp_path / "r.h5") as file:
+        _, stored = file["samples"].id.read_direct_chunk((0, 0))
+    assert zlib.decompress(stored) == bytes(shuffled(rows.tobytes(), 2))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from cl._core.host_clock import host_yield
 from cl._store.shuffling import shuffled
 
 from . import hdf5
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .ordered_file import OrderedFile
+
+_PIECE: Final = 4096
+"""So many bytes are deflated in one go. A whole chunk keeps a processor for 1.6 ms, and a loop whose sleep
+ends there may wait until it is given up: Linux takes it from nobody who has just begun."""
 
 
 class CompressedDataset(GrowingDataset):
@@ -78,7 +83,11 @@ class CompressedDataset(GrowingDataset):
 
     def _deflated(self, chunk: bytearray) -> bytes | bytearray:
         """Return a chunk as it is stored: as it is, too, if that is shorter."""
-        found = zlib.compress(shuffled(chunk, self._item_size), self._level)
+        rows, deflate, parts = shuffled(chunk, self._item_size), zlib.compressobj(self._level), []
+        for at in range(0, len(rows), _PIECE):
+            parts.append(deflate.compress(rows[at : at + _PIECE]))
+            host_yield()
+        found = b"".join([*parts, deflate.flush()])
         return found if len(found) < self._chunk_size else chunk
 
     def _store(self, chunks: list[bytes | bytearray]) -> None:
