@@ -35,7 +35,8 @@ LOG_ROWS: Final = 1_024
 """Where time stands until a batch is written, the log is in it if it has so many rows,"""
 LOG_FRAMES: Final = 100_000
 LOG_NS: Final = 300_000_000
-"""or if it was in none for so long: a few rows at a time cost several times as much each."""
+"""or if it was in none for so long, of the history's five seconds: a few rows at a time cost several times as
+much each."""
 _ARRIVAL_S: Final = 0.002
 """How often the thread looks whether a device has come to the end of the recording."""
 _LOOK_UP_S: Final = 0.5

@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from cl._core.last_words import daemons_inside, hear_out
 from cl._core.participant import Hold
 from cl._core.reentry_lock import ReentryLock
 from cl._current import devices
-from cl._values.last_words import daemons_inside, hear_out
 from cl._values.saying import Log
 from cl._values.upwards import from_above
 from cl._wait.threads import refuse_reentry

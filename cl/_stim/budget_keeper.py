@@ -8,27 +8,21 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from math import floor
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final
 
 from cl._values.constants import GROUNDED, NEVER
-from cl._values.numbers import decimal
-from cl.error import StimBudgetExceeded
 
-from .budget import Left, StimBudget
+from .budget_limits import NO_LIMIT, Limits, charge_of, hold, left_of, limits_of, share_of
 from .designs import NOTICE_STEPS, StimDesign
 from .operations import InterruptOperation, Operation, StimOperation
 from .pulse_sums import Charge, Sums
 from .timeline import Train, timeline
 
 if TYPE_CHECKING:
+    from .budget import Left, StimBudget
     from .machine import Pulse
     from .sequencer import Sequencer
 
-_UNITS: Final = 10**9
-"""Units in a picocoulomb, 1 µA for 1 µs: currents count to the ninth decimal."""
-_UNITS_PER_NC: Final = 1000 * _UNITS
-_NO_LIMIT: Final = float("inf")
 _KEPT_DESIGNS: Final = 1024
 _LEAST_TRIM: Final = 1024
 _MOST_UNTOLD: Final = 1024
@@ -42,16 +36,6 @@ class Allowance:
     def __init__(self, design: StimDesign, pulses: float) -> None:
         self.design = design
         self.pulses = pulses
-
-
-class Limits(NamedTuple):
-    """A budget in what is counted; infinite where there is no limit."""
-
-    budget: StimBudget
-    window: int
-    pulses: float
-    moved: float
-    left: float
 
 
 class BudgetKeeper:
@@ -83,7 +67,7 @@ class BudgetKeeper:
             if budget is None:
                 self._layers[layer].pop(channel, None)
             elif channel not in GROUNDED:
-                self._layers[layer][channel] = _limits_of(budget)
+                self._layers[layer][channel] = limits_of(budget)
         kept = {*self._layers[0], *self._layers[1]}
         self._of_channel = {channel: tuple(self._limits(channel)) for channel in kept}
         self._past = {channel: self._past.get(channel, Sums()) for channel in sorted(kept)}
@@ -137,11 +121,14 @@ class BudgetKeeper:
         Also what the submission itself would raise.
         """
         self._settle()
-        if at_step is None and len(operations) == 1:
-            stim = operations[0]
-            is_single = type(stim) is StimOperation and stim.count == 1 and len(stim.channels) == 1
-            if is_single and self._has_room(machine, cast("StimOperation", stim), step):
-                return
+        stim = operations[0] if at_step is None and len(operations) == 1 else None
+        if (
+            type(stim) is StimOperation
+            and stim.count == 1
+            and len(stim.channels) == 1
+            and self._has_room(machine, stim, step)
+        ):
+            return
         if not self._touches(operations):
             return
         for operation in operations:
@@ -164,10 +151,10 @@ class BudgetKeeper:
         for channel, trains in self._of(timeline(machine, operations, step, None)):
             ahead = self._ahead(channel, trains)
             each = [
-                (limits.budget, _left(limits, *self._most(limits, *ahead, step)))
+                (limits.budget, left_of(limits, *self._most(limits, *ahead, step)))
                 for limits in self._of_channel[channel]
             ]
-            found[channel] = min(each, key=lambda pair: _share(*pair))
+            found[channel] = min(each, key=lambda pair: share_of(*pair))
         return found
 
     # -- what is looked at ----------------------------------------------------------------
@@ -223,7 +210,7 @@ class BudgetKeeper:
         if found is None:
             if len(self._charges) > _KEPT_DESIGNS:
                 self._charges.clear()
-            found = self._charges[id(design)] = design, _charge_of(design)
+            found = self._charges[id(design)] = design, charge_of(design)
         return found[1]
 
     # -- one train on idle channels, the case that has to be fast -------------------------
@@ -264,15 +251,15 @@ class BudgetKeeper:
         The channel has no other pulses to come but one. What a window of the future has is at most what the
         one until now has, and what is still to be admitted, which is all of this design or takes this back.
         """
-        past, room = self._past[number], _NO_LIMIT
+        past, room = self._past[number], NO_LIMIT
         pulses, (more_moved, more_left) = past.pulses, charge
         for _, window, most_pulses, most_moved, most_left in self._of_channel[number]:
             low = bisect_left(pulses, (present - window + 1,))
             moved = pulses[-1][1] - pulses[low - 1][1]
             room = min(room, most_pulses - (len(pulses) - low))
-            if more_moved and most_moved < _NO_LIMIT:
+            if more_moved and most_moved < NO_LIMIT:
                 room = min(room, (most_moved - moved) // more_moved)
-            if most_left < _NO_LIMIT and (more_left or past.unbalanced > present - window):
+            if most_left < NO_LIMIT and (more_left or past.unbalanced > present - window):
                 room = 0
         if room > 1:
             self._allowances[number] = Allowance(design, room - 1)
@@ -305,7 +292,7 @@ class BudgetKeeper:
 
     def _check(self, channel: int, ahead: tuple[Sums, int]) -> None:
         for limits in self._of_channel[channel]:
-            _hold(channel, limits, *self._most(limits, *ahead))
+            hold(channel, limits, *self._most(limits, *ahead))
 
     def _most(
         self, limits: Limits, sums: Sums, begin: int, present: int | None = None
@@ -356,57 +343,3 @@ def _telling(train: Train, window: int) -> Iterable[int]:
     if train.pulses <= 2 * several:
         return range(train.pulses)
     return *range(several), *range(train.pulses - several, train.pulses)
-
-
-def _limits_of(budget: StimBudget) -> Limits:
-    window = decimal(budget.window_seconds)
-    rate, charge, net = budget.max_rate_hz, budget.max_charge_nC_per_s, budget.max_net_charge_nC
-    return Limits(
-        budget,
-        budget.window_steps,
-        _NO_LIMIT if rate is None else floor(decimal(rate) * window),
-        _NO_LIMIT if charge is None else floor(decimal(charge) * window * _UNITS_PER_NC),
-        _NO_LIMIT if net is None else floor(decimal(net) * _UNITS_PER_NC),
-    )
-
-
-def _charge_of(design: StimDesign | None) -> Charge:
-    if design is None:
-        return Charge(0, 0)  # An early device does not say what it delivers.
-    phases = zip(design.phase_durations_us, design.phase_currents_uA, strict=True)
-    charges = [duration * round(decimal(current) * _UNITS) for duration, current in phases]
-    return Charge(sum(map(abs, charges)), sum(charges))
-
-
-def _hold(channel: int, limits: Limits, pulses: int, moved: int, left: int) -> None:
-    """Raise StimBudgetExceeded if what is in a window is more than the budget has."""
-    budget, window = limits.budget, limits.budget.window_seconds
-    if pulses > limits.pulses:
-        name, figure, unit = "max_rate_hz", pulses / window, "Hz"
-        raise StimBudgetExceeded(channel, name, figure, budget.max_rate_hz or 0.0, unit, window)
-    if moved > limits.moved:
-        name, figure, unit = "max_charge_nC_per_s", moved / _UNITS_PER_NC / window, "nC/s"
-        raise StimBudgetExceeded(channel, name, figure, budget.max_charge_nC_per_s or 0.0, unit, window)
-    if left > limits.left:
-        name, figure, unit = "max_net_charge_nC", left / _UNITS_PER_NC, "nC"
-        raise StimBudgetExceeded(channel, name, figure, budget.max_net_charge_nC or 0.0, unit, window)
-
-
-def _left(limits: Limits, pulses: int, moved: int, left: int) -> Left:
-    budget, window = limits.budget, limits.budget.window_seconds
-    rate, charge, net = budget.max_rate_hz, budget.max_charge_nC_per_s, budget.max_net_charge_nC
-    return Left(
-        None if rate is None else rate - pulses / window,
-        None if charge is None else charge - moved / _UNITS_PER_NC / window,
-        None if net is None else net - left / _UNITS_PER_NC,
-    )
-
-
-def _share(budget: StimBudget, left: Left) -> float:
-    """Return which part is left of the limit of which the least is."""
-    limits = budget.max_rate_hz, budget.max_charge_nC_per_s, budget.max_net_charge_nC
-    return min(
-        rest / limit if limit else rest
-        for limit, rest in zip(limits, left, strict=True)
-        if limit is not None and rest is not None
-    )

@@ -254,8 +254,8 @@ MUTATIONS: Final = (
     Mutation(
         "no sync between what counts and what leads to it",
         "cl/_store/write/ordered_file.py",
-        "                    self._sync()\n                    self._perform(links)",
-        "                    self._perform(links)",
+        "                self._sync()\n                self._perform(links)",
+        "                self._perform(links)",
         _POWER,
     ),
     Mutation(

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import cl
-from cl._values.last_words import hear_out
+from cl._core.last_words import hear_out
 
 
 def test_an_interpreter_that_ends_does_not_wait_for_a_source() -> None:
@@ -43,7 +43,7 @@ print("at the end")
 CALLERS = """
 import sys, threading
 import cl
-from cl._values.last_words import daemons_inside
+from cl._core.last_words import daemons_inside
 
 opened = cl.open()
 neurons = opened.__enter__()

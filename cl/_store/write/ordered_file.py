@@ -96,19 +96,19 @@ class OrderedFile:
 
     def write(self, address: int, data: bytes | memoryview) -> None:
         """Write bytes to space that nothing reachable refers to yet."""
-        try:
-            self._write_all(address, data)
-        except OSError:
-            self.failed = True
-            raise
+        self._write_all(address, data)
 
     def _write_all(self, address: int, data: bytes | memoryview) -> None:
         self._unsynced = True
+        start = 0
         with memoryview(data) as view:
-            start = 0
-            while start < len(view):
-                part = view[start : start + LARGEST_WRITE]
-                start += _write_at(self.descriptor, part, address + start)
+            try:
+                while start < len(view):
+                    part = view[start : start + LARGEST_WRITE]
+                    start += _write_at(self.descriptor, part, address + start)
+            except OSError:
+                self.failed = True
+                raise
 
     def link_ahead(self, address: int, data: bytes) -> None:
         """Have the next commit write a few bytes that lead to data, which a `link` of it will count."""
@@ -129,18 +129,14 @@ class OrderedFile:
     def commit(self) -> None:
         """Make everything written so far reachable. After an error it can be tried again."""
         self.settle()
-        try:
-            if self.end != self._committed_end:
-                self._write_all(hdf5.END_OF_FILE_FIELD, struct.pack("<Q", self.end))
-                self._committed_end = self.end
-            self._perform(self._ahead)
-            for links in (self._nodes, self._links):
-                if links:
-                    self._sync()
-                    self._perform(links)
-        except OSError:
-            self.failed = True
-            raise
+        if self.end != self._committed_end:
+            self._write_all(hdf5.END_OF_FILE_FIELD, struct.pack("<Q", self.end))
+            self._committed_end = self.end
+        self._perform(self._ahead)
+        for links in (self._nodes, self._links):
+            if links:
+                self._sync()
+                self._perform(links)
         self.commits += 1
         self._unlinked += self._freed
         self._freed.clear()
@@ -159,11 +155,7 @@ class OrderedFile:
 
     def settle(self) -> None:
         """Have everything on the disk that was written or committed before, where that is provided for."""
-        try:
-            self._sync()
-        except OSError:
-            self.failed = True
-            raise
+        self._sync()
         if self.syncs:
             self._note_settled()
 
@@ -184,6 +176,7 @@ class OrderedFile:
         try:
             _to_disk(self.descriptor)
         except OSError as error:
+            self.failed = True
             self.sync_failure = OSError(
                 error.errno, f"{error.strerror}, when it was synced: what was written last may be lost"
             )

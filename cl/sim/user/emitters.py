@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from cl._values.last_words import hear_out, is_ending
+from cl._core.last_words import hear_out, is_ending
 
 
 class Emitters:

@@ -306,7 +306,7 @@ class LiveDataSink:
                 pass  # It was not taken.
 
     def _begin(self) -> None:
-        """Raise RuntimeError in code that has interrupted another emission, or the device, in its thread."""
+        """Begin an emission; RuntimeError in code that has interrupted another one, or the device."""
         self._lock.refuse_reentry()
         self._turn.refuse_reentry()
         self.emitters.note()

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from .host_clock import host_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _PACKAGE: Final = str(Path(__file__).parents[1]) + os.sep
 _OWN: Final = "cl-"
-"""The names of the package's threads begin like this."""
+"""The names of the package's threads begin like this: they end when the device is closed, or say nothing."""
 _PATIENCE_S: Final = 1.0
 
 
@@ -37,22 +38,17 @@ def daemons_inside() -> list[threading.Thread]:
     return [
         thread
         for thread in threading.enumerate()
-        if thread.daemon and _is_programs(thread) and _is_inside(frames.get(thread.ident or 0))
+        if thread.daemon and not thread.name.startswith(_OWN) and _is_inside(frames.get(thread.ident or 0))
     ]
 
 
 def hear_out(threads: Iterable[threading.Thread]) -> None:
     """Give threads that were told of the end a moment to end by it."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = host_seconds() + _PATIENCE_S
     for thread in threads:
-        if thread is not threading.current_thread():
-            with suppress(AssertionError, RuntimeError):  # One that Python has not begun cannot be joined.
-                thread.join(max(0.0, deadline - time.monotonic()))
-
-
-def _is_programs(thread: threading.Thread) -> bool:
-    """Whether it is none of the package's own, which end when the device is closed, or say nothing."""
-    return thread is not threading.current_thread() and not thread.name.startswith(_OWN)
+        # This one cannot be joined, nor one that Python has not begun.
+        with suppress(AssertionError, RuntimeError):
+            thread.join(max(0.0, deadline - host_seconds()))
 
 
 def _is_inside(frame: FrameType | None) -> bool:
