@@ -17,6 +17,7 @@ from cl._wait.threads import at_work
 from cl.error import DeviceDisconnectedError
 
 from .appended import NOTHING, Appended, Fresh, Taken, Timed
+from .capture import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from .disk_space import DiskSpace
     from .succession import Succession
 
-BATCH_FRAMES: Final = 5_000
-"""In accelerated time what there is is written this often, and time stands until it is."""
+BATCH_FRAMES: Final = range(5_000, 12_500 + 1)
+"""In accelerated time what there is is written when a quarter more has come, but no fewer frames and no more,
+and time stands until it is: a recording that has just begun is looked at, a long one is to be made fast."""
 PERIOD_S: Final = 0.4
 """What has been given is on its way to the disk after this time, whatever time does."""
 LOG_ROWS: Final = 1_024
@@ -247,7 +249,8 @@ class Recorder:
         if self.done.is_set():
             self._engine.time.unwatch(self)
             return NEVER
-        limit = position + BATCH_FRAMES
+        limit = position + min(max(BATCH_FRAMES[0], (position - self._capture.start) // 4), BATCH_FRAMES[-1])
+        limit -= (limit - self._engine.start) % BLOCK
         if self.end is not None:
             # Exactly at the end, and again when the last spikes' samples are there.
             for edge in (self.end, self.end + self._capture.ahead):

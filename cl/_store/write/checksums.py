@@ -8,11 +8,12 @@ the root) stands for its attributes. `python -m cl verify` compares.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 import numpy as np
+
+from cl._store.deflate import crc32
 
 from . import hdf5, layout
 
@@ -42,7 +43,7 @@ class Checksum:
         at = 0
         while at < len(view):
             part = view[at : at + self._room()] if self._block_rows else view
-            self._crc = zlib.crc32(part, self._crc)
+            self._crc = crc32(part, self._crc)
             self.rows += len(part) // self._row_size
             at += len(part)
             if self._block_rows and self.rows % self._block_rows == 0:
@@ -78,7 +79,7 @@ def of_attributes(attributes: Iterable[tuple[str, bytes]]) -> int:
     """Return the CRC-32 of attributes by name, the zeros at the ends of their values left out."""
     crc = 0
     for name, data in sorted(attributes):
-        crc = zlib.crc32(name.encode() + b"\0" + data.rstrip(b"\0") + b"\0", crc)
+        crc = crc32(name.encode() + b"\0" + data.rstrip(b"\0") + b"\0", crc)
     return crc
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
+from cl._store.deflate import crc32, inflated
 from cl._store.read.descriptor import Descriptor
 from cl._store.shuffling import unshuffled
 
@@ -111,7 +111,7 @@ class Chunks:
         try:
             crc = 0
             for piece in self._pieces(first, stop):
-                crc = zlib.crc32(piece, crc)
+                crc = crc32(piece, crc)
             return crc
         except UnreadableError as error:
             return error
@@ -182,11 +182,8 @@ class Chunks:
     def _inflated(self, chunk: int, data: memoryview) -> memoryview | None:
         """Return a chunk's rows, None if they are not what is stored there."""
         mask, size = int(self._mask[chunk]), self._chunk_rows * self._row_size
-        try:
-            found = data if mask & _DEFLATE_MASK else zlib.decompress(data, bufsize=size)
-        except zlib.error:
-            return None
-        if len(found) != size:
+        found = data if mask & _DEFLATE_MASK else inflated(data, size)
+        if found is None or len(found) != size:
             return None
         if mask & _SHUFFLE_MASK:
             return memoryview(found)
