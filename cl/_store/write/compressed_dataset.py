@@ -12,7 +12,6 @@ from . import hdf5
 from .growing_dataset import GrowingDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     import numpy as np
 
@@ -37,7 +36,7 @@ class CompressedDataset(GrowingDataset):
         dtype: np.dtype[Any],
         tail: tuple[int, ...],
         chunk_rows: int,
-        attributes: Sequence[hdf5.Attribute],
+        attributes: tuple[hdf5.Attribute, ...],
         address: int | None,
         level: int,
         checksum_rows: int,

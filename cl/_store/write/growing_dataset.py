@@ -13,7 +13,6 @@ from .checksums import Checksum
 from .chunk_index import ChunkIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -43,7 +42,7 @@ class GrowingDataset:
         dtype: np.dtype[Any],
         tail: tuple[int, ...],
         chunk_rows: int,
-        attributes: Sequence[hdf5.Attribute],
+        attributes: tuple[hdf5.Attribute, ...],
         address: int | None = None,
         filters: bytes = b"",
         checksum_rows: int = 0,

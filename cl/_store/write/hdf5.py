@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 UNDEFINED: Final = 0xFFFF_FFFF_FFFF_FFFF
 """The address of what does not exist."""
@@ -210,7 +210,7 @@ class DatasetHeader(NamedTuple):
     block: bytes
     rows_field: int
     index_field: int
-    attribute_fields: dict[str, int]
+    attribute_fields: Mapping[str, int]
 
 
 def filter_pipeline(item_size: int, level: int) -> bytes:
@@ -227,11 +227,12 @@ UNFILTERED: Final = 0b11
 """The mask of a chunk for which both filters were left out."""
 
 
+@cache
 def dataset_header(
     dtype: np.dtype[Any],
-    shape: Sequence[int],
+    shape: tuple[int, ...],
     chunk_rows: int,
-    attributes: Sequence[Attribute],
+    attributes: tuple[Attribute, ...],
     filters: bytes = b"",
 ) -> DatasetHeader:
     """Return the header of a chunked dataset that can grow along its first dimension, without chunks."""

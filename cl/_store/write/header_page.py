@@ -15,7 +15,7 @@ from .growing_dataset import GrowingDataset
 from .ordered_file import PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import numpy as np
 
@@ -53,7 +53,7 @@ class HeaderPage:
         row: np.dtype[Any],
         tail: tuple[int, ...],
         chunk: int,
-        attributes: Sequence[hdf5.Attribute],
+        attributes: tuple[hdf5.Attribute, ...],
         level: int = 0,
         checksum_rows: int = 0,
     ) -> GrowingDataset:

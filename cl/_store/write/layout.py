@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -70,27 +71,29 @@ def group_attributes(*, is_root: bool = False) -> list[hdf5.Attribute]:
     return attributes
 
 
-def array_attributes() -> list[hdf5.Attribute]:
+@cache
+def array_attributes() -> tuple[hdf5.Attribute, ...]:
     """Return what PyTables wants of an EArray that grows along its first dimension."""
-    return [
+    return (
         hdf5.text("CLASS", "EARRAY", hdf5.ASCII),
         hdf5.text("VERSION", "1.1", hdf5.ASCII),
         hdf5.text("TITLE", "", hdf5.ASCII),
         hdf5.number("EXTDIM", 0, "<i4"),
-    ]
+    )
 
 
-def table_attributes(row: np.dtype[Any]) -> list[hdf5.Attribute]:
+@cache
+def table_attributes(row: np.dtype[Any]) -> tuple[hdf5.Attribute, ...]:
     """Return what PyTables wants of a Table."""
     names = row.names or ()
-    return [
+    return (
         hdf5.text("CLASS", "TABLE"),
         hdf5.text("VERSION", "2.7"),
         hdf5.text("TITLE", ""),
         *(hdf5.text(f"FIELD_{i}_NAME", name) for i, name in enumerate(names)),
         *(hdf5.number(f"FIELD_{i}_FILL", 0, row[name].base.str) for i, name in enumerate(names)),
         hdf5.number("NROWS", 0),
-    ]
+    )
 
 
 def identity(system: Mapping[str, str] | None) -> list[hdf5.Attribute]:
