@@ -6,6 +6,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ._core import steps
 from ._core.host_clock import host_ns
 from ._core.steps import Step
 from ._core.work_budget import PORTION_NS, PORTION_WAITS
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ._wait.tasks import Waiter
 
 __all__ = ["AsyncLoop", "Loop", "LoopTick"]
-
-_DONE, _AGAIN, _TURN = Step.DONE, Step.AGAIN, Step.TURN
 
 
 class Loop(LoopBase):
@@ -163,39 +162,39 @@ class AsyncTicks:
         self._in_body = False
         self._waiting = True
         try:
-            waiter, engine = self._waiter, self._engine
-            time, losses = engine.time, engine.losses
+            waiter, engine, loop = self._waiter, self._engine, self._loop
+            losses = engine.losses
             assert waiter is not None
             participant = run.participant
             passes_on = self._passes_on
-            while not (self._loop._stopping or run.index == run.total):
+            while not (loop._stopping or run.index == run.total):
                 due = run.due
                 step: Step | None = None
                 by_turn = False
                 if passes_on is not None and losses.total == run.known_losses:
                     step = passes_on(due)
                 if step is not None:
-                    self._loop._recovery = None
-                    self._among_others = step is not _DONE
-                    if step is _TURN or (step is _DONE and not waiter.may_go_on()):
+                    loop._recovery = None
+                    self._among_others = step is not steps.DONE
+                    if step is steps.TURN or (step is steps.DONE and not waiter.may_go_on()):
                         by_turn = True
                         await waiter.backend.checkpoint()
                         step = waiter.turned()
-                    elif step is _AGAIN:
+                    elif step is steps.AGAIN:
                         step = None  # Time is not known to be held: the next step is to be asked for.
                 elif self._is_late(run, due):
                     await self._recover(run)
                     continue
                 else:
                     # What `Waiter.wait` does, without a coroutine of it where the task just parks.
-                    step = waiter.begin(due, time.poll)
-                if step is not _DONE:
+                    step = waiter.begin(due, engine.time.poll)
+                if step is not steps.DONE:
                     place = waiter.place(step)
                     if place is not None:
                         await place
                         step = waiter.woken()
-                    if step is not _DONE:
-                        await waiter.follow(step, due, time.poll)
+                    if step is not steps.DONE:
+                        await waiter.follow(step, due, engine.time.poll)
                 if participant.hold is not None:
                     serve_with(participant.hold)
                 if losses.total != run.known_losses:

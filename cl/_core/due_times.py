@@ -26,12 +26,13 @@ class DueTimes:
     As the scheduler's methods these are written to be called again after an interruption.
     """
 
-    __slots__ = ("_timed", "probing", "ready", "waiting")
+    __slots__ = ("_sweep_at", "_timed", "probing", "ready", "waiting")
 
     def __init__(self) -> None:
         self.waiting: dict[Participant, None] = {}
         self.probing: dict[Participant, None] = {}
         """Those of them whose due time may change."""
+        self._sweep_at = _SWEEP
         self._timed: list[_Entry] = []
         """A heap of those whose due time is known; some are there no more."""
         self.ready: deque[_Entry] = deque()
@@ -63,8 +64,9 @@ class DueTimes:
             heapreplace(timed, entry)
             return
         heappush(timed, entry)
-        if len(timed) > 2 * len(self.waiting) + _SWEEP:
+        if len(timed) > self._sweep_at:
             self._timed = sorted(e for e in timed if e[2].entry is e)
+            self._sweep_at = 2 * len(self._timed) + _SWEEP
 
     def first(self, position: int) -> tuple[Participant, int]:
         """Return who of those that wait is due first, and when, as far as is known at `position`."""

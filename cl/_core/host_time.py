@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from . import steps
 from .host_clock import WallClock
 from .participant import Participant
 from .steps import Step
@@ -46,9 +47,9 @@ class HostTimebase(WallTimebase):
         engine, deadline = self._engine, participant.deadline
         assert deadline is not None
         if engine.position >= deadline:
-            return Step.DONE
+            return steps.DONE
         if self.clock.seconds_until(deadline) > 0:
-            return Step.SLEEP
+            return steps.SLEEP
         return self._reach(participant, deadline, deadline)
 
     def poll_event(self, participant: Participant) -> Step:
@@ -56,26 +57,26 @@ class HostTimebase(WallTimebase):
         assert participant.probe is not None
         due = participant.probe()
         if due <= engine.position or participant.served:
-            return Step.DONE
+            return steps.DONE
         now = self.clock.now()
         target = due if participant.exact else engine.position + POLL_FRAMES
         participant.pause_s = participant.longest_s
         if target > now:
             participant.pause_s = min(self.clock.seconds_until(target), participant.longest_s)
             self._await(participant, target)
-            return Step.PARK
+            return steps.PARK
         step = self._reach(participant, due if participant.exact else now, target)
-        return Step.AGAIN if step is Step.DONE else step
+        return steps.AGAIN if step is steps.DONE else step
 
     def _reach(self, participant: Participant, frame: int, target: int) -> Step:
         """Have what is before `frame` given; where it comes by itself, have the waiter woken at `target`."""
         supply = self._engine.supply
         step = supply.reach(frame, participant.blocks)
-        if step is Step.ASK:
+        if step is steps.ASK:
             participant.ask = supply.asks(participant.blocks)
             if participant.ask is None:
-                step = Step.PARK
-        if step is Step.PARK:
+                step = steps.PARK
+        if step is steps.PARK:
             self._await(participant, target)
         return step
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import steps
 from .steps import Step
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class OnDemand:
             engine.advance(min(frame, at + frames))
             if budget.over(engine.position - at):
                 break
-        return Step.DONE if engine.position >= frame else Step.AGAIN
+        return steps.DONE if engine.position >= frame else steps.AGAIN
 
     def deliver(self, frame: int) -> Step:
         return self.reach(frame)

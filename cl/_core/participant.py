@@ -44,6 +44,8 @@ class Hold:
         transient: bool,
         parent: Hold | None = None,
         scheduler: KeepsHolds | None = None,
+        device: object = None,
+        active: bool = False,
     ) -> None:
         self.owner = owner
         self.name = name
@@ -51,9 +53,9 @@ class Hold:
         self.parent = parent
         self.scheduler = scheduler
         """Whose time is held: a program may have several devices, each with a time of its own."""
-        self.device: object = None
+        self.device = device
         """The engine that its owner waited for when it was served, or held; None of a time's own hold."""
-        self.active = False
+        self.active = active
         self.over = False
         """Whether its block has ended, which counts before the hold is forgotten."""
         self.workers: set[Participant] | None = None

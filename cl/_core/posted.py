@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cl._values.constants import NEVER
 
+from . import steps
 from .steps import Step
 from .wall_time import WallTimebase
 
@@ -25,10 +26,10 @@ class Posted:
         self._catch_up = catch_up
 
     def reach(self, frame: int, lends: bool = False) -> Step:
-        return Step.DONE if self._engine.position >= frame else Step.PARK
+        return steps.DONE if self._engine.position >= frame else steps.PARK
 
     def deliver(self, frame: int) -> Step:
-        return Step.DONE if self._engine.position >= frame else Step.SLEEP
+        return steps.DONE if self._engine.position >= frame else steps.SLEEP
 
     def move(self, frame: int) -> bool:
         return self._engine.position >= frame
@@ -66,7 +67,7 @@ class PostedTimebase(WallTimebase):
         assert participant.probe is not None
         due = participant.probe()
         if due <= self._engine.position or participant.served:
-            return Step.DONE
+            return steps.DONE
         wake = self._arm(participant)
         participant.pause_s = participant.longest_s
 
@@ -81,7 +82,7 @@ class PostedTimebase(WallTimebase):
 
         # It comes by itself: whoever logs it looks whether it is for this waiter.
         self._wake_at(participant, due, look)
-        return Step.PARK
+        return steps.PARK
 
     def _arm(self, participant: Participant) -> Callable[[], None]:
         assert participant.arm is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 
 class Step(Enum):
@@ -20,3 +21,12 @@ class Step(Enum):
     """One turn of the other tasks is likely to be what has to be waited for: have it, then ask again."""
     ASK = "ask"
     """A user's source is to be asked, by the waiter, without the lock (`Participant.ask`); then ask again."""
+
+
+DONE: Final = Step.DONE
+AGAIN: Final = Step.AGAIN
+SLEEP: Final = Step.SLEEP
+PARK: Final = Step.PARK
+TURN: Final = Step.TURN
+ASK: Final = Step.ASK
+"""Each is asked for several times a tick, and a look into the class takes 72 ns in Python 3.11."""

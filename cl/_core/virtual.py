@@ -26,6 +26,7 @@ from collections.abc import Callable, Collection
 
 from cl._values.constants import NEVER
 
+from . import steps
 from .due_times import DueTimes
 from .holds import Holds, line
 from .mover import Budget, Mover
@@ -192,8 +193,9 @@ class Scheduler:
         """Let the participant that was served last wait again, and the next one be served; None: not done.
 
         What `begin` and `dispatch` do, for the body of a task that works for no other, and has let none
-        work for it: the way that most ticks go. Its context's hold must be the participant's. Return how
-        that goes on: PARK where another one's loop or stream holds time now, AGAIN where that is not known.
+        work for it: the way that most ticks go. Its context's hold must be the participant's, and no consumer
+        may have to take what there is. Return how that goes on: PARK where another one's loop or stream holds
+        time now, AGAIN where that is not known.
         """
         hold, holds = participant.hold, self._holds
         if (
@@ -219,18 +221,19 @@ class Scheduler:
         hold.active = False
         self._waiting[participant] = None
         due_times.time(participant, deadline - participant.base)
-        if not (active or self.moving or due_times.probing) and self._mover.where() is not None:
+        if due_times.ready and not (active or self.moving or due_times.probing):
             following = due_times.taken_out()
             if following is not None:
                 self._serve(following)
+                due_times.ready.popleft()
                 if following is self._ahead.last:
                     self._ahead.wake(due_times.behind(MOST_AHEAD), budget.now())
-                return Step.AGAIN if following.transient else Step.PARK
+                return steps.AGAIN if following.transient else steps.PARK
         before = self._mover.position
         arrived = self.dispatch(budget)
         if arrived and not self.turns.likely and self._mover.position != before:
             self.turns.time_has_moved(len(self._waiting))
-        return Step.DONE if participant.served else Step.AGAIN
+        return steps.DONE if participant.served else steps.AGAIN
 
     def _hand_over(self, participant: Participant, owner: object) -> None:
         """End the hold of the participant's owner before, where that has nothing else to hold for."""
@@ -372,14 +375,12 @@ class Scheduler:
         before = holds.of(owner)
         if before is not None and before.active:
             holds.deactivate(before)
-        hold = Hold(owner, participant.name, transient, parent, self)
-        hold.device = participant.device
-        holds.present[owner] = participant.hold = hold
         # What is done for a body is covered by the body's hold, which ends when the body says so. That a task
         # or a thread has ended has to be noticed, which takes a moment.
         active = not (transient and any(body.counts for body in line(parent)))
+        hold = Hold(owner, participant.name, transient, parent, self, participant.device, active)
+        holds.present[owner] = participant.hold = hold
         if active:
-            hold.active = True
             holds.active[hold] = None
         participant.served = True
         if len(self._open) == 1 and not (transient or self.shared) and holds.are_only_of(owner):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cl._values.constants import FRAME_NS, NEVER
 
+from . import steps
 from .steps import Step
 
 if TYPE_CHECKING:
@@ -148,29 +149,29 @@ class VirtualTimebase:
         if engine.dropped or scheduler.shared:
             self._reap()
         if participant.served:
-            return Step.DONE
+            return steps.DONE
         if participant.ahead_ns is not None:
             participant.ahead_ns = None
             scheduler.in_vain()
         arrived = scheduler.dispatch(self.budget)
         if participant.served:
-            return Step.DONE
+            return steps.DONE
         if not arrived:
-            return Step.AGAIN
+            return steps.AGAIN
         if engine.failure is not None or engine.closed:
             # It has failed while time moved: the one who looks again is told.
-            return Step.AGAIN
+            return steps.AGAIN
         if scheduler.moving:
             participant.ask = self._time.asking(participant.blocks, engine)
             if participant.ask is not None:
-                return Step.ASK
+                return steps.ASK
         assert participant.arm is not None
         participant.wake = participant.arm()
         if scheduler.may_end_silently():
             participant.pause_s = min(2 * (participant.pause_s or _LOOK_S), _LOOK_MAX_S)
         else:
             participant.pause_s = None
-        return Step.PARK
+        return steps.PARK
 
     poll_event = poll
 
@@ -226,6 +227,7 @@ class VirtualTimebase:
                     engine.failure is not None
                     or engine.closed
                     or engine.dropped
+                    or engine.standing
                     or scheduler.shared
                     or engine.position > due
                 ):
@@ -233,9 +235,9 @@ class VirtualTimebase:
                 step = hand_on(participant, due, task(), budget)
                 if step is None:
                     return None
-                if step is not Step.DONE and turns.likely:
-                    return Step.TURN
-                if step is Step.PARK:
+                if step is not steps.DONE and turns.likely:
+                    return steps.TURN
+                if step is steps.PARK:
                     assert participant.arm is not None
                     participant.wake = participant.arm()
                     participant.pause_s = None

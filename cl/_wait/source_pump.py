@@ -16,8 +16,8 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
+from cl._core import steps
 from cl._core.reentry_lock import ReentryLock
-from cl._core.steps import Step
 from cl._values.constants import HISTORY_FRAMES, NEVER, NOTICE_FRAMES
 from cl._values.process_switches import switch_interval
 from cl.error import DeviceDisconnectedError
@@ -101,20 +101,20 @@ class SourcePump:
 
     # -- cl._core.supply.Supply -----------------------------------------------------------
 
-    def reach(self, frame: int, lends: bool = False) -> Step:
+    def reach(self, frame: int, lends: bool = False) -> steps.Step:
         """Ask for everything before `frame`, unless it is there or nothing happens until then."""
         engine = self._engine
         if engine.position >= frame:
-            return Step.DONE
+            return steps.DONE
         if frame <= engine.quiet_until and not engine.standing:
             engine.advance(frame)
-            return Step.DONE
+            return steps.DONE
         self._demand(frame)
-        return Step.PARK if self.asks(lends) is None else Step.ASK
+        return steps.PARK if self.asks(lends) is None else steps.ASK
 
-    def deliver(self, frame: int) -> Step:
+    def deliver(self, frame: int) -> steps.Step:
         """Ask where a waiter is to ask; what a source with a thread of its own has begun comes with time."""
-        return self.reach(frame) if self._inline else Step.DONE
+        return self.reach(frame) if self._inline else steps.DONE
 
     def move(self, frame: int) -> bool:
         engine = self._engine

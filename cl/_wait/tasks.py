@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cl._core import steps
 from cl._core.host_clock import host_ns
 from cl._core.participant import Participant
 from cl._core.steps import Step
@@ -30,7 +31,6 @@ _LONGEST_SLEEP_NS: Final = 100_000_000
 """A device that has gone is noticed by a sleeper within this time."""
 _SHORTEST_PARK_S: Final = 0.001
 """The resolution of event loops' timers; anything shorter may come to be a busy loop."""
-_DONE, _AGAIN, _PARK = Step.DONE, Step.AGAIN, Step.PARK
 _ARRIVALS: Final = 3
 """Rounds of the event loop that a newcomer waits, so that tasks started with it register first."""
 
@@ -85,7 +85,7 @@ class Waiter:
             self._turns.in_vain()
             return None
         self._turns.good += 1
-        return _AGAIN if self.yielded_ns - before > PORTION_NS else _DONE
+        return steps.AGAIN if self.yielded_ns - before > PORTION_NS else steps.DONE
 
     async def checkpoint(self) -> None:
         """Let the other ready tasks run once."""
@@ -120,10 +120,10 @@ class Waiter:
             participant.blocks = False
             participant.arm = self._arm if self._parker is None else self._parker.arm
             if time.begin(participant, deadline, self._owner_in, self.fresh):
-                return _AGAIN
+                return steps.AGAIN
             self.fresh = False
             # A task that may go on is decided about at once: under the same lock.
-            return poll(participant) if self.may_go_on() else _AGAIN
+            return poll(participant) if self.may_go_on() else steps.AGAIN
 
     async def follow(self, step: Step | None, deadline: int, poll: Callable[[Participant], Step]) -> None:
         """Do what the steps of a wait say, until it is over; None: the next one is to be asked."""
@@ -143,9 +143,9 @@ class Waiter:
                     if engine.failure is not None or engine.closed:
                         engine.check()
                     step = poll(participant)
-            if step is _DONE:
+            if step is steps.DONE:
                 return
-            if step is _PARK:
+            if step is steps.PARK:
                 place = self.place(step)
                 if place is not None:
                     await place
@@ -160,7 +160,7 @@ class Waiter:
 
     def place(self, step: Step | None) -> Awaitable[Any] | None:
         """Return what to await where a wait parks until it is woken; None where it does not."""
-        if step is not _PARK or self.participant.pause_s is not None:
+        if step is not steps.PARK or self.participant.pause_s is not None:
             return None
         on_park = self.engine.on_park
         if on_park is not no_op:
@@ -177,8 +177,8 @@ class Waiter:
             return None
         if participant.ahead_ns is not None and now - participant.ahead_ns > PORTION_NS:
             # Woken with others whose bodies took so long that other tasks are to run first.
-            return _AGAIN
-        return _DONE
+            return steps.AGAIN
+        return steps.DONE
 
     def done(self) -> None:
         """Take note that a wait has ended well: what runs now is the body that it was for."""
@@ -198,7 +198,7 @@ class Waiter:
     async def _wait(self, deadline: int, poll: Callable[[Participant], Step]) -> None:
         try:
             step = self.begin(deadline, poll)
-            if step is not _DONE:
+            if step is not steps.DONE:
                 await self.follow(step, deadline, poll)
         except BaseException:
             self.give_up()
@@ -209,9 +209,9 @@ class Waiter:
 
     async def _follow(self, step: Step, deadline: int) -> None:
         """Do what the rarer steps say."""
-        if step is Step.SLEEP:
+        if step is steps.SLEEP:
             await self._sleep(deadline)
-        elif step is Step.ASK:
+        elif step is steps.ASK:
             assert self.participant.ask is not None
             self.participant.ask()
             if not self.may_go_on():
@@ -254,10 +254,10 @@ async def catch_up(engine: Engine) -> None:
         with engine.lock:
             engine.check()
             step = engine.supply.reach(to)
-            ask = engine.supply.asks(False) if step is Step.ASK else None
+            ask = engine.supply.asks(False) if step is steps.ASK else None
         if ask is not None:
             ask()
-        elif step is not Step.AGAIN:
+        elif step is not steps.AGAIN:
             return
         await backend.checkpoint()
 

@@ -6,9 +6,9 @@ from _thread import TIMEOUT_MAX, allocate_lock
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from cl._core import steps
 from cl._core.participant import READ, Participant
 from cl._core.reentry_lock import REENTRY
-from cl._core.steps import Step
 from cl._values.constants import NEVER
 
 from .owner import asyncio_runs, current_task, owner_in, serve_with
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _LOOK_UP_S: Final = 0.5
 """A thread that waits for others looks up this often."""
-_DONE, _SLEEP, _PARK, _ASK = Step.DONE, Step.SLEEP, Step.PARK, Step.ASK
 
 
 class _Gate:
@@ -67,14 +66,14 @@ def wait(engine: Engine, participant: Participant, deadline: int) -> None:
                 if in_task and not (participant.served or time.may_block(participant)):
                     raise _would_deadlock(engine, participant)
                 step = time.poll(participant)
-            if step is _DONE:
+            if step is steps.DONE:
                 break
-            if step is _SLEEP:
+            if step is steps.SLEEP:
                 time.sleep(deadline)
-            elif step is _PARK:
+            elif step is steps.PARK:
                 engine.on_park()
                 gate.park()
-            elif step is _ASK:
+            elif step is steps.ASK:
                 assert participant.ask is not None
                 participant.ask()
     except BaseException:
@@ -140,15 +139,15 @@ def hasten(engine: Engine, frame: int) -> None:
             standing, engine.standing = engine.standing, 0
             try:
                 step = engine.supply.deliver(frame)
-                ask = engine.supply.asks(False) if step is Step.ASK else None
+                ask = engine.supply.asks(False) if step is steps.ASK else None
             finally:
                 engine.standing += standing
                 engine.refresh()
         if ask is not None:
             ask()
-        elif step is Step.SLEEP:
+        elif step is steps.SLEEP:
             wait_once(engine, "stop", READ, frame)
-        elif step is not Step.AGAIN:
+        elif step is not steps.AGAIN:
             return
 
 
@@ -160,10 +159,10 @@ def catch_up(engine: Engine) -> None:
         with engine.lock:
             engine.check()
             step = engine.supply.reach(to)
-            ask = engine.supply.asks(False) if step is Step.ASK else None
+            ask = engine.supply.asks(False) if step is steps.ASK else None
         if ask is not None:
             ask()
-        elif step is not Step.AGAIN:
+        elif step is not steps.AGAIN:
             return
 
 

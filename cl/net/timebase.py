@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cl._core import steps
 from cl._core.posted import PostedTimebase
 from cl._core.steps import Step
 
@@ -39,9 +40,9 @@ class NetworkTimebase(PostedTimebase):
         deadline = participant.deadline
         assert deadline is not None
         if self._engine.position >= deadline:
-            return Step.DONE
+            return steps.DONE
         self._wake_at(participant, deadline, self._arm(participant))
-        return Step.PARK
+        return steps.PARK
 
     def sleep(self, frame: int) -> None:
         """Do nothing: who waits is parked until what comes has come."""

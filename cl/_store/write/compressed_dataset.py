@@ -12,7 +12,6 @@ from . import hdf5
 from .growing_dataset import GrowingDataset
 
 if TYPE_CHECKING:
-
     import numpy as np
 
     from .ordered_file import OrderedFile

@@ -13,7 +13,6 @@ from .checksums import Checksum
 from .chunk_index import ChunkIndex
 
 if TYPE_CHECKING:
-
     from numpy.typing import NDArray
 
     from .ordered_file import OrderedFile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cl._core import steps
 from cl._core.posted import PostedTimebase
 from cl._core.steps import Step
 from cl.error import ControlRequiredError, DeviceDisconnectedError
@@ -73,11 +74,11 @@ class DeviceTimebase(PostedTimebase):
         deadline = participant.deadline
         assert deadline is not None
         if self._engine.position >= deadline:
-            return Step.DONE
+            return steps.DONE
         if participant.blocks and not self._link.waiter.is_busy():
-            return Step.SLEEP
+            return steps.SLEEP
         self._wake_at(participant, deadline, self._arm(participant))
-        return Step.PARK
+        return steps.PARK
 
     def sleep(self, frame: int) -> None:
         """Block on the interrupt until everything before `frame` is given."""
