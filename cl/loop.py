@@ -42,9 +42,11 @@ class Loop(LoopBase):
                     lateness.punctual += 1
                     if self._recovery is not None:
                         self._recovery = None
-                elif not self._wait(run):
-                    index, due = run.index, run.due
-                    continue
+                else:
+                    run.index, run.due = index, due
+                    if not self._wait(run):
+                        index, due = run.index, run.due
+                        continue
                 # What `Run.enter` does, without the call: this is done 25 000 times a second.
                 if current_body.get() is not run or run.given >= 0:
                     run.enter_body()
@@ -52,8 +54,9 @@ class Loop(LoopBase):
                 tick.iteration_timestamp = due
                 tick._analysis = tick._frames = None
                 yield tick
-                run.index = index = index + 1
-                run.due = due = due + n
+                index += 1
+                due += n
+            run.index, run.due = index, due
             run.finish()
         finally:
             run.close()

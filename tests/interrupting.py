@@ -116,7 +116,7 @@ def _releases(path: str) -> frozenset[int]:
             found.add(first.lineno)
         if isinstance(node, ast.Try) and node.finalbody and isinstance(inner := node.finalbody[0], ast.Try):
             call = inner.body[0]
-            if isinstance(call, ast.Expr) and ast.unparse(call).endswith(".release()"):
+            if isinstance(call, ast.Expr) and ast.unparse(call).endswith("release()"):
                 found.update(range(inner.lineno - 1, call.lineno + 1))
     return frozenset(found)
 

@@ -48,6 +48,10 @@ class LoopRun(Protocol):
     n: int
     """Frames from tick to tick."""
 
+    def look_again(self) -> None:
+        """Take note that something may come that could not be foreseen: a command has been given."""
+        ...
+
 
 class Engine:
     """A device in time.
@@ -74,7 +78,7 @@ class Engine:
         self.quiet_until = self.start
         """Up to where time may pass with nothing to be done."""
         self.commands = 0
-        """How many commands have been given, for those who know of nothing to come before a timestamp."""
+        """How many commands have been given."""
         self.committed = self.start
         """Frames that are being made or have been; commands take effect behind them."""
         self.failure: BaseException | None = None
@@ -316,6 +320,13 @@ class Engine:
         return DetectionResult(
             start, stop, history.spikes.window(start, stop), history.stims.window(start, stop)
         )
+
+    def commanded(self) -> None:
+        """Tell those who know of nothing to come before a timestamp that a command has been given. Locked."""
+        # In this order: who looks meanwhile finds that there has been one.
+        self.commands += 1
+        for run in self.runs:
+            run.look_again()
 
     def look(self, start: int, stop: int) -> tuple[DetectionResult, int]:
         """Return a `window`, and a timestamp before which nothing comes behind it, unless by a command."""

@@ -18,8 +18,10 @@ class ReentryLock(RLock):  # type: ignore[misc]  # The stubs have it final.
     Code that interrupts a call of the device in its own thread (a signal's handler, a destructor) would wait
     for itself behind a plain lock. Public methods ask `held_here` first, and refuse it.
 
-    It is taken by `with`. Where it must not be waited for, it is taken inside of a `try`, whose `finally`
-    begins with the release, whatever came of it: a RuntimeError, and nothing else, where it was not taken.
+    It is taken by `with`. Where it must not be waited for, and once a tick, where a `with` costs twice as
+    much, it is taken inside of a `try`, whose `finally` begins with the release, whatever came of it: a
+    RuntimeError, and nothing else, where it was not taken. There is no `return` in between: it would leave
+    the `try` first.
     """
 
     __slots__ = ()

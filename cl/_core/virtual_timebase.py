@@ -182,22 +182,30 @@ class VirtualTimebase:
         self.scheduler.withdraw(participant)
 
     def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
-        engine, scheduler, lock = self._engine, self.scheduler, self._engine.lock
+        engine, scheduler = self._engine, self.scheduler
         supply = engine.supply
+        # Half the cost of a `with`, in what is done once a tick.
+        acquire, release = engine.lock.acquire, engine.lock.release
 
         def alone() -> bool:
             return scheduler.solo is participant
 
         def passes(due: int) -> bool:
-            with lock:
-                if scheduler.solo is not participant or engine.position > due:
-                    return False
-                if due <= engine.quiet_until:
-                    engine.position = engine.committed = due
-                    return True
-                if engine.step(due):
-                    return True
-            return supply.reach_alone(due, lends, alone)
+            has_passed: bool | None = False
+            try:
+                acquire()
+                if scheduler.solo is participant and engine.position <= due:
+                    if due <= engine.quiet_until:
+                        engine.position = engine.committed = due
+                        has_passed = True
+                    else:
+                        has_passed = engine.step(due) or None
+            finally:
+                try:
+                    release()
+                except RuntimeError:
+                    pass  # It was not taken: an interruption came before.
+            return supply.reach_alone(due, lends, alone) if has_passed is None else has_passed
 
         return passes
 
@@ -216,14 +224,17 @@ class VirtualTimebase:
     def passing_on(
         self, participant: Participant, task: Callable[[], object]
     ) -> tuple[Callable[[int], Step | None], Turns] | None:
-        engine, scheduler, lock, budget = self._engine, self.scheduler, self._engine.lock, self.budget
+        engine, scheduler, budget = self._engine, self.scheduler, self.budget
         hand_on, turns = scheduler.hand_on, scheduler.turns
+        acquire, release, held_here = engine.lock.acquire, engine.lock.release, engine.lock.held_here
 
         def passes_on(due: int) -> Step | None:
-            if lock.held_here():
+            if held_here():
                 return None
-            with lock:
-                if (
+            step = None
+            try:
+                acquire()
+                if not (
                     engine.failure is not None
                     or engine.closed
                     or engine.dropped
@@ -231,17 +242,20 @@ class VirtualTimebase:
                     or scheduler.shared
                     or engine.position > due
                 ):
-                    return None
-                step = hand_on(participant, due, task(), budget)
-                if step is None:
-                    return None
-                if step is not steps.DONE and turns.likely:
-                    return steps.TURN
-                if step is steps.PARK:
-                    assert participant.arm is not None
-                    participant.wake = participant.arm()
-                    participant.pause_s = None
-                return step
+                    step = hand_on(participant, due, task(), budget)
+                    if step is not None and step is not steps.DONE:
+                        if turns.likely:
+                            step = steps.TURN
+                        elif step is steps.PARK:
+                            assert participant.arm is not None
+                            participant.wake = participant.arm()
+                            participant.pause_s = None
+            finally:
+                try:
+                    release()
+                except RuntimeError:
+                    pass  # As above.
+            return step
 
         return passes_on, turns
 

@@ -173,6 +173,10 @@ class Run:
         self.index += 1
         self.due += self.n
 
+    def look_again(self) -> None:
+        """Take note that a command has been given, of which something may come. Locked."""
+        self.tick.look_again()
+
     def late(self, now: int) -> bool:
         """Decide about a tick that is asked for at `now`, after its due time: raise, or let it pass.
 

@@ -22,7 +22,7 @@ class LoopTick:
     """One iteration of a loop. The object is reused by its iterator; what it hands out is not."""
 
     __slots__ = (
-        "_analysis", "_commands", "_engine", "_frames", "_n", "_quiet_until", "iteration",
+        "_analysis", "_engine", "_frames", "_n", "_quiet_until", "iteration",
         "iteration_timestamp", "loop",
     )  # fmt: skip
 
@@ -41,9 +41,7 @@ class LoopTick:
         self.iteration_timestamp = engine.position
         self._analysis: DetectionResult | None = None
         self._quiet_until = -1
-        """Before this timestamp there is nothing that was not in a window already ..."""
-        self._commands = -1
-        """... unless there have been more commands than these."""
+        """Before this timestamp there is nothing that was not in a window already."""
         self._frames: NDArray[np.int16] | None = None
 
     @property
@@ -56,18 +54,29 @@ class LoopTick:
         """The spikes and stims of the iteration's window [start + i·n, start + (i+1)·n)."""
         found = self._analysis
         if found is None:
-            stop, engine = self.iteration_timestamp, self._engine
-            if stop <= self._quiet_until and engine.commands == self._commands:
+            stop = self.iteration_timestamp
+            if stop <= self._quiet_until:
                 # Without a call of __init__, which costs more than the rest: most ticks are like this.
                 found = _new(DetectionResult)
                 found.start_timestamp = stop - self._n
                 found.stop_timestamp = stop
                 found.spikes, found.stims = [], []
             else:
-                self._commands = engine.commands
-                found, self._quiet_until = engine.look(stop - self._n, stop)
+                found = self._look(stop)
             self._analysis = found
         return found
+
+    def _look(self, stop: int) -> DetectionResult:
+        engine = self._engine
+        commands = engine.commands
+        found, self._quiet_until = engine.look(stop - self._n, stop)
+        if engine.commands != commands:  # Another thread has given one.
+            self._quiet_until = -1
+        return found
+
+    def look_again(self) -> None:
+        """Take note that a command has been given, of which something may come."""
+        self._quiet_until = -1
 
     @property
     def frames(self) -> NDArray[np.int16]:

@@ -55,10 +55,10 @@ class SimulatedStimulator:
             except TransactionRejected as error:
                 self._log.refuse(told(error))
                 raise
-            engine.commands += 1
             quiet = self._sequencer.next_step >> 1
             if quiet < engine.quiet_until:
                 engine.quiet_until = quiet
+            engine.commanded()
             if self.on_submit is not None:
                 self.on_submit()
 
