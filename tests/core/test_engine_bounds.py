@@ -6,6 +6,7 @@ import pytest
 
 import cl
 from cl._values.constants import FRAMES_PER_SECOND, HISTORY_FRAMES
+from cl.sim import Simulator
 
 pytestmark = pytest.mark.usefixtures("accelerated")
 
@@ -49,3 +50,27 @@ def test_a_plan_needs_control() -> None:
         pytest.raises(cl.ControlRequiredError, match="take_control"),
     ):
         neurons.create_stim_plan()
+
+
+@pytest.mark.parametrize("during_the_look", [True, False])
+def test_a_command_is_seen_though_a_tick_knew_of_nothing_to_come(
+    during_the_look: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device is silent: only a command brings something, also one of another thread as a tick looks."""
+    with cl.open(device=Simulator(spike_percentile=100, accelerated=True)) as neurons:
+        engine, look = neurons._engine, neurons._engine.look
+
+        def look_and_be_overtaken(start: int, stop: int) -> tuple[cl.DetectionResult, int]:
+            found = look(start, stop)
+            if during_the_look and stop == 100:
+                neurons.stim(9, 1.0)
+            return found
+
+        monkeypatch.setattr(engine, "look", look_and_be_overtaken)
+        seen = []
+        for tick in neurons.loop(250, stop_after_ticks=6):
+            seen += [(stim.timestamp, stim.channel) for stim in tick.analysis.stims]
+            if not during_the_look and tick.iteration == 0:
+                neurons.stim(9, 1.0)
+        assert seen == [(stim.timestamp, stim.channel) for stim in neurons.read(600, 0, analysis=True).stims]
+        assert len(seen) == 1
