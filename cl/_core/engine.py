@@ -325,7 +325,7 @@ class Engine:
         """Tell those who know of nothing to come before a timestamp that a command has been given. Locked."""
         # In this order: who looks meanwhile finds that there has been one.
         self.commands += 1
-        for run in self.runs:
+        for run in tuple(self.runs):
             run.look_again()
 
     def look(self, start: int, stop: int) -> tuple[DetectionResult, int]:

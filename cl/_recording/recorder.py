@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from .disk_space import DiskSpace
     from .succession import Succession
 
-BATCH_FRAMES: Final = range(5_000, 12_500 + 1)
-"""In accelerated time what there is is written when a quarter more has come, but no fewer frames and no more,
-and time stands until it is: a recording that has just begun is looked at, a long one is to be made fast."""
+LEAST_BATCH: Final = 5_000
+LARGEST_BATCH: Final = 12_500
+"""In accelerated time what there is is written, and time stands until it is, when a quarter more has come,
+but no less and no more than so much: what has just begun is looked at, what lasts is to be made fast."""
 PERIOD_S: Final = 0.4
 """What has been given is on its way to the disk after this time, whatever time does."""
 LOG_ROWS: Final = 1_024
@@ -249,7 +250,8 @@ class Recorder:
         if self.done.is_set():
             self._engine.time.unwatch(self)
             return NEVER
-        limit = position + min(max(BATCH_FRAMES[0], (position - self._capture.start) // 4), BATCH_FRAMES[-1])
+        quarter = (position - self._capture.start) // 4
+        limit = position + min(max(quarter, LEAST_BATCH), LARGEST_BATCH)
         limit -= (limit - self._engine.start) % BLOCK
         if self.end is not None:
             # Exactly at the end, and again when the last spikes' samples are there.

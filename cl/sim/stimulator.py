@@ -36,7 +36,7 @@ class SimulatedStimulator:
     def submit(
         self, operations: Sequence[Operation], frame: int, at: int | None = None, plan: int = 0
     ) -> None:
-        engine, dish = self._engine, self._dish
+        engine = self._engine
         with engine.lock:
             if engine.failure is not None or engine.closed:
                 engine.check()
@@ -44,23 +44,29 @@ class SimulatedStimulator:
             taken = frame if frame > committed else committed
             self._log.command(frame, operations, at if at is not None and at > taken else taken, plan)
             try:
-                if self.halted:
-                    refuse_stims(operations)
-                at_step = None if at is None else at * 2
-                keeper = dish.keeper
-                if keeper is not None and (at is not None or not keeper.allows(operations)):
-                    self._deliver_held()
-                    keeper.check(self._sequencer.machine, operations, 2 * taken, at_step)
-                self._sequencer.submit(operations, 2 * taken, at_step)
-            except TransactionRejected as error:
-                self._log.refuse(told(error))
-                raise
-            quiet = self._sequencer.next_step >> 1
-            if quiet < engine.quiet_until:
-                engine.quiet_until = quiet
-            engine.commanded()
+                self._submit(operations, taken, at)
+            finally:
+                # Also where this is interrupted: they may have been taken.
+                quiet = self._sequencer.next_step >> 1
+                if quiet < engine.quiet_until:
+                    engine.quiet_until = quiet
+                engine.commanded()
             if self.on_submit is not None:
                 self.on_submit()
+
+    def _submit(self, operations: Sequence[Operation], frame: int, at: int | None) -> None:
+        keeper = self._dish.keeper
+        at_step = None if at is None else at * 2
+        try:
+            if self.halted:
+                refuse_stims(operations)
+            if keeper is not None and (at is not None or not keeper.allows(operations)):
+                self._deliver_held()
+                keeper.check(self._sequencer.machine, operations, 2 * frame, at_step)
+            self._sequencer.submit(operations, 2 * frame, at_step)
+        except TransactionRejected as error:
+            self._log.refuse(told(error))
+            raise
 
     def interrupt_all(self) -> int:
         engine = self._engine
