@@ -44,8 +44,6 @@ class Hold:
         transient: bool,
         parent: Hold | None = None,
         scheduler: KeepsHolds | None = None,
-        device: object = None,
-        active: bool = False,
     ) -> None:
         self.owner = owner
         self.name = name
@@ -53,9 +51,9 @@ class Hold:
         self.parent = parent
         self.scheduler = scheduler
         """Whose time is held: a program may have several devices, each with a time of its own."""
-        self.device = device
+        self.device: object = None
         """The engine that its owner waited for when it was served, or held; None of a time's own hold."""
-        self.active = active
+        self.active = False
         self.over = False
         """Whether its block has ended, which counts before the hold is forgotten."""
         self.workers: set[Participant] | None = None
@@ -138,6 +136,13 @@ class Participant:
         """How long it may rest without a look at what may have come sooner than its probe knew."""
         self.pause_s: float | None = None
         """How many seconds it parks for at most; None for as long as it takes."""
+
+    def rouse(self) -> None:
+        """Wake it, where it parks."""
+        wake = self.wake
+        if wake is not None:
+            wake()
+            self.wake = None
 
     def rank(self, order: int, position: int, number: int) -> None:
         """Put it behind those of devices before, of registrations before, of lesser kinds and periods."""

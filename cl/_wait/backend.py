@@ -117,8 +117,11 @@ class _AsyncioBackend:
         self._sleep = asyncio.sleep
         self.checkpoint: Callable[[], Awaitable[None]] = _next_turn
         self.loop = loop
-        # Without the loop it would be looked for, which in Python 3.11 takes a system call.
-        self.task: Callable[[], object] = partial(asyncio.current_task, loop)
+        # Without the loop it would be looked for, which in Python 3.11 takes a system call. The function
+        # there is written in Python, and costs more than the look.
+        known: Any = None if _KNOWS_EAGER_TASKS else getattr(asyncio.tasks, "_current_tasks", None)
+        found = asyncio.current_task if known is None else known.get
+        self.task: Callable[[], object] = partial(found, loop)
         # Private to asyncio, and the only way to know; uvloop does not show it.
         self._ready: Any = getattr(loop, "_ready", None)
         self._eager: Any = getattr(asyncio.tasks, "_eager_tasks", None if _KNOWS_EAGER_TASKS else ())
