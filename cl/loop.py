@@ -119,6 +119,11 @@ class AsyncLoop(LoopBase):
 class AsyncTicks:
     """The iterator of an `AsyncLoop`; closed at its end, by `aclose`, or when it is dropped."""
 
+    __slots__ = (
+        "__weakref__", "_among_others", "_engine", "_in_body", "_lone", "_loop", "_over", "_passes_on",
+        "_run", "_waiter", "_waiting",
+    )  # fmt: skip
+
     def __init__(self, loop: AsyncLoop) -> None:
         self._loop = loop
         self._engine = loop._engine
@@ -173,14 +178,12 @@ class AsyncTicks:
             while not (loop._stopping or run.index == run.total):
                 due = run.due
                 step: Step | None = None
-                by_turn = False
                 if passes_on is not None and losses.total == run.known_losses:
                     step = passes_on(due)
                 if step is not None:
                     loop._recovery = None
                     self._among_others = step is not steps.DONE
                     if step is steps.TURN or (step is steps.DONE and not waiter.may_go_on()):
-                        by_turn = True
                         await waiter.backend.checkpoint()
                         step = waiter.turned()
                     elif step is steps.AGAIN:
@@ -202,7 +205,7 @@ class AsyncTicks:
                     serve_with(participant.hold)
                 if losses.total != run.known_losses:
                     run.check_losses()
-                if by_turn and engine.position == due:
+                if passes_on is not None and engine.position == due:  # In virtual time that is in time.
                     run._lateness.punctual += 1
                 else:
                     run.count(due)
