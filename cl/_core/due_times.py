@@ -33,6 +33,7 @@ class DueTimes:
         self.probing: dict[Participant, None] = {}
         """Those of them whose due time may change."""
         self._sweep_at = _SWEEP
+        """When there are more of them in the heap, it is swept."""
         self._timed: list[_Entry] = []
         """A heap of those whose due time is known; some are there no more."""
         self.ready: deque[_Entry] = deque()

@@ -543,6 +543,21 @@ def test_a_recording_that_has_not_ended_has_no_events_beyond_its_length() -> Non
             assert stim_rows(view) == [(4_962, 8)]
 
 
+@accelerated
+def test_a_running_file_lacks_at_most_half_a_second_and_less_at_its_beginning() -> None:
+    missing = []
+    with cl.open() as neurons:
+        recording = neurons.record()
+        for _ in range(75):
+            neurons.read(2_000)
+            with cl.RecordingView(recording.file["path"]) as view:
+                missing.append(neurons.timestamp() - view.attributes.duration_frames)
+        recording.stop()
+    cut_later = 75
+    assert max(missing[:10]) <= 5_000 + cut_later
+    assert 5_000 + cut_later < max(missing) <= 12_500 + cut_later
+
+
 # -- processes that end -----------------------------------------------------------------------
 
 

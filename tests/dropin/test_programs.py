@@ -91,11 +91,17 @@ def vendors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     kept = json.loads(known.read_text()) if known.exists() and "CL_VENDOR_AGAIN" not in os.environ else {}
     if kept.get("key") != key:
         kept = {"key": key, "printed": ask(tmp_path_factory.mktemp("vendor"))}
-        written = known.with_suffix(f".{os.getpid()}")
-        written.write_text(json.dumps(kept))
-        written.replace(known)
+        if not fallen(kept["printed"]):  # What has failed is not to be believed again.
+            written = known.with_suffix(f".{os.getpid()}")
+            written.write_text(json.dumps(kept))
+            written.replace(known)
     found: dict[str, str] = kept["printed"]
     return found
+
+
+def fallen(found: dict[str, str]) -> list[Program]:
+    """Return the programs that have ended by an error."""
+    return [program for program in _ASKED if "Traceback (most" in found[program.path.stem]]
 
 
 def ask(folder: Path) -> dict[str, str]:
@@ -111,10 +117,10 @@ def ask(folder: Path) -> dict[str, str]:
             _, err, status = finish(process)
             assert status == 0, err
             found.update(json.loads(results.read_text()))
-        fallen = [program for program in _ASKED if "Traceback (most" in found[program.path.stem]]
-        if not fallen:
+        again = fallen(found)
+        if not again:
             break
-        groups = [fallen]
+        groups = [again]
     return found
 
 
