@@ -104,7 +104,7 @@ class Engine:
         self._next_trim = self.start + HISTORY_FRAMES + _TRIM_EVERY
         self.dropped: deque[Participant] = deque()
         """Participants whose iterators were let go while the lock was taken."""
-        self.runs: list[LoopRun] = []
+        self.runs: dict[LoopRun, None] = {}
         """The loops that run, for whoever looks on or keeps out of their way."""
         self.looked_at = False
         """Whether one who never moves time has looked at the position; taken back by the housekeeper."""

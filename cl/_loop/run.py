@@ -34,6 +34,12 @@ _said: set[str] = set()
 class LoopBase:
     """A loop's parameters, and what may be asked of it from anywhere."""
 
+    # Loops are many: their own attributes need no dict, which is there for those that a program may add.
+    __slots__ = (
+        "__dict__", "__weakref__", "_engine", "_lateness", "_raises", "_recovery", "_start", "_stopping",
+        "_ticks_per_second", "_tolerance", "duration_ticks", "frames_per_tick",
+    )  # fmt: skip
+
     def __init__(
         self,
         engine: Engine,
@@ -141,7 +147,7 @@ class Run:
             engine.time.expect(self.participant)
             loop._start = start
             loop._recovery = None
-            engine.runs.append(self)
+            engine.runs[self] = None
             if n > FRAMES_PER_SECOND:
                 engine.keep(n)
 
@@ -277,8 +283,8 @@ class Run:
         self.serves = None
         engine = self.engine
         if self in engine.runs:
-            engine.runs.remove(self)
-            if self.loop._stopping and all(run.loop is not self.loop for run in engine.runs):
+            engine.runs.pop(self, None)
+            if self.loop._stopping and all(run.loop is not self.loop for run in tuple(engine.runs)):
                 # What was to end has ended: the loop can be iterated over again.
                 self.loop._stopping = False
         if self._begun:

@@ -137,7 +137,7 @@ class Session:
             self.settings.visualisation_host,
             public_url=self.settings.visualisation_url,
             recordings=recordings.running,
-            loops=lambda: tuple(run.loop for run in self.engine.runs),
+            loops=lambda: tuple(run.loop for run in tuple(self.engine.runs)),
             streams=recordings.streams,
             annotate=lambda text: self.neurons.annotate(text, by="page"),
         )
