@@ -171,10 +171,12 @@ def aopened(
 @asynccontextmanager
 async def _aopened(request: OpenRequest) -> AsyncIterator[Neurons]:
     from cl._values.offload import in_thread, to_the_end
+    from cl._wait.backend import current_backend
 
     opening = _Opening(request)
     try:
         session = await in_thread(opening.enter)
+        current_backend()  # The tasks that are started from this one inherit what it knows of the event loop.
         with session.watched_event_loop():
             yield session.neurons
     finally:

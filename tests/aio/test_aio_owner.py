@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from types import ModuleType
 
 import pytest
 
+import cl
 from cl._wait.backend import current_backend
 from cl._wait.owner import ThreadOwner, current_owner, current_task
 
@@ -32,3 +34,16 @@ def test_a_half_imported_package_runs_nothing() -> None:
 def test_the_submodule_may_be_half_there_too(half_imported: str) -> None:
     sys.modules[half_imported].lowlevel = ModuleType("lowlevel")  # type: ignore[attr-defined]
     assert current_task() is None
+
+
+@pytest.mark.usefixtures("accelerated")
+def test_tasks_of_an_open_device_share_what_is_known_of_their_event_loop() -> None:
+    async def known() -> object:
+        return current_backend()
+
+    async def program() -> None:
+        async with cl.aopen():
+            tasks = [asyncio.create_task(known()) for _ in range(2)]
+            assert await tasks[0] is await tasks[1] is current_backend()
+
+    asyncio.run(program())
