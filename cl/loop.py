@@ -18,6 +18,7 @@ from ._wait.body import current_body
 from ._wait.owner import serve_with
 
 if TYPE_CHECKING:
+    from ._core.timebase import PassesOn
     from ._wait.tasks import Waiter
 
 __all__ = ["AsyncLoop", "Loop", "LoopTick"]
@@ -28,6 +29,8 @@ class Loop(LoopBase):
 
     Made by `Neurons.loop`. Each iteration covers `frames_per_tick` frames.
     """
+
+    __slots__ = ()
 
     def __iter__(self) -> Iterator[LoopTick]:
         run = Run(self)
@@ -98,6 +101,8 @@ class AsyncLoop(LoopBase):
     Made by `Neurons.aloop`. Runs under asyncio (with or without uvloop) and trio.
     """
 
+    __slots__ = ()
+
     def __aiter__(self) -> AsyncIterator[LoopTick]:
         return AsyncTicks(self)
 
@@ -130,7 +135,7 @@ class AsyncTicks:
         self._run: Run | None = None
         self._waiter: Waiter | None = None
         self._lone: Callable[[int], bool] | None = None
-        self._passes_on: Callable[[int], Step | None] | None = None
+        self._passes_on: PassesOn | None = None
         self._in_body = False
         self._among_others = False
         """Whether the last tick had to wait for others, as the next one will."""
@@ -146,18 +151,18 @@ class AsyncTicks:
             run.index += 1
             run.due = due = run.due + run.n
             loop = self._loop
-            # Alone, with not much to happen until then, virtual time just moves. What `Waiter.may_go_on`
+            # Alone, with not much to happen until then, virtual time just moves. What `Portion.may_go_on`
             # does is done without the call.
             if (
                 not self._among_others
                 and (lone := self._lone) is not None
                 and not (loop._stopping or run.index == run.total)
                 and (waiter := self._waiter) is not None
-                and waiter.in_a_row < PORTION_WAITS - 1
-                and host_ns() - waiter.yielded_ns < PORTION_NS
+                and (portion := waiter.portion).in_a_row < PORTION_WAITS - 1
+                and host_ns() - portion.since_ns < PORTION_NS
                 and lone(due)
             ):
-                waiter.in_a_row += 1
+                portion.in_a_row += 1
                 loop._recovery = None
                 loop._lateness.punctual += 1
                 return run.enter(due)
@@ -179,13 +184,14 @@ class AsyncTicks:
                 due = run.due
                 step: Step | None = None
                 if passes_on is not None and losses.total == run.known_losses:
-                    step = passes_on(due)
+                    step = passes_on(participant, due, waiter.backend.task())
                 if step is not None:
                     loop._recovery = None
                     self._among_others = step is not steps.DONE
-                    if step is steps.TURN or (step is steps.DONE and not waiter.may_go_on()):
+                    if step is steps.TURN or (step is steps.DONE and not waiter.portion.may_go_on()):
+                        before_ns = waiter.portion.since_ns
                         await waiter.backend.checkpoint()
-                        step = waiter.turned()
+                        step = waiter.turned(before_ns)
                     elif step is steps.AGAIN:
                         step = None  # Time is not known to be held: the next step is to be asked for.
                 elif self._is_late(run, due):

@@ -81,9 +81,11 @@ class HostTimebase(WallTimebase):
         return step
 
     def _await(self, participant: Participant, frame: int) -> None:
-        assert participant.arm is not None
-        participant.wake = wake = participant.arm()
-        self._wake_at(participant, frame, wake)
+        place = participant.place
+        assert place is not None
+        place.arm()
+        participant.parked = True
+        self._wake_at(participant, frame, place.wake)
 
     def wake_ns(self, frame: int) -> int:
         if self.clock.seconds_until(frame) > _ROOM_S:

@@ -28,6 +28,18 @@ class KeepsHolds(Protocol):
         ...
 
 
+class Place(Protocol):
+    """Where a participant's task or thread parks until it is woken."""
+
+    def arm(self) -> None:
+        """Make the place ready for one more wait."""
+        ...
+
+    def wake(self) -> None:
+        """Wake who parks there, or is about to; from any thread."""
+        ...
+
+
 class Hold:
     """Virtual time held by an owner, from the moment it is served.
 
@@ -86,9 +98,9 @@ class Participant:
     """
 
     __slots__ = (
-        "_alike", "ahead_ns", "arm", "arrival", "ask", "base", "blocks", "deadline", "device", "due", "entry",
+        "_alike", "ahead_ns", "arrival", "ask", "base", "blocks", "deadline", "device", "due", "entry",
         "exact", "goal", "hold", "horizon", "in_order", "key", "longest_s", "name", "own", "owner", "parent",
-        "pause_s", "probe", "served", "transient", "wake",
+        "parked", "pause_s", "place", "probe", "served", "transient",
     )  # fmt: skip
 
     def __init__(self, name: str, kind: int, period: int = 0, probe: Callable[[], int] | None = None) -> None:
@@ -117,13 +129,14 @@ class Participant:
         """What it was served with last."""
         self.entry: object = None
         """Its place among those whose due time is known."""
-        self.wake: Callable[[], None] | None = None
+        self.place: Place | None = None
+        """Where it parks."""
+        self.parked = False
+        """Whether it is to be woken there, once."""
         self.in_order = False
         """Whether it is a task on an event loop that runs tasks in the order in which they were woken."""
         self.ahead_ns: int | None = None
         """When, on the host's clock, it was woken before it was served."""
-        self.arm: Callable[[], Callable[[], None]] | None = None
-        """Makes a place to park at, and returns what wakes the one who parks there."""
         self.arrival: Callable[[], None] | None = None
         """What wakes it when its frame has come, where that is waited for so."""
         self.ask: Callable[[], None] | None = None
@@ -139,10 +152,10 @@ class Participant:
 
     def rouse(self) -> None:
         """Wake it, where it parks."""
-        wake = self.wake
-        if wake is not None:
-            wake()
-            self.wake = None
+        if self.parked:
+            assert self.place is not None
+            self.place.wake()
+            self.parked = False
 
     def rank(self, order: int, position: int, number: int) -> None:
         """Put it behind those of devices before, of registrations before, of lesser kinds and periods."""

@@ -85,6 +85,8 @@ class PostedTimebase(WallTimebase):
         return steps.PARK
 
     def _arm(self, participant: Participant) -> Callable[[], None]:
-        assert participant.arm is not None
-        wake = participant.wake = participant.arm()
-        return wake
+        place = participant.place
+        assert place is not None
+        place.arm()
+        participant.parked = True
+        return place.wake

@@ -18,6 +18,13 @@ Owner: TypeAlias = "Callable[[Scheduler], tuple[object, Hold | None]]"
 """Returns the task or thread that waits, and the hold of the body that it works for in a scheduler's time."""
 
 
+PassesOn: TypeAlias = "Callable[[Participant, int, object], Step | None]"
+"""Lets a participant wait for a timestamp again on behalf of the running task; returns the wait's first step.
+
+None where the wait has not begun.
+"""
+
+
 class WaitObserver(Protocol):
     """One that is told who waits, since it watches over the program. Locked."""
 
@@ -194,14 +201,11 @@ class Timebase(Protocol):
         """
         ...
 
-    def passing_on(
-        self, participant: Participant, task: Callable[[], object]
-    ) -> tuple[Callable[[int], Step | None], Turns] | None:
+    def passing_on(self) -> tuple[PassesOn, Turns] | None:
         """Return what lets a task's body wait for a timestamp again, and the next participant be served.
 
-        It returns the first step of the wait, None where that has not begun, and takes the lock itself; with
-        it come the turns that tasks take. None where nobody waits for another. `task` returns the running
-        task.
+        It is the same one for all participants, and takes the lock itself; with it come the turns that tasks
+        take. None where nobody waits for another.
         """
         ...
 

@@ -30,10 +30,10 @@ class Turns:
         self.good = 0
         """How often that has been so since they began."""
 
-    def time_has_moved(self, waiting: int) -> None:
-        """Take note that time has moved with so many waiting: turns may begin here."""
+    def time_has_moved(self, participants: int) -> None:
+        """Take note that time has moved for so many: turns may begin here."""
         self._rest -= 1
-        if self._rest <= 0 and waiting <= MOST_TURNING:
+        if self._rest <= 0 and participants <= MOST_TURNING:
             self.good, self.likely = 0, True
 
     def in_vain(self) -> None:

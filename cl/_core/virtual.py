@@ -62,8 +62,7 @@ class Scheduler:
         self._ahead = WakesAhead()
         self.in_vain = self._ahead.in_vain
         self.turns = Turns()
-        self._due = due = DueTimes()
-        self._waiting = due.waiting
+        self._due = DueTimes()
         self._blocking: dict[object, Participant] = {}
         """Those of them that block a thread, by their owners."""
         self._keen: dict[Participant, None] = {}
@@ -220,7 +219,6 @@ class Scheduler:
         active, due_times = holds.active, self._due
         active.pop(hold, None)
         hold.active = False
-        self._waiting[participant] = None
         due_times.time(participant, deadline - participant.base)
         if due_times.ready and not (active or self.moving or due_times.probing):
             following = due_times.taken_out()
@@ -233,7 +231,7 @@ class Scheduler:
         before = self._mover.position
         arrived = self.dispatch(budget)
         if arrived and not self.turns.likely and self._mover.position != before:
-            self.turns.time_has_moved(len(self._waiting))
+            self.turns.time_has_moved(len(self._open))
         return steps.DONE if participant.served else steps.AGAIN
 
     def _hand_over(self, participant: Participant, owner: object) -> None:
@@ -274,11 +272,14 @@ class Scheduler:
         if self._serving is not None:
             self._serve(self._serving)
         mover, due_times, ahead, most = self._mover, self._due, self._ahead, 0
-        while self._waiting and not (self.moving or self._arriving or self.holding()):
+        while not (self.moving or self._arriving or self.holding()):
             position = mover.where()
             if position is None:
                 return True
-            participant, due = due_times.first(position)
+            first = due_times.first(position)
+            if first is None:
+                return True
+            participant, due = first
             if due <= position:
                 more = participant is ahead.last or (not due_times.ready and due_times.gather(position))
                 holds = self._serve(participant)
@@ -332,20 +333,19 @@ class Scheduler:
 
     def is_next(self, participant: Participant) -> bool:
         """Return whether `participant` is the one that time moves for, as far as can be seen now."""
-        return (
-            not self._arriving
-            and not self.holding()
-            and self._due.first(self._mover.position)[0] is participant
-        )
+        if self._arriving or self.holding():
+            return False
+        first = self._due.first(self._mover.position)
+        return first is not None and first[0] is participant
 
     def waiting(self) -> list[Participant]:
         """Return those that wait."""
-        return list(self._waiting)
+        return [p for p in tuple(self._open) if p.deadline is not None]
 
     def nudge(self) -> None:
         """Wake one that waits, unserved, to go on moving time where a caller of `dispatch` stopped."""
-        for participant in self._waiting:
-            if participant.wake is not None:
+        for participant in self._open:
+            if participant.parked and participant.deadline is not None:
                 participant.rouse()
                 return
 
@@ -367,7 +367,6 @@ class Scheduler:
         self._serving = participant
         if parent is None and participant.probe is None and not participant.blocks and not self._arriving:
             # As below, without the calls.
-            self._waiting.pop(participant, None)
             participant.entry = None
         else:
             self._leave_line(participant)
@@ -390,9 +389,9 @@ class Scheduler:
         participant.served = True
         if len(self._open) == 1 and not (transient or self.shared) and holds.are_only_of(owner):
             self.solo = participant
-        wake = participant.wake
-        if wake is not None:
-            wake()
-            participant.wake = None
+        if participant.parked:
+            assert participant.place is not None
+            participant.place.wake()
+            participant.parked = False
         self._serving = None
         return active

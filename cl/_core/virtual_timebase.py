@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .engine import Engine
     from .participant import Hold, Participant
-    from .timebase import Consumer, Owner, WaitObserver
+    from .timebase import Consumer, Owner, PassesOn, WaitObserver
     from .turns import Turns
     from .virtual_time import VirtualTime
 
@@ -42,6 +42,7 @@ class VirtualTimebase:
         """What is told of its participants, where messages may name those of several devices."""
         self.scheduler = time._scheduler
         self.budget = time._budget
+        self._passes_on: PassesOn | None = None
         engine.lock = time._lock
         engine.listeners.append(self._release)
         engine.on_posted = time.arrived
@@ -165,8 +166,9 @@ class VirtualTimebase:
             participant.ask = self._time.asking(participant.blocks, engine)
             if participant.ask is not None:
                 return steps.ASK
-        assert participant.arm is not None
-        participant.wake = participant.arm()
+        assert participant.place is not None
+        participant.place.arm()
+        participant.parked = True
         if scheduler.may_end_silently():
             participant.pause_s = min(2 * (participant.pause_s or _LOOK_S), _LOOK_MAX_S)
         else:
@@ -221,14 +223,17 @@ class VirtualTimebase:
             engine.position = engine.committed = deadline
         return scheduler.serve_alone(task, name, engine)
 
-    def passing_on(
-        self, participant: Participant, task: Callable[[], object]
-    ) -> tuple[Callable[[int], Step | None], Turns] | None:
+    def passing_on(self) -> tuple[PassesOn, Turns]:
+        if self._passes_on is None:
+            self._passes_on = self._make_passes_on()
+        return self._passes_on, self.scheduler.turns
+
+    def _make_passes_on(self) -> PassesOn:
         engine, scheduler, budget = self._engine, self.scheduler, self.budget
         hand_on, turns = scheduler.hand_on, scheduler.turns
         acquire, release, held_here = engine.lock.acquire, engine.lock.release, engine.lock.held_here
 
-        def passes_on(due: int) -> Step | None:
+        def passes_on(participant: Participant, due: int, task: object) -> Step | None:
             if held_here():
                 return None
             step = None
@@ -242,14 +247,14 @@ class VirtualTimebase:
                     or scheduler.shared
                     or engine.position > due
                 ):
-                    step = hand_on(participant, due, task(), budget)
+                    step = hand_on(participant, due, task, budget)
                     if step is not None and step is not steps.DONE:
                         if turns.likely:
                             step = steps.TURN
                         elif step is steps.PARK:
-                            assert participant.arm is not None
-                            participant.wake = participant.arm()
-                            participant.pause_s = None
+                            assert participant.place is not None
+                            participant.place.arm()
+                            participant.parked, participant.pause_s = True, None
             finally:
                 try:
                     release()
@@ -257,7 +262,7 @@ class VirtualTimebase:
                     pass  # As above.
             return step
 
-        return passes_on, turns
+        return passes_on
 
     def over(self, participant: Participant) -> None:
         """Do nothing: time stands still where no participant waits."""

@@ -38,11 +38,11 @@ class WakesAhead:
             self._trust = trust + 1 if trust else _MOST // 2
             return
         for participant in due:
-            wake = participant.wake
-            if wake is not None and participant.in_order:
+            if participant.parked and participant.in_order:
+                assert participant.place is not None
                 participant.ahead_ns = now_ns
-                wake()
-                participant.wake = None
+                participant.place.wake()
+                participant.parked = False
                 self.last = participant
                 trust += 1
         self._trust = min(trust, _MOST)

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .host_clock import Clock
     from .participant import Hold
-    from .steps import Step
-    from .timebase import Consumer, Owner, WaitObserver
+    from .timebase import Consumer, Owner, PassesOn, WaitObserver
     from .turns import Turns
 
 
@@ -108,7 +107,7 @@ class WallTimebase:
         return True
 
     def give_up(self, participant: Participant) -> None:
-        participant.wake = None
+        participant.parked = False
         self.over(participant)
         if participant.arrival is not None:
             self._engine.forget_arrival(participant.arrival)
@@ -120,9 +119,7 @@ class WallTimebase:
     def pass_alone(self, name: str, deadline: int, owner: Owner) -> Hold | None:
         return None
 
-    def passing_on(
-        self, participant: Participant, task: Callable[[], object]
-    ) -> tuple[Callable[[int], Step | None], Turns] | None:
+    def passing_on(self) -> tuple[PassesOn, Turns] | None:
         return None
 
     def wake_ns(self, frame: int) -> int:

@@ -128,7 +128,7 @@ class Stream(ABC, Generic[T]):
         waiter = self._ready()
         self._iterating = True
         try:
-            if not waiter.may_go_on():
+            if not waiter.portion.may_go_on():
                 await waiter.checkpoint()
             while not self._closed:
                 # From here to the caller nothing is awaited: what is taken cannot be lost.

@@ -10,8 +10,7 @@ from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from cl._core.host_clock import host_ns
-from cl._core.work_budget import PORTION_NS, PORTION_WAITS
+from cl._core.work_budget import Portion
 
 from .owner import running_loop, trio_runs
 
@@ -24,10 +23,12 @@ _KNOWS_EAGER_TASKS: Final = sys.version_info >= (3, 12)
 
 
 class Backend(Protocol):
-    """An event loop that a task of ours runs on."""
+    """An event loop that tasks of ours run on."""
 
     in_order: bool
     """Whether tasks run in the order in which they were woken."""
+    portion: Portion
+    """How long they have gone on without a turn of the others."""
 
     def checkpoint(self) -> Awaitable[None]:
         """Return what to await so that every other ready task runs once."""
@@ -62,31 +63,29 @@ class Backend(Protocol):
 
 
 class _AsyncioParker:
-    __slots__ = ("_future", "_loop", "_make", "_thread")
+    __slots__ = ("_backend", "_future")
 
-    def __init__(self, loop: Any) -> None:
-        self._loop = loop
-        self._make: Callable[[], Any] = loop.create_future
-        self._future = loop.create_future()
-        self._thread = get_ident()
+    def __init__(self, backend: _AsyncioBackend) -> None:
+        self._backend = backend
+        self._future = backend.make_future()
 
-    def arm(self) -> Callable[[], None]:
-        self._future = self._make()
+    def arm(self) -> None:
         # What wakes an earlier wait wakes this one too early: its task looks again.
-        return self.wake
+        self._future = self._backend.make_future()
 
     def _set(self) -> None:
         if not self._future.done():
             self._future.set_result(None)
 
     def wake(self) -> None:
-        if get_ident() == self._thread:
+        backend = self._backend
+        if get_ident() == backend.thread:
             future = self._future
             if not future.done():
                 future.set_result(None)
             return
         try:
-            self._loop.call_soon_threadsafe(self._set)
+            backend.loop.call_soon_threadsafe(self._set)
         except RuntimeError:
             pass  # the loop was closed: its task can no longer be woken, nor needs to be
 
@@ -95,7 +94,7 @@ class _AsyncioParker:
         return future
 
     async def park_for(self, seconds: float) -> None:
-        timer = self._loop.call_later(seconds, self._set)
+        timer = self._backend.loop.call_later(seconds, self._set)
         try:
             await self._future
         finally:
@@ -109,6 +108,9 @@ def _next_turn() -> Generator[None, None, None]:
 
 
 class _AsyncioBackend:
+    __slots__ = (
+        "_eager", "_ready", "_sleep", "checkpoint", "loop", "make_future", "portion", "task", "thread",
+    )  # fmt: skip
     in_order = True
 
     def __init__(self, loop: Any) -> None:
@@ -125,26 +127,26 @@ class _AsyncioBackend:
         # Private to asyncio, and the only way to know; uvloop does not show it.
         self._ready: Any = getattr(loop, "_ready", None)
         self._eager: Any = getattr(asyncio.tasks, "_eager_tasks", None if _KNOWS_EAGER_TASKS else ())
-        self._in_a_row = 0
-        self._since_ns = 0
+        self.make_future: Callable[[], Any] = loop.create_future
+        self.thread = get_ident()
+        self.portion = Portion()
 
     def is_alone(self) -> bool:
         if self._ready is None or self._ready or self._eager is None:
             return False
         if self._eager and self.task() in self._eager:
             return False  # The one that starts it stands still in the middle of its own step.
-        self._in_a_row += 1
-        if self._in_a_row < PORTION_WAITS and host_ns() - self._since_ns < PORTION_NS:
+        if self.portion.may_go_on():
             return True
         # Timers, sockets and cancellations have to be looked at.
-        self._in_a_row, self._since_ns = 0, host_ns()
+        self.portion.begin()
         return False
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         return self._sleep(seconds)
 
     def parker(self) -> Parker:
-        return _AsyncioParker(self.loop)
+        return _AsyncioParker(self)
 
     def rounds(self, count: int) -> Awaitable[None]:
         # Callbacks, rather than turns of the task: they cost a fraction.
@@ -178,20 +180,8 @@ class _TrioParker:
         self._token = trio.lowlevel.current_trio_token()
         self._thread = get_ident()
 
-    def arm(self) -> Callable[[], None]:
-        event = self._event = self._trio.Event()
-        token, thread = self._token, self._thread
-
-        def wake() -> None:
-            if get_ident() == thread:
-                event.set()
-                return
-            try:
-                token.run_sync_soon(event.set)
-            except RuntimeError:
-                pass  # trio.RunFinishedError: its task can no longer be woken, nor needs to be
-
-        return wake
+    def arm(self) -> None:
+        self._event = self._trio.Event()
 
     def wake(self) -> None:
         if get_ident() == self._thread:
@@ -212,6 +202,7 @@ class _TrioParker:
 
 
 class _TrioBackend:
+    __slots__ = ("_trio", "checkpoint", "portion", "sleep", "task")
     in_order = False
     """It shuffles them."""
 
@@ -222,6 +213,7 @@ class _TrioBackend:
         import trio
 
         self._trio: Any = trio
+        self.portion = Portion()
         self.task: Callable[[], object] = trio.lowlevel.current_task
         self.checkpoint: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         self.sleep: Callable[[float], Awaitable[None]] = trio.sleep

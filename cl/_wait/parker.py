@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
 
 class Parker(Protocol):
     """One wait of one task."""
 
-    def arm(self) -> Callable[[], None]:
-        """Make the place ready for one more wait, and return what wakes the task, from any thread."""
+    def arm(self) -> None:
+        """Make the place ready for one more wait."""
         ...
 
     def wake(self) -> None:

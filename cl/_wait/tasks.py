@@ -8,7 +8,7 @@ from cl._core import steps
 from cl._core.host_clock import host_ns
 from cl._core.participant import Participant
 from cl._core.steps import Step
-from cl._core.work_budget import PORTION_NS, PORTION_WAITS
+from cl._core.work_budget import PORTION_NS
 from cl._values.constants import NEVER
 from cl._values.no_op import no_op
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from cl._core.engine import Engine
     from cl._core.participant import Hold
+    from cl._core.timebase import PassesOn
     from cl._core.turns import Turns
     from cl._core.virtual import Scheduler
 
     from .alarm import Alarm
-    from .parker import Parker
 
 _LONGEST_SLEEP_NS: Final = 100_000_000
 """A device that has gone is noticed by a sleeper within this time."""
@@ -39,8 +39,7 @@ class Waiter:
     """The waits of one participant on its event loop."""
 
     __slots__ = (
-        "_alarm", "_parker", "_turns", "backend", "engine", "fresh", "in_a_row", "participant", "stopped",
-        "yielded_ns",
+        "_alarm", "_parker", "_turns", "backend", "engine", "fresh", "participant", "portion", "stopped",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, participant: Participant) -> None:
@@ -48,13 +47,12 @@ class Waiter:
         self.participant = participant
         self.backend: Backend = current_backend()
         self._alarm: Alarm | None = None
-        self._parker: Parker | None = None
+        self._parker = self.backend.parker()
         participant.in_order = self.backend.in_order
         self.fresh = True
         """Whether tasks that were started with it are to get here first."""
-        self.in_a_row = 0
+        self.portion = self.backend.portion
         self._turns: Turns
-        self.yielded_ns = host_ns()
         self.stopped = False
         """Whether events are to be waited for no more."""
 
@@ -64,41 +62,40 @@ class Waiter:
         if alarm is not None:
             alarm.close()
 
-    def may_go_on(self) -> bool:
-        """Return whether the task may go on without letting others run first."""
-        self.in_a_row += 1
-        return self.in_a_row < PORTION_WAITS and host_ns() - self.yielded_ns < PORTION_NS
-
-    def passing_on(self) -> Callable[[int], Step | None] | None:
+    def passing_on(self) -> PassesOn | None:
         """Return what `Timebase.passing_on` does, where tasks run in the order in which they are woken."""
-        passing = self.engine.time.passing_on(self.participant, self.backend.task)
+        passing = self.engine.time.passing_on()
         if passing is None or not self.backend.in_order:
             return None
         passes_on, self._turns = passing
         return passes_on
 
-    def turned(self) -> Step | None:
-        """Take note that the task runs again after a turn of the others; return what `woken` does."""
-        self.in_a_row = 0
-        before, self.yielded_ns = self.yielded_ns, host_ns()
+    def turned(self, before_ns: int) -> Step | None:
+        """Take note that the task runs again after a turn of the others; return what `woken` does.
+
+        It had run since `before_ns` when that began.
+        """
+        portion = self.portion
+        # What `Portion.begin` does, here and below without the call: this is done once a tick.
+        portion.in_a_row = 0
+        portion.since_ns = now = host_ns()
         if not self.participant.served:
             self._turns.in_vain()
             return None
         self._turns.good += 1
-        return steps.AGAIN if self.yielded_ns - before > PORTION_NS else steps.DONE
+        return steps.AGAIN if now - before_ns > PORTION_NS else steps.DONE
 
     async def checkpoint(self) -> None:
         """Let the other ready tasks run once."""
-        self.in_a_row = 0
         await self.backend.checkpoint()
-        self.yielded_ns = host_ns()
+        self.portion.begin()
 
     def wake(self) -> None:
         """End a wait for events that goes on, from any thread. Locked."""
         participant = self.participant
         participant.served = True
-        if participant.wake is not None:
-            participant.wake()
+        if participant.parked:
+            self._parker.wake()
 
     def wait(self, deadline: int) -> Coroutine[Any, Any, None]:
         """Return what to await until device time has come to `deadline` and what is before it is given."""
@@ -118,12 +115,12 @@ class Waiter:
             if engine.failure is not None or engine.closed:
                 engine.check()
             participant.blocks = False
-            participant.arm = self._arm if self._parker is None else self._parker.arm
+            participant.place, participant.parked = self._parker, False
             if time.begin(participant, deadline, self._owner_in, self.fresh):
                 return steps.AGAIN
             self.fresh = False
             # A task that may go on is decided about at once: under the same lock.
-            return poll(participant) if self.may_go_on() else steps.AGAIN
+            return poll(participant) if self.portion.may_go_on() else steps.AGAIN
 
     async def follow(self, step: Step | None, deadline: int, poll: Callable[[Participant], Step]) -> None:
         """Do what the steps of a wait say, until it is over; None: the next one is to be asked."""
@@ -131,9 +128,8 @@ class Waiter:
         lock = engine.lock
         if self.fresh:
             self.fresh = False
-            self.in_a_row = 0
             await self.backend.rounds(_ARRIVALS)
-            self.yielded_ns = host_ns()
+            self.portion.begin()
             with lock:
                 engine.time.arrive(participant)
             step = None
@@ -165,14 +161,14 @@ class Waiter:
         on_park = self.engine.on_park
         if on_park is not no_op:
             on_park()
-        assert self._parker is not None
         return self._parker.park()
 
     def woken(self) -> Step | None:
         """Take note that the task runs again; return the next step, None where that has to be asked."""
         participant = self.participant
-        self.in_a_row = 0
-        self.yielded_ns = now = host_ns()
+        portion = self.portion
+        portion.in_a_row = 0
+        portion.since_ns = now = host_ns()
         if not participant.served:
             return None
         if participant.ahead_ns is not None and now - participant.ahead_ns > PORTION_NS:
@@ -214,7 +210,7 @@ class Waiter:
         elif step is steps.ASK:
             assert self.participant.ask is not None
             self.participant.ask()
-            if not self.may_go_on():
+            if not self.portion.may_go_on():
                 await self.checkpoint()
         else:
             await self.checkpoint()
@@ -223,27 +219,20 @@ class Waiter:
         """Return the running task, and the hold of the body that runs in this context."""
         return self.backend.task(), hold_in(scheduler)
 
-    def _arm(self) -> Callable[[], None]:
-        self._parker = parker = self.backend.parker()
-        self.participant.arm = parker.arm
-        return parker.arm()
-
     async def _park_for_a_while(self) -> None:
-        parker, pause = self._parker, self.participant.pause_s
-        assert parker is not None and pause is not None
+        pause = self.participant.pause_s
+        assert pause is not None
         self.engine.on_park()
-        self.in_a_row = 0
-        await parker.park_for(max(pause, _SHORTEST_PARK_S))
-        self.yielded_ns = host_ns()
+        await self._parker.park_for(max(pause, _SHORTEST_PARK_S))
+        self.portion.begin()
 
     async def _sleep(self, deadline: int) -> None:
         """Sleep until the frames before `deadline` are due, or a while."""
         alarm = self._alarm
         if alarm is None:
             alarm = self._alarm = self.backend.alarm()
-        self.in_a_row = 0
         await alarm.until(min(self.engine.time.wake_ns(deadline), host_ns() + _LONGEST_SLEEP_NS))
-        self.yielded_ns = host_ns()
+        self.portion.begin()
 
 
 async def catch_up(engine: Engine) -> None:

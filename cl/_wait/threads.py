@@ -15,7 +15,7 @@ from .owner import asyncio_runs, current_task, owner_in, serve_with
 
 if TYPE_CHECKING:
     from _thread import LockType
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from cl._core.engine import Engine
 
@@ -28,16 +28,17 @@ class _Gate:
 
     __slots__ = ("_lock",)
 
-    def arm(self) -> Callable[[], None]:
-        """Make it ready, and return what opens it: from any thread, again and again."""
-        lock = self._lock = allocate_lock()
+    def arm(self) -> None:
+        """Make it ready for one more wait."""
+        lock = allocate_lock()
         lock.acquire()
+        self._lock = lock
 
-        def open_() -> None:
-            if lock.locked():
-                lock.release()
-
-        return open_
+    def wake(self) -> None:
+        """Open it: from any thread, again and again."""
+        lock = self._lock
+        if lock.locked():
+            lock.release()
 
     def park(self) -> None:
         """Wait until it is opened."""
@@ -57,7 +58,7 @@ def wait(engine: Engine, participant: Participant, deadline: int) -> None:
         with lock:
             engine.check()
             engine.reap()
-            participant.blocks, participant.arm = True, gate.arm
+            participant.blocks, participant.place, participant.parked = True, gate, False
             time.begin(participant, deadline, owner_in)
         while True:
             with lock:

@@ -106,7 +106,7 @@ def check_at_rest(neurons: cl.Neurons) -> None:
     with engine.lock:
         engine.reap()
         scheduler = engine.time.scheduler
-        assert not (scheduler._open or scheduler._waiting or scheduler._keen or scheduler._due.probing)
+        assert not (scheduler._open or scheduler.waiting() or scheduler._keen or scheduler._due.probing)
         assert not (scheduler._arriving or scheduler._holds._lasting)
         assert streams_told_of_the_end(neurons) == 0
         assert engine._arrivals == []

@@ -42,6 +42,20 @@ class Time:
         return True
 
 
+class Place:
+    """Where a participant parks: it says who was woken."""
+
+    def __init__(self, served: list[str], name: str) -> None:
+        self._served = served
+        self._name = name
+
+    def arm(self) -> None:
+        """Do nothing."""
+
+    def wake(self) -> None:
+        self._served.append(self._name)
+
+
 class World:
     """A scheduler with what it needs, and the order in which it served."""
 
@@ -64,7 +78,7 @@ class World:
         if owner is None:
             owner = participant.owner or Owner(participant.name)
         self.scheduler.begin(participant, deadline, owner, inherited)
-        participant.wake = lambda: self.served.append(participant.name)
+        participant.place, participant.parked = Place(self.served, participant.name), True
 
     def hold_of(self, participant: Participant) -> Hold | None:
         """Return the hold that a participant was served with."""

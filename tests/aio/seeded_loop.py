@@ -277,7 +277,7 @@ def seeded(seed: int, point: Callable[[], None] = lambda: None) -> Iterator[Call
         clock = _Clock(random, point)
         for name in (
             "cl._wait.tasks",
-            "cl._wait.backend",
+            "cl._core.work_budget",
             "cl.loop",
             "cl._core.engine",
             "cl._core.virtual_time",

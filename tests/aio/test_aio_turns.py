@@ -18,13 +18,6 @@ TICKS = 60
 TOO_MANY = MOST_TURNING + 2  # besides the one that is served
 
 
-@pytest.fixture
-def standing_host_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the host's time stand: no batch of work takes long, however busy the machine is."""
-    for place in ("cl._wait.tasks", "cl._wait.backend", "cl.loop", "cl._core.virtual_time"):
-        monkeypatch.setattr(f"{place}.host_ns", lambda: 0)
-
-
 async def in_turn(loops: int, rests: bool) -> tuple[list[tuple[int, int]], int]:
     """Return who was served when, in order, and how many ticks came by a turn; with `rests` bodies await."""
     served: list[tuple[int, int]] = []

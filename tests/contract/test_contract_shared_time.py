@@ -692,4 +692,4 @@ def test_a_time_without_devices_keeps_nobody() -> None:
     scheduler = time._scheduler
     holds = scheduler._holds
     assert not (holds.present or holds.active or holds._lasting)
-    assert not (scheduler._open or scheduler._waiting or scheduler._keen or scheduler.moving)
+    assert not (scheduler._open or scheduler.waiting() or scheduler._keen or scheduler.moving)
