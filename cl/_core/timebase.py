@@ -193,9 +193,12 @@ class Timebase(Protocol):
         """
         ...
 
-    def pass_alone(self, name: str, deadline: int, owner: Owner) -> Hold | None:
+    def pass_alone(
+        self, name: str, deadline: int, owner: Owner, participant: Participant | None = None
+    ) -> Hold | None:
         """Let time pass to `deadline` if nobody else takes part, and nothing has to be waited for. Locked.
 
+        Nobody but the owner's `participant`, where it has one, which is there for one wait and does not wait.
         Return what the owner holds then; None, with nothing changed but time perhaps, where the ordinary way
         is to be gone.
         """

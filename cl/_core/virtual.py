@@ -252,9 +252,11 @@ class Scheduler:
         """End what `await_arrivals` began."""
         self._arriving.pop(participant, None)
 
-    def is_alone(self, owner: object, inherited: Hold | None) -> bool:
-        """Return whether nobody takes part, and at most `owner`, which works for nobody, holds time."""
-        if self._open or self._explicit or self._arriving or self.moving or self._serving is not None:
+    def is_alone(self, owner: object, inherited: Hold | None, participant: Participant | None) -> bool:
+        """Return whether nobody else takes part, and at most `owner`, which works for nobody, holds time."""
+        if self._explicit or self._arriving or self.moving or self._serving is not None:
+            return False
+        if self._open and (len(self._open) > 1 or participant not in self._open):
             return False
         if inherited is not None and (inherited.owner is not owner or inherited.parent is not None):
             return False

@@ -211,10 +211,17 @@ class VirtualTimebase:
 
         return passes
 
-    def pass_alone(self, name: str, deadline: int, owner: Owner) -> Hold | None:
+    def pass_alone(
+        self, name: str, deadline: int, owner: Owner, participant: Participant | None = None
+    ) -> Hold | None:
         engine, scheduler = self._engine, self.scheduler
         task, inherited = owner(scheduler)
-        if engine.dropped or engine.standing or scheduler.shared or not scheduler.is_alone(task, inherited):
+        if (
+            engine.dropped
+            or engine.standing
+            or scheduler.shared
+            or not scheduler.is_alone(task, inherited, participant)
+        ):
             return None
         if deadline > engine.quiet_until:
             if not engine.step(deadline):

@@ -116,7 +116,9 @@ class WallTimebase:
     def lone_pass(self, participant: Participant, lends: bool) -> Callable[[int], bool] | None:
         return None
 
-    def pass_alone(self, name: str, deadline: int, owner: Owner) -> Hold | None:
+    def pass_alone(
+        self, name: str, deadline: int, owner: Owner, participant: Participant | None = None
+    ) -> Hold | None:
         return None
 
     def passing_on(self) -> tuple[PassesOn, Turns] | None:

@@ -51,13 +51,21 @@ class _Gate:
 def wait(engine: Engine, participant: Participant, deadline: int) -> None:
     """Block until device time has come to `deadline`, as `participant`, and everything before it is given."""
     time, lock = engine.time, engine.lock
-    gate = _Gate()
-    in_task = asyncio_runs() or current_task() is not None
     refuse_reentry(engine)
     try:
         with lock:
             engine.check()
             engine.reap()
+            if participant.transient and participant.deadline is None:
+                hold = time.pass_alone(participant.name, deadline, owner_in, participant)
+                if hold is not None:
+                    participant.hold = hold
+                    serve_with(hold)
+                    return
+        gate = _Gate()
+        in_task = asyncio_runs() or current_task() is not None
+        with lock:
+            engine.check()
             participant.blocks, participant.place, participant.parked = True, gate, False
             time.begin(participant, deadline, owner_in)
         while True:
