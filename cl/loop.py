@@ -35,34 +35,38 @@ class Loop(LoopBase):
     def __iter__(self) -> Iterator[LoopTick]:
         run = Run(self)
         try:
-            run.begin()
-            passes = run.engine.time.lone_pass(run.participant, lends=True)
-            total, n, tick, lateness = run.total, run.n, run.tick, self._lateness
-            index, due = run.index, run.due
-            while not self._stopping and index != total:
-                # Alone, with nothing to happen until then, virtual time just moves: the common case.
-                if passes is not None and passes(due):
-                    lateness.punctual += 1
-                    if self._recovery is not None:
-                        self._recovery = None
-                else:
-                    run.index, run.due = index, due
-                    if not self._wait(run):
-                        index, due = run.index, run.due
-                        continue
-                # What `Run.enter` does, without the call: this is done 25 000 times a second.
-                if current_body.get() is not run or run.given >= 0:
-                    run.enter_body()
-                tick.iteration = index
-                tick.iteration_timestamp = due
-                tick._analysis = tick._frames = None
-                yield tick
-                index += 1
-                due += n
-            run.index, run.due = index, due
-            run.finish()
-        finally:
-            run.close()
+            try:
+                run.begin()
+                passes = run.engine.time.lone_pass(run.participant, lends=True)
+                total, n, tick, lateness = run.total, run.n, run.tick, self._lateness
+                index, due = run.index, run.due
+                while not self._stopping and index != total:
+                    # Alone, with nothing to happen until then, virtual time just moves: the common case.
+                    if passes is not None and passes(due):
+                        lateness.punctual += 1
+                        if self._recovery is not None:
+                            self._recovery = None
+                    else:
+                        run.index, run.due = index, due
+                        if not self._wait(run):
+                            index, due = run.index, run.due
+                            continue
+                    # What `Run.enter` does, without the call: this is done 25 000 times a second.
+                    if current_body.get() is not run or run.given >= 0:
+                        run.enter_body()
+                    tick.iteration = index
+                    tick.iteration_timestamp = due
+                    tick._analysis = tick._frames = None
+                    yield tick
+                    index += 1
+                    due += n
+                run.index, run.due = index, due
+                run.finish()
+            finally:
+                run.close()
+        except BaseException:
+            run.close()  # An interruption may have come just before it was closed.
+            raise
 
     if not TYPE_CHECKING:  # type checkers say it themselves
 
@@ -249,12 +253,13 @@ class AsyncTicks:
 
     def _end(self) -> None:
         if not self._over:
-            self._over = True
             self._in_body = False
             if self._run is not None:
                 self._run.close()
             if self._waiter is not None:
                 self._waiter.close()
+            # Last: what is interrupted is done again when it is dropped.
+            self._over = True
 
     def __del__(self) -> None:
         if self._run is not None:

@@ -132,13 +132,17 @@ class Neurons(AnnotatingMethods, StreamMethods, AwaitedMethods, HostTimeMethods)
             threads.catch_up(self._engine)
         reading, parts = Reading(self._engine, "read"), []
         try:
-            start, stop = self._begin_reading(reading, frame_count, from_timestamp)
-            for low, high in _blocks(start, stop, reading):
-                if self._engine.position < high:
-                    threads.wait(self._engine, reading.participant, high)
-                parts.append(self._part(low, high, analysis))
-        finally:
+            try:
+                start, stop = self._begin_reading(reading, frame_count, from_timestamp)
+                for low, high in _blocks(start, stop, reading):
+                    if self._engine.position < high:
+                        threads.wait(self._engine, reading.participant, high)
+                    parts.append(self._part(low, high, analysis))
+            finally:
+                reading.end()
+        except BaseException:
             reading.end()
+            raise
         return _joined(parts, start, stop, analysis)
 
     @overload
@@ -163,16 +167,20 @@ class Neurons(AnnotatingMethods, StreamMethods, AwaitedMethods, HostTimeMethods)
             await tasks.catch_up(self._engine)
         reading, parts = Reading(self._engine, "aread"), []
         try:
-            start, stop = self._begin_reading(reading, frame_count, from_timestamp)
-            for low, high in _blocks(start, stop, reading):
-                if self._engine.position < high:
-                    await tasks.wait(self._engine, reading.participant, high)
-                if high - low <= _HEAVY_READ or analysis:
-                    parts.append(self._part(low, high, analysis))
-                    continue
-                parts.append(await in_thread(self._part, low, high, analysis))
-        finally:
+            try:
+                start, stop = self._begin_reading(reading, frame_count, from_timestamp)
+                for low, high in _blocks(start, stop, reading):
+                    if self._engine.position < high:
+                        await tasks.wait(self._engine, reading.participant, high)
+                    if high - low <= _HEAVY_READ or analysis:
+                        parts.append(self._part(low, high, analysis))
+                        continue
+                    parts.append(await in_thread(self._part, low, high, analysis))
+            finally:
+                reading.end()
+        except BaseException:
             reading.end()
+            raise
         return _joined(parts, start, stop, analysis)
 
     read_async = aread

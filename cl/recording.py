@@ -135,12 +135,16 @@ class Recording:
         participant = self._register("wait_until_stopped")
         if participant is not None:
             try:
-                threads.join(self._engine, participant)
-                threads.wait(self._engine, participant, self._recorder.last_frame)
-            except Exception:
-                self._raise_unless_gone()
-            finally:
+                try:
+                    threads.join(self._engine, participant)
+                    threads.wait(self._engine, participant, self._recorder.last_frame)
+                except Exception:
+                    self._raise_unless_gone()
+                finally:
+                    threads.close(self._engine, participant)
+            except BaseException:
                 threads.close(self._engine, participant)
+                raise
         self._recorder.wait()
         self._check_whole()
 
@@ -152,12 +156,16 @@ class Recording:
         participant = self._register("await_until_stopped")
         if participant is not None:
             try:
-                threads.join(self._engine, participant)
-                await tasks.wait(self._engine, participant, self._recorder.last_frame)
-            except Exception:
-                self._raise_unless_gone()
-            finally:
+                try:
+                    threads.join(self._engine, participant)
+                    await tasks.wait(self._engine, participant, self._recorder.last_frame)
+                except Exception:
+                    self._raise_unless_gone()
+                finally:
+                    threads.close(self._engine, participant)
+            except BaseException:
                 threads.close(self._engine, participant)
+                raise
         parker = current_backend().parker()
         self._recorder.when_done(parker.wake)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ EXPLORES = "CL_EXPLORE" in os.environ
 """Whether every moment is tried, and not only some that lie evenly among them."""
 OPCODES = "CL_OPCODES" in os.environ
 """Whether moments are opcodes, and not lines."""
+_NOP = dis.opmap["NOP"]
 
 
 class Interruption:
@@ -59,7 +61,7 @@ class Interruption:
         return self._step
 
     def _step(self, frame: FrameType, event: str, arg: Any) -> Callable[..., Any] | None:
-        if event == ("opcode" if OPCODES else "line") and not _leaves_block(frame):
+        if event == ("opcode" if OPCODES else "line") and not (_leaves_block(frame) or _does_nothing(frame)):
             self.count += 1
             if self.count == self._moment:
                 self.place = f"{frame.f_code.co_filename[len(_PACKAGE) :]}:{frame.f_lineno}"
@@ -89,6 +91,11 @@ def moments(count: int, some: int) -> list[int]:
     if EXPLORES or count <= some:
         return list(range(1, count + 1))
     return [1 + i * count // some for i in range(some)]
+
+
+def _does_nothing(frame: FrameType) -> bool:
+    """Return whether no signal is handled at the next opcode, which may lie outside of a `try`."""
+    return OPCODES and frame.f_code.co_code[frame.f_lasti] == _NOP
 
 
 def _leaves_block(frame: FrameType) -> bool:

@@ -277,7 +277,10 @@ class Run:
         self.tick.iteration = self.index
 
     def close(self) -> None:
-        """Free what the run holds; the device is ready for the next loop."""
+        """Free what the run holds; the device is ready for the next loop.
+
+        To be called again where it was interrupted, or may have been just before.
+        """
         if current_body.get() is self:
             current_body.set(self._outer)
         self.serves = None
@@ -288,9 +291,9 @@ class Run:
                 # What was to end has ended: the loop can be iterated over again.
                 self.loop._stopping = False
         if self._begun:
+            threads.drop(engine, self.participant)
             self._begun = False
             engine.time.end_loop(self.n)
-            threads.drop(engine, self.participant)
             self.tick.keep()
 
 

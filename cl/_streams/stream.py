@@ -46,7 +46,7 @@ class Stream(ABC, Generic[T]):
         self._from = None if from_timestamp is None else whole(from_timestamp, "from_timestamp", 0)
         self._waiter: tasks.Waiter | None = None
         self._iterating = False
-        self._closed = False
+        self._closed = self._left = False
         self._delivered = self._missed = 0
         self._known_losses = 0
 
@@ -77,15 +77,17 @@ class Stream(ABC, Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except BaseException:
+            self.close()  # It was interrupted.
+            raise
 
     def close(self) -> None:
         """End the stream, from any task or thread: whoever iterates comes to the end. Again: nothing."""
-        if self._closed:
-            return
         self._closed = True
         waiter = self._waiter
-        if waiter is None:
+        if waiter is None or self._left:
             return
         engine = self._engine
         waiter.stopped = True
@@ -96,6 +98,8 @@ class Stream(ABC, Generic[T]):
             waiter.wake()
             threads.go_on(engine)
         waiter.close()
+        # Last: what is interrupted is to be done again.
+        self._left = True
 
     async def aclose(self) -> None:
         """End the stream, as `close` does."""

@@ -43,7 +43,7 @@ class Reading:
             engine.time.join(self.participant)
 
     def end(self) -> None:
-        """Let time go on."""
+        """Let time go on. To be called again where it was interrupted, or may have been just before."""
         close(self._engine, self.participant)
         self.participant.horizon = None  # a cycle, which only the collector would end
 

@@ -276,14 +276,18 @@ async def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None
             return
     participant = Participant(name, kind)
     try:
-        with engine.lock:
-            engine.check()
-            engine.time.join(participant)
-        waiter = Waiter(engine, participant)
-        waiter.fresh = not alone
         try:
-            await waiter.wait(deadline)
+            with engine.lock:
+                engine.check()
+                engine.time.join(participant)
+            waiter = Waiter(engine, participant)
+            waiter.fresh = not alone
+            try:
+                await waiter.wait(deadline)
+            finally:
+                waiter.close()
         finally:
-            waiter.close()
-    finally:
-        close(engine, participant)
+            close(engine, participant)
+    except BaseException:
+        close(engine, participant)  # An interruption may have come just before it was closed.
+        raise

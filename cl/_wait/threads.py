@@ -108,10 +108,14 @@ def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
     """Block until `deadline` as a participant for just this wait."""
     participant = Participant(name, kind)
     try:
-        join(engine, participant)
-        wait(engine, participant, deadline)
-    finally:
-        close(engine, participant)
+        try:
+            join(engine, participant)
+            wait(engine, participant, deadline)
+        finally:
+            close(engine, participant)
+    except BaseException:
+        close(engine, participant)  # An interruption may have come just before it was closed.
+        raise
 
 
 @contextmanager
@@ -201,7 +205,7 @@ def wait_for_sign(engine: Engine, timeout_seconds: float) -> None:
 
 
 def close(engine: Engine, participant: Participant) -> None:
-    """End a participant; what waits behind it goes on."""
+    """End a participant, which may have ended; what waits behind it goes on."""
     try:
         if engine.lock.held_here():
             # This thread was interrupted in the midst of a change: it goes on first.

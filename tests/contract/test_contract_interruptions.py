@@ -93,6 +93,16 @@ def record(neurons: cl.Neurons, stream: Any, notes: Notes) -> None:
     neurons.record(file_suffix="inner").stop()
 
 
+def taking_part(neurons: cl.Neurons) -> list[str]:
+    """Return the names of those who take part in the device's time: whoever is left there may hold it."""
+    engine = neurons._engine
+    with engine.lock:
+        engine.reap()
+    return [participant.name for participant in engine.time.participants()] + [
+        str(run) for run in engine.runs
+    ]
+
+
 def check(neurons: cl.Neurons, recording: cl.Recording, notes: Notes) -> None:
     """Go on, and check that what the device tells, and what is recorded, is whole."""
     for tick in neurons.loop(100, stop_after_ticks=2):
@@ -128,6 +138,8 @@ def run(source: Any, work: Work, interruption: Interruption) -> None:
             neurons.read(100)
             with interruption.watching():
                 work(neurons, stream, notes)
+            gc.collect()  # What a loop that was interrupted left is given back with its traceback.
+            assert taking_part(neurons) == []
             check(neurons, recording, notes)
     finally:
         files = [path.rename(f"checked_{path.name}") for path in Path().glob("2*.h5")]
@@ -176,6 +188,44 @@ def test_time_goes_on_after_a_hold_that_was_interrupted(below: str) -> None:
     hold(watched)
     for moment in range(1, watched.count + 1):
         hold(Interruption(moment, below))
+    assert watched.count >= 3
+
+
+def read(neurons: cl.Neurons) -> None:
+    neurons.read(300)
+
+
+def loop(neurons: cl.Neurons) -> None:
+    for _ in neurons.loop(100, stop_after_ticks=2):
+        pass
+
+
+def wait_for_recording(neurons: cl.Neurons) -> None:
+    neurons.record(stop_after_seconds=0.01).wait_until_stopped()
+
+
+@pytest.mark.parametrize(
+    ("work", "below"),
+    [
+        (read, "neurons.py"),
+        (read, "_wait"),
+        (loop, "loop.py"),
+        (loop, "_loop"),
+        (wait_for_recording, "recording.py"),
+    ],
+)
+def test_whoever_was_interrupted_takes_part_no_more(work: Callable[[cl.Neurons], Any], below: str) -> None:
+    def interrupted(interruption: Interruption) -> None:
+        with cl.open(device=Simulator(seed=7, accelerated=True)) as neurons:
+            with interruption.watching():
+                work(neurons)
+            gc.collect()
+            assert taking_part(neurons) == [], interruption.place
+
+    watched = Interruption(below=below)
+    interrupted(watched)
+    for moment in range(1, watched.count + 1):
+        interrupted(Interruption(moment, below))
     assert watched.count >= 3
 
 
