@@ -578,7 +578,7 @@ def drive(mode: str, folder: Path, count: int) -> Iterator[tuple[Path, int]]:
         yield folder / name, int(frames)
 
 
-KILLED = {"virtual": 6, "still": 1, "closing": 10, "closing-wall": 4, "wall": 3}
+KILLED = {"virtual": 4, "still": 1, "closing": 8, "closing-wall": 3, "wall": 2}
 
 
 @accelerated
