@@ -38,7 +38,7 @@ class Loop(LoopBase):
             try:
                 run.begin()
                 passes = run.engine.time.lone_pass(run.participant, lends=True)
-                total, n, tick, lateness = run.total, run.n, run.tick, self._lateness
+                total, n, tick, lateness, body = run.total, run.n, run.tick, self._lateness, current_body.get
                 index, due = run.index, run.due
                 while not self._stopping and index != total:
                     # Alone, with nothing to happen until then, virtual time just moves: the common case.
@@ -52,7 +52,7 @@ class Loop(LoopBase):
                             index, due = run.index, run.due
                             continue
                     # What `Run.enter` does, without the call: this is done 25 000 times a second.
-                    if current_body.get() is not run or run.given >= 0:
+                    if body() is not run or run.given >= 0:
                         run.enter_body()
                     tick.iteration = index
                     tick.iteration_timestamp = due
@@ -188,7 +188,8 @@ class AsyncTicks:
                 due = run.due
                 step: Step | None = None
                 if passes_on is not None and losses.total == run.known_losses:
-                    step = passes_on(participant, due, waiter.backend.task())
+                    task = waiter.backend.task  # First: in Python 3.11 a call of a slot's value is slow.
+                    step = passes_on(participant, due, task())
                 if step is not None:
                     loop._recovery = None
                     self._among_others = step is not steps.DONE

@@ -198,9 +198,10 @@ class Scheduler:
         time now, AGAIN where that is not known.
         """
         hold, holds = participant.hold, self._holds
+        of = holds.of  # First, as below: in Python 3.11 a call of an attribute's value is slow.
         if (
             hold is None
-            or holds.of(owner) is not hold
+            or of(owner) is not hold
             or not hold.active
             or hold.workers
             or hold.parent is not None
@@ -374,7 +375,8 @@ class Scheduler:
             self._leave_line(participant)
         participant.own = participant.deadline = None
         transient = participant.transient and not holds.lasts(owner)
-        before = holds.of(owner)
+        of = holds.of
+        before = of(owner)
         if before is not None and before.active:
             holds.deactivate(before)
         # What is done for a body is covered by the body's hold, which ends when the body says so. That a task

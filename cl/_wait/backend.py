@@ -71,7 +71,8 @@ class _AsyncioParker:
 
     def arm(self) -> None:
         # What wakes an earlier wait wakes this one too early: its task looks again.
-        self._future = self._backend.make_future()
+        make = self._backend.make_future  # First: in Python 3.11 a call of a slot's value is slow.
+        self._future = make()
 
     def _set(self) -> None:
         if not self._future.done():
@@ -80,9 +81,11 @@ class _AsyncioParker:
     def wake(self) -> None:
         backend = self._backend
         if get_ident() == backend.thread:
-            future = self._future
-            if not future.done():
-                future.set_result(None)
+            # Without a look whether it is done, as it is where it was woken before or its wait was cancelled.
+            try:
+                self._future.set_result(None)
+            except backend.is_done:
+                pass
             return
         try:
             backend.loop.call_soon_threadsafe(self._set)
@@ -109,7 +112,8 @@ def _next_turn() -> Generator[None, None, None]:
 
 class _AsyncioBackend:
     __slots__ = (
-        "_eager", "_ready", "_sleep", "checkpoint", "loop", "make_future", "portion", "task", "thread",
+        "_eager", "_ready", "_sleep", "checkpoint", "is_done", "loop", "make_future", "portion", "task",
+        "thread",
     )  # fmt: skip
     in_order = True
 
@@ -118,6 +122,8 @@ class _AsyncioBackend:
 
         self._sleep = asyncio.sleep
         self.checkpoint: Callable[[], Awaitable[None]] = _next_turn
+        self.is_done = asyncio.InvalidStateError
+        """What a future raises that is done."""
         self.loop = loop
         # Without the loop it would be looked for, which in Python 3.11 takes a system call. The function
         # there is written in Python, and costs more than the look.
