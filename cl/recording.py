@@ -135,16 +135,9 @@ class Recording:
         participant = self._register("wait_until_stopped")
         if participant is not None:
             try:
-                try:
-                    threads.join(self._engine, participant)
-                    threads.wait(self._engine, participant, self._recorder.last_frame)
-                except Exception:
-                    self._raise_unless_gone()
-                finally:
-                    threads.close(self._engine, participant)
-            except BaseException:
-                threads.close(self._engine, participant)
-                raise
+                threads.join_and_wait(self._engine, participant, self._recorder.last_frame)
+            except Exception:
+                self._raise_unless_gone()
         self._recorder.wait()
         self._check_whole()
 
@@ -156,16 +149,9 @@ class Recording:
         participant = self._register("await_until_stopped")
         if participant is not None:
             try:
-                try:
-                    threads.join(self._engine, participant)
-                    await tasks.wait(self._engine, participant, self._recorder.last_frame)
-                except Exception:
-                    self._raise_unless_gone()
-                finally:
-                    threads.close(self._engine, participant)
-            except BaseException:
-                threads.close(self._engine, participant)
-                raise
+                await tasks.join_and_wait(self._engine, participant, self._recorder.last_frame)
+            except Exception:
+                self._raise_unless_gone()
         parker = current_backend().parker()
         self._recorder.when_done(parker.wake)
         try:

@@ -81,11 +81,7 @@ class HostTimebase(WallTimebase):
         return step
 
     def _await(self, participant: Participant, frame: int) -> None:
-        place = participant.place
-        assert place is not None
-        place.arm()
-        participant.parked = True
-        self._wake_at(participant, frame, place.wake)
+        self._wake_at(participant, frame, participant.park().wake)
 
     def wake_ns(self, frame: int) -> int:
         if self.clock.seconds_until(frame) > _ROOM_S:

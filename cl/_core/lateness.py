@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 _SUB = 3
 """Each power of two is split into 2**_SUB buckets: a percentile is exact to 12.5 %."""
 _BUCKETS = (64 - _SUB + 1) << _SUB
-_NONE: Final[list[int]] = []
-"""The buckets of a loop that never was late: 4 kB less, where loops are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,8 @@ class Lateness:
     __slots__ = ("_buckets", "_max", "punctual")
 
     def __init__(self) -> None:
-        self._buckets = _NONE
+        self._buckets: list[int] = []
+        """Made for the first late tick: they are 4 kB, and loops may be many."""
         self._max = 0
         self.punctual = 0
         """Ticks that were not late at all; counted apart, since they need no bucket."""
@@ -59,7 +57,7 @@ class Lateness:
         if ns <= 0:
             self.punctual += 1
             return
-        if self._buckets is _NONE:
+        if not self._buckets:
             self._buckets = [0] * _BUCKETS
         if ns > self._max:
             self._max = ns

@@ -150,6 +150,14 @@ class Participant:
         self.pause_s: float | None = None
         """How many seconds it parks for at most; None for as long as it takes."""
 
+    def park(self) -> Place:
+        """Make its place ready: it is to be woken there. Return the place."""
+        place = self.place
+        assert place is not None
+        place.arm()
+        self.parked = True
+        return place
+
     def rouse(self) -> None:
         """Wake it, where it parks."""
         if self.parked:

@@ -68,7 +68,7 @@ class PostedTimebase(WallTimebase):
         due = participant.probe()
         if due <= self._engine.position or participant.served:
             return steps.DONE
-        wake = self._arm(participant)
+        wake = participant.park().wake
         participant.pause_s = participant.longest_s
 
         def look() -> None:
@@ -83,10 +83,3 @@ class PostedTimebase(WallTimebase):
         # It comes by itself: whoever logs it looks whether it is for this waiter.
         self._wake_at(participant, due, look)
         return steps.PARK
-
-    def _arm(self, participant: Participant) -> Callable[[], None]:
-        place = participant.place
-        assert place is not None
-        place.arm()
-        participant.parked = True
-        return place.wake

@@ -198,10 +198,9 @@ class Scheduler:
         time now, AGAIN where that is not known.
         """
         hold, holds = participant.hold, self._holds
-        of = holds.of  # First, as below: in Python 3.11 a call of an attribute's value is slow.
         if (
             hold is None
-            or of(owner) is not hold
+            or holds.present.get(owner) is not hold
             or not hold.active
             or hold.workers
             or hold.parent is not None
@@ -259,6 +258,8 @@ class Scheduler:
             return False
         if self._open and (len(self._open) > 1 or participant not in self._open):
             return False
+        if participant is not None and not (participant.transient and participant.deadline is None):
+            return False
         if inherited is not None and (inherited.owner is not owner or inherited.parent is not None):
             return False
         return self._holds.are_only_of(owner)
@@ -277,10 +278,7 @@ class Scheduler:
         mover, due_times, ahead, most = self._mover, self._due, self._ahead, 0
         while not (self.moving or self._arriving or self.holding()):
             position = mover.where()
-            if position is None:
-                return True
-            first = due_times.first(position)
-            if first is None:
+            if position is None or (first := due_times.first(position)) is None:
                 return True
             participant, due = first
             if due <= position:
@@ -375,8 +373,7 @@ class Scheduler:
             self._leave_line(participant)
         participant.own = participant.deadline = None
         transient = participant.transient and not holds.lasts(owner)
-        of = holds.of
-        before = of(owner)
+        before = holds.present.get(owner)
         if before is not None and before.active:
             holds.deactivate(before)
         # What is done for a body is covered by the body's hold, which ends when the body says so. That a task

@@ -42,8 +42,8 @@ class VirtualTimebase:
         """What is told of its participants, where messages may name those of several devices."""
         self.scheduler = time._scheduler
         self.budget = time._budget
-        self._passes_on: PassesOn | None = None
         engine.lock = time._lock
+        self._passes_on = self._make_passes_on()
         engine.listeners.append(self._release)
         engine.on_posted = time.arrived
         engine.on_recalled = time.recalled
@@ -166,9 +166,7 @@ class VirtualTimebase:
             participant.ask = self._time.asking(participant.blocks, engine)
             if participant.ask is not None:
                 return steps.ASK
-        assert participant.place is not None
-        participant.place.arm()
-        participant.parked = True
+        participant.park()
         if scheduler.may_end_silently():
             participant.pause_s = min(2 * (participant.pause_s or _LOOK_S), _LOOK_MAX_S)
         else:
@@ -231,8 +229,6 @@ class VirtualTimebase:
         return scheduler.serve_alone(task, name, engine)
 
     def passing_on(self) -> tuple[PassesOn, Turns]:
-        if self._passes_on is None:
-            self._passes_on = self._make_passes_on()
         return self._passes_on, self.scheduler.turns
 
     def _make_passes_on(self) -> PassesOn:

@@ -14,7 +14,7 @@ from cl._values.no_op import no_op
 
 from .backend import Backend, current_backend
 from .owner import hold_in, serve_with
-from .threads import close, go_on, refuse_reentry
+from .threads import close, go_on, join, refuse_reentry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -251,14 +251,29 @@ async def catch_up(engine: Engine) -> None:
         await backend.checkpoint()
 
 
-async def wait(engine: Engine, participant: Participant, deadline: int) -> None:
-    """Wait until `deadline` as a participant that is there."""
+async def wait(engine: Engine, participant: Participant, deadline: int, alone: bool | None = None) -> None:
+    """Wait until `deadline` as a participant that is there; `alone` is what `Backend.is_alone` has said."""
     waiter = Waiter(engine, participant)
-    waiter.fresh = not waiter.backend.is_alone()
+    waiter.fresh = not (waiter.backend.is_alone() if alone is None else alone)
     try:
         await waiter.wait(deadline)
     finally:
         waiter.close()
+
+
+async def join_and_wait(
+    engine: Engine, participant: Participant, deadline: int, alone: bool | None = None
+) -> None:
+    """Wait until `deadline` as `participant`, which takes part for just this wait. See `wait`."""
+    try:
+        try:
+            join(engine, participant)
+            await wait(engine, participant, deadline, alone)
+        finally:
+            close(engine, participant)
+    except BaseException:
+        close(engine, participant)  # An interruption may have come just before it was closed.
+        raise
 
 
 async def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
@@ -274,20 +289,4 @@ async def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None
         if hold is not None:
             serve_with(hold)
             return
-    participant = Participant(name, kind)
-    try:
-        try:
-            with engine.lock:
-                engine.check()
-                engine.time.join(participant)
-            waiter = Waiter(engine, participant)
-            waiter.fresh = not alone
-            try:
-                await waiter.wait(deadline)
-            finally:
-                waiter.close()
-        finally:
-            close(engine, participant)
-    except BaseException:
-        close(engine, participant)  # An interruption may have come just before it was closed.
-        raise
+    await join_and_wait(engine, Participant(name, kind), deadline, alone)

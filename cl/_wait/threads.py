@@ -56,18 +56,16 @@ def wait(engine: Engine, participant: Participant, deadline: int) -> None:
         with lock:
             engine.check()
             engine.reap()
-            if participant.transient and participant.deadline is None:
-                hold = time.pass_alone(participant.name, deadline, owner_in, participant)
-                if hold is not None:
-                    participant.hold = hold
-                    serve_with(hold)
-                    return
-        gate = _Gate()
+            hold = time.pass_alone(participant.name, deadline, owner_in, participant)
+            if hold is None:
+                gate = _Gate()
+                participant.blocks, participant.place, participant.parked = True, gate, False
+                time.begin(participant, deadline, owner_in)
+        if hold is not None:
+            participant.hold = hold
+            serve_with(hold)
+            return
         in_task = asyncio_runs() or current_task() is not None
-        with lock:
-            engine.check()
-            participant.blocks, participant.place, participant.parked = True, gate, False
-            time.begin(participant, deadline, owner_in)
         while True:
             with lock:
                 engine.check()
@@ -106,7 +104,11 @@ def refuse_reentry(engine: Engine) -> None:
 
 def wait_once(engine: Engine, name: str, kind: int, deadline: int) -> None:
     """Block until `deadline` as a participant for just this wait."""
-    participant = Participant(name, kind)
+    join_and_wait(engine, Participant(name, kind), deadline)
+
+
+def join_and_wait(engine: Engine, participant: Participant, deadline: int) -> None:
+    """Block until `deadline` as `participant`, which takes part for just this wait."""
     try:
         try:
             join(engine, participant)

@@ -41,7 +41,7 @@ class NetworkTimebase(PostedTimebase):
         assert deadline is not None
         if self._engine.position >= deadline:
             return steps.DONE
-        self._wake_at(participant, deadline, self._arm(participant))
+        self._wake_at(participant, deadline, participant.park().wake)
         return steps.PARK
 
     def sleep(self, frame: int) -> None:

@@ -77,7 +77,7 @@ class DeviceTimebase(PostedTimebase):
             return steps.DONE
         if participant.blocks and not self._link.waiter.is_busy():
             return steps.SLEEP
-        self._wake_at(participant, deadline, self._arm(participant))
+        self._wake_at(participant, deadline, participant.park().wake)
         return steps.PARK
 
     def sleep(self, frame: int) -> None:
